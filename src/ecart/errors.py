@@ -1,0 +1,268 @@
+"""Every error of ecart, each with the one code that Lua, Python, HTTP and the docs spell alike.
+
+Four families tell a caller what to do:
+
+- `InvalidInputError`: the value can never work; mend the call.
+- `RefusedError`: the cart's state or limits say no; nothing was changed.
+- `StoreError`: the engine or its data; see each class for what is known of the change.
+- `CatalogError`, `EngineError`: the parts beside the cart.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EcartError(Exception):
+    """The root of all errors that ecart raises on purpose."""
+
+    code: ClassVar[str] = "ecart_error"
+
+
+class InvalidInputError(EcartError, ValueError):
+    """A value that no cart can take. Nothing was sent to the store."""
+
+    code = "invalid_input"
+
+
+class InvalidCartIdError(InvalidInputError):
+    """Not a `str` or `int`, empty, longer than 256 characters, or not encodable as UTF-8."""
+
+    code = "invalid_cart_id"
+
+
+class InvalidSkuError(InvalidInputError):
+    """Not a `str` of 1 to 128 characters without control characters or outer white space."""
+
+    code = "invalid_sku"
+
+
+class InvalidLineIdError(InvalidInputError):
+    """Not the id that any line could have."""
+
+    code = "invalid_line_id"
+
+
+class InvalidQuantityError(InvalidInputError):
+    """Not an `int` in the accepted range; `bool` and `float` are refused."""
+
+    code = "invalid_quantity"
+
+
+class InvalidAmountError(InvalidInputError):
+    """Not an amount of the form `digits[.up to 9 digits]`, or not finite, or negative."""
+
+    code = "invalid_amount"
+
+
+class InvalidCurrencyError(InvalidInputError):
+    """Not an active ISO 4217 alphabetic code."""
+
+    code = "invalid_currency"
+
+
+class InvalidTitleError(InvalidInputError):
+    """Not a `str` of at most 256 characters that UTF-8 can encode."""
+
+    code = "invalid_title"
+
+
+class InvalidOptionsError(InvalidInputError):
+    """Not a small mapping of names to strings, integers, booleans or null."""
+
+    code = "invalid_options"
+
+
+class InvalidDetailsError(InvalidInputError):
+    """Not a JSON object, or longer than the limit (1 KiB by default)."""
+
+    code = "invalid_details"
+
+
+class InvalidTtlError(InvalidInputError):
+    """Not whole seconds (or a `timedelta`) from 1 second to 365 days, nor `None` for never."""
+
+    code = "invalid_ttl"
+
+
+class InvalidOperationIdError(InvalidInputError):
+    """Not a `str` of 1 to 255 characters without control characters."""
+
+    code = "invalid_operation_id"
+
+
+class InvalidVersionError(InvalidInputError):
+    """An `expected_version` that is neither a version number nor an entity tag."""
+
+    code = "invalid_version"
+
+
+class RefusedError(EcartError):
+    """The cart as it stands does not allow the operation. Nothing was changed."""
+
+    code = "refused"
+
+
+class LineNotFoundError(RefusedError, LookupError):
+    """The cart has no line with this id."""
+
+    code = "line_not_found"
+
+    def __init__(self, line_id: str = "") -> None:
+        super().__init__(f"the cart has no line {line_id!r}")
+        self.line_id = line_id
+
+
+class QuantityLimitExceededError(RefusedError):
+    """The line would hold more units than the limit allows."""
+
+    code = "quantity_limit_exceeded"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a line holds at most {limit} units")
+        self.limit = limit
+
+
+class LineLimitExceededError(RefusedError):
+    """The cart would hold more lines than the limit allows."""
+
+    code = "line_limit_exceeded"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a cart holds at most {limit} lines")
+        self.limit = limit
+
+
+class AmountOutOfRangeError(RefusedError):
+    """A product or a sum of amounts would pass what is computed exactly (2^53)."""
+
+    code = "amount_out_of_range"
+
+    def __init__(self) -> None:
+        super().__init__("the amount is larger than the cart can add up exactly")
+
+
+class CurrencyMismatchError(RefusedError):
+    """The price is in another currency than the cart; a cart has one."""
+
+    code = "currency_mismatch"
+
+    def __init__(self, cart_currency: str, currency: str) -> None:
+        super().__init__(f"the cart is in {cart_currency}, the price in {currency}")
+        self.cart_currency = cart_currency
+        self.currency = currency
+
+
+class VersionConflictError(RefusedError):
+    """The cart has moved on from the version that the caller expected."""
+
+    code = "version_conflict"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the cart is at version {version}, not at the expected one")
+        self.version = version
+
+
+class IdempotencyKeyReusedError(RefusedError):
+    """This operation id has already named another operation on this cart."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("this operation id was already used for another operation")
+
+
+class StaleOperationError(RefusedError):
+    """A straggler: the same caller has made later changes since; this one was given up."""
+
+    code = "stale_operation"
+
+    def __init__(self) -> None:
+        super().__init__("a later change of the same caller has already been applied")
+
+
+class TooManyOperationsError(RefusedError):
+    """The cart holds as many young operation records as it may; retry later."""
+
+    code = "too_many_operations"
+
+    def __init__(self) -> None:
+        super().__init__("the cart has seen too many distinct operations lately")
+
+
+class CartLockedError(RefusedError):
+    """A check-out has begun on the cart."""
+
+    code = "cart_locked"
+
+    def __init__(self) -> None:
+        super().__init__("the cart is locked by a check-out")
+
+
+class CartMergedError(RefusedError):
+    """The cart was merged into another one, named by `target_id`."""
+
+    code = "cart_merged"
+
+    def __init__(self, target_id: str = "") -> None:
+        super().__init__(f"the cart was merged into {target_id!r}")
+        self.target_id = target_id
+
+
+class UnknownSkuError(RefusedError, LookupError):
+    """The catalog does not sell this SKU."""
+
+    code = "unknown_sku"
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"the catalog has no SKU {sku!r}")
+        self.sku = sku
+
+
+class StoreError(EcartError):
+    """The engine, the way to it, or the data in it."""
+
+    code = "store_error"
+
+
+class StoreUnavailableError(StoreError):
+    """The operation was not executed: the engine could not be reached or would not serve."""
+
+    code = "store_unavailable"
+
+
+class OutcomeUnknownError(StoreError):
+    """The change was sent and no answer came; it was applied once or not at all.
+
+    `operation_id` names the attempt. To find out, repeat the call with the same
+    `operation_id=` if one was given, or read the cart.
+    """
+
+    code = "outcome_unknown"
+
+    def __init__(self, message: str, operation_id: str) -> None:
+        super().__init__(message)
+        self.operation_id = operation_id
+
+
+class CorruptCartError(StoreError):
+    """What is stored under `key` is not a cart that this version can read; it was left alone."""
+
+    code = "corrupt_cart"
+
+    def __init__(self, key: str, field: str) -> None:
+        super().__init__(f"{key!r} does not hold a readable cart (see {field!r})")
+        self.key = key
+        self.field = field
+
+
+class CatalogError(EcartError):
+    """The catalog cannot be read or answered with something that is no product."""
+
+    code = "catalog_unavailable"
+
+
+class EngineError(EcartError):
+    """The embedded engine cannot be found, started, or matched with its data folder."""
+
+    code = "engine_error"
