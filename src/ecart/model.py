@@ -1,0 +1,243 @@
+"""What a cart is: frozen values without behaviour of the store. Nothing here does I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import b32encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+
+from ecart.errors import (
+    InvalidCartIdError,
+    InvalidLineIdError,
+    InvalidSkuError,
+    LineNotFoundError,
+)
+from ecart.money import ZERO, add_up, multiply, round_parts
+
+OptionValue = str | int | bool | None
+Options = Mapping[str, OptionValue]
+"""What the shopper chose: part of a line's identity. Size "M" and size "L" are two lines."""
+
+Details = Mapping[str, Any]
+"""Whatever else the shop keeps with a line, as a JSON object. No part of its identity."""
+
+State = Literal["open", "gone"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINE_ID_DIGEST = re.compile(r":[a-z2-7]{16}\Z")
+
+
+class LineItem(msgspec.Struct, frozen=True):
+    """A row of the cart: one SKU in one choice of options.
+
+    `unit_price` is None until the line has been priced. `position` orders the lines by when each
+    was first added.
+    """
+
+    line_id: str
+    quantity: int
+    unit_price: Decimal | None = None
+    position: int = 0
+    title: str | None = None
+    options: Options = {}
+    details: Details | None = None
+
+    @property
+    def sku(self) -> str:
+        """What is sold."""
+        return sku_of(self.line_id)
+
+    @property
+    def subtotal(self) -> Decimal | None:
+        """`unit_price` × `quantity`, exact; None while the line has no price."""
+        return None if self.unit_price is None else multiply(self.unit_price, self.quantity)
+
+
+class CartSummary(msgspec.Struct, frozen=True):
+    """A cart without its lines: what a badge in a page header shows.
+
+    A cart that does not exist reads as empty: version 0, `epoch` "". Times are milliseconds since
+    1970 by the engine's clock. `ttl_ms` is 0 for a cart that never expires; `ttl_pinned` tells
+    that `set_ttl` chose it. `last_position` is that of the line added last.
+    """
+
+    cart_id: str
+    currency: str
+    line_count: int = 0
+    total_quantity: int = 0
+    subtotal: Decimal = ZERO
+    version: int = 0
+    epoch: str = ""
+    digest: str = ""
+    state: State = "open"
+    created_ms: int = 0
+    updated_ms: int = 0
+    ttl_ms: int = 0
+    ttl_pinned: bool = False
+    last_position: int = 0
+
+    @property
+    def etag(self) -> str:
+        """Names this exact state, also across expiry and fail-over, where versions repeat."""
+        return f"{self.epoch}.{self.version}.{self.digest}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether the store holds a live cart; False also after `destroy`."""
+        return bool(self.epoch) and self.state != "gone"
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the first change made the cart (UTC)."""
+        return _datetime(self.created_ms) if self.exists else None
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When the last change was applied (UTC)."""
+        return _datetime(self.updated_ms) if self.exists else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the cart will expire unless it is changed before (UTC); None for never."""
+        return _datetime(self.updated_ms + self.ttl_ms) if self.exists and self.ttl_ms else None
+
+
+class CartSnapshot(CartSummary, frozen=True):
+    """A cart with its lines, all of one moment, in the order in which they were first added."""
+
+    lines: tuple[LineItem, ...] = ()
+
+    def line(self, line_id: str) -> LineItem:
+        """The line with this id.
+
+        Raises:
+            LineNotFoundError: no such line.
+        """
+        for line in self.lines:
+            if line.line_id == line_id:
+                return line
+        raise LineNotFoundError(line_id)
+
+    def totals(self, rounding: str = ROUND_HALF_EVEN) -> Totals:
+        """The amounts rounded to the currency's digits, for an invoice or a payment."""
+        priced = {line.line_id: line.subtotal for line in self.lines if line.subtotal is not None}
+        rounded = round_parts(tuple(priced.values()), self.currency, rounding)
+        return Totals(
+            currency=self.currency,
+            subtotal=add_up(rounded),
+            line_subtotals=dict(zip(priced, rounded, strict=True)),
+        )
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Rounded amounts: the lines' subtotals add up to `subtotal`. Lines without price are absent."""
+
+    currency: str
+    subtotal: Decimal
+    line_subtotals: Mapping[str, Decimal]
+
+
+class CartChange(msgspec.Struct, frozen=True):
+    """What a change left behind: the cart's summary and, if one was touched, the line.
+
+    `replayed` tells that this very change had been applied before and was recognised; the rest
+    then shows the cart as it is now. `summary` is a `CartSnapshot` if the operation asked for it.
+    """
+
+    summary: CartSummary
+    line: LineItem | None = None
+    replayed: bool = False
+
+    @property
+    def version(self) -> int:
+        """The cart's version."""
+        return self.summary.version
+
+
+def _datetime(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def check_cart_id(cart_id: object) -> str:
+    """The cart id as text.
+
+    Raises:
+        InvalidCartIdError: not `str` or `int`, empty, over 256 characters, or not UTF-8.
+    """
+    if type(cart_id) is int and abs(cart_id) < 10**64:
+        return str(cart_id)
+    if not isinstance(cart_id, str) or not 0 < len(cart_id) <= 256 or not _is_utf8(cart_id):
+        raise InvalidCartIdError("a cart id is an int or a str of 1 to 256 characters")
+    return str(cart_id)
+
+
+def check_sku(sku: object) -> str:
+    """`sku` if it can name what is sold.
+
+    Raises:
+        InvalidSkuError: not a `str` of 1 to 128 characters, or with control characters,
+            surrogates or outer white space.
+    """
+    if not isinstance(sku, str) or not _is_name(sku, 128):
+        raise InvalidSkuError(
+            "a SKU is 1 to 128 characters, without control characters or outer white space"
+        )
+    return sku
+
+
+def check_line_id(line_id: object) -> str:
+    """`line_id` if some line could have it.
+
+    Raises:
+        InvalidLineIdError: no SKU and choice of options gives this id.
+    """
+    if not isinstance(line_id, str) or not _is_name(sku_of(line_id), 128):
+        raise InvalidLineIdError("a line id is a SKU, or a SKU and the digest of its options")
+    return line_id
+
+
+def has_only_characters(text: str, shortest: int, longest: int) -> bool:
+    """Whether `text` has a length in this range and no control character or surrogate."""
+    return shortest <= len(text) <= longest and _CONTROL.search(text) is None
+
+
+def _is_name(text: str, longest: int) -> bool:
+    return has_only_characters(text, 1, longest) and text == text.strip()
+
+
+def _is_utf8(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def line_id_for(sku: str, options: Options | None = None) -> str:
+    """The id of the line that holds `sku` with these options.
+
+    It is the SKU itself for a plain line, else `sku:<digest of the options>`. A SKU that looks
+    like such an id gets the digest of no options, so that no two lines share an id.
+    """
+    if not options and not _LINE_ID_DIGEST.search(sku):
+        return sku
+    return f"{sku}:{_options_digest(canonical_json(options or {}))}"
+
+
+def sku_of(line_id: str) -> str:
+    """The SKU of the line with this id: the inverse of `line_id_for`."""
+    return line_id[:-17] if _LINE_ID_DIGEST.search(line_id) else line_id
+
+
+def canonical_json(value: object) -> str:
+    """The one JSON text of a value: sorted names, no white space, ASCII (after RFC 8785)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@lru_cache(maxsize=1024)
+def _options_digest(text: str) -> str:
+    return b32encode(hashlib.sha256(text.encode()).digest()[:10]).decode().lower()

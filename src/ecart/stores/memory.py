@@ -1,0 +1,62 @@
+"""Carts in this process's memory: for users' unit tests, and the oracle of ours.
+
+It runs each operation's `apply()`. Nothing outlives the process; nothing is shared with another.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from ecart.operations import Change, Operation, StoredCart, absent_cart
+
+Result = TypeVar("Result")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class MemoryStore:
+    """A `Store` without an engine. `clock` tells milliseconds since 1970."""
+
+    def __init__(self, *, clock: Callable[[], int] = _now_ms, currency: str = "USD") -> None:
+        self._clock = clock
+        self._currency = currency
+        self._carts: dict[str, StoredCart] = {}
+        self._lock = threading.Lock()
+
+    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+        """Applies the operation to the cart, one at a time."""
+        with self._lock:
+            now_ms = self._clock()
+            stored, result = operation.apply(self._cart(cart_id, operation, now_ms), now_ms)
+            if stored.snapshot.epoch:
+                self._carts[cart_id] = stored
+            else:
+                self._carts.pop(cart_id, None)
+            return result
+
+    def _cart(self, cart_id: str, operation: Operation[Result], now_ms: int) -> StoredCart:
+        stored = self._carts.get(cart_id)
+        if stored is None or _has_expired(stored, now_ms):
+            return absent_cart(cart_id, operation.rules.currency)
+        return stored
+
+
+class AsyncMemoryStore:
+    """`MemoryStore` for asyncio; give both the same `MemoryStore` to share carts."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self._store = store or MemoryStore()
+
+    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+        """As `MemoryStore.execute`."""
+        return self._store.execute(cart_id, operation)
+
+
+def _has_expired(stored: StoredCart, now_ms: int) -> bool:
+    cart = stored.snapshot
+    return bool(cart.ttl_ms) and now_ms >= cart.updated_ms + cart.ttl_ms

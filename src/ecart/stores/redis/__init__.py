@@ -1,0 +1,152 @@
+"""Carts in Redis or Valkey: each change is one script call on one key.
+
+A client is taken by what it can do (`execute_command`), not by its class: redis-py and valkey-py,
+standalone, Sentinel and cluster, decoding or not. It is used as it is and never closed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from functools import cache
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from ecart.operations import Operation
+from ecart.store import AsyncStore, Store, run, run_async
+from ecart.stores.redis.clients import Client, open_async_client, open_client, repeats_by_itself
+from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
+from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
+
+__all__ = ["AsyncRedisStore", "Client", "RedisStore", "async_store_for", "store_for"]
+
+Result = TypeVar("Result")
+
+DEADLINE = 5.0
+"""Seconds after which a failing operation is given up."""
+
+# Replies come as bytes whatever the client's own decoding is (redis-py and valkey-py know the name).
+_UNDECODED = {"NEVER_DECODE": True}
+
+
+class RedisStore:
+    """A `Store` on a client or a URL (`redis://`, `rediss://`, `unix://`, `valkey://`).
+
+    A client handed in keeps its own time-outs and retries, and stays the caller's to close. A URL
+    opens a client with short time-outs whose failures this store alone repeats, for `deadline`
+    seconds, always to the same effect.
+    """
+
+    def __init__(
+        self,
+        client: Client | str,
+        *,
+        prefix: str = DEFAULT_PREFIX,
+        partitions: int = DEFAULT_PARTITIONS,
+        deadline: float = DEADLINE,
+    ) -> None:
+        self._owns_client = isinstance(client, str)
+        self._client: Any = open_client(client) if isinstance(client, str) else client
+        if inspect.iscoroutinefunction(self._client.execute_command):
+            raise TypeError("an asyncio client: use AsyncCart or AsyncRedisStore")
+        self.keys = Keyspace(prefix, partitions)
+        self._terms = Terms(deadline, repeats_by_itself(self._client))
+
+    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+        """Executes the operation as one command or script call."""
+        return run(exchange(self.keys, self._terms, cart_id, operation), self._do)
+
+    def close(self) -> None:
+        """Closes the client if this store opened it."""
+        if self._owns_client:
+            self._client.close()
+
+    def _do(self, step: Send | Wait) -> Any:
+        if isinstance(step, Wait):
+            return time.sleep(step.seconds)
+        return self._client.execute_command(*step.command, **_UNDECODED)
+
+
+class AsyncRedisStore:
+    """`RedisStore` for asyncio. From a URL, each event loop gets a client of its own."""
+
+    def __init__(
+        self,
+        client: Client | str,
+        *,
+        prefix: str = DEFAULT_PREFIX,
+        partitions: int = DEFAULT_PARTITIONS,
+        deadline: float = DEADLINE,
+    ) -> None:
+        self._url = client if isinstance(client, str) else None
+        self._given: Any = None if isinstance(client, str) else client
+        if self._given is not None and not inspect.iscoroutinefunction(self._given.execute_command):
+            raise TypeError("not an asyncio client: use Cart or RedisStore")
+        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self.keys = Keyspace(prefix, partitions)
+        self._terms = Terms(deadline, self._url is None and repeats_by_itself(self._given))
+
+    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+        """As `RedisStore.execute`."""
+        return await run_async(exchange(self.keys, self._terms, cart_id, operation), self._do)
+
+    async def close(self) -> None:
+        """Closes the running loop's client if this store opened it."""
+        client = self._opened.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    async def _do(self, step: Send | Wait) -> Any:
+        if isinstance(step, Wait):
+            return await asyncio.sleep(step.seconds)
+        return await self._client().execute_command(*step.command, **_UNDECODED)
+
+    def _client(self) -> Any:
+        if self._url is None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        if loop not in self._opened:
+            self._opened[loop] = open_async_client(self._url)
+        return self._opened[loop]
+
+
+@cache
+def _store_of_url(url: str) -> RedisStore:
+    return RedisStore(url)
+
+
+@cache
+def _async_store_of_url(url: str) -> AsyncRedisStore:
+    return AsyncRedisStore(url)
+
+
+def store_for(target: Store | Client | str) -> Store:
+    """The store on a client or URL; one URL has one client in a process. A store stays itself.
+
+    Raises:
+        TypeError: neither store, client nor URL, or an asyncio client.
+        ValueError: a URL of an unknown scheme.
+    """
+    if isinstance(target, str):
+        return _store_of_url(target)
+    if hasattr(target, "execute_command"):
+        return RedisStore(target)
+    return _checked(target, is_async=False)
+
+
+def async_store_for(target: AsyncStore | Client | str) -> AsyncStore:
+    """`store_for` for asyncio."""
+    if isinstance(target, str):
+        return _async_store_of_url(target)
+    if hasattr(target, "execute_command"):
+        return AsyncRedisStore(target)
+    return _checked(target, is_async=True)
+
+
+def _checked(target: Any, *, is_async: bool) -> Any:
+    execute = getattr(target, "execute", None)
+    if execute is None or inspect.iscoroutinefunction(execute) is not is_async:
+        kind = "an asyncio" if is_async else "a"
+        raise TypeError(f"{target!r} is not {kind} store, {kind} Redis client or a URL")
+    return target

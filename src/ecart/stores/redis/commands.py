@@ -1,0 +1,144 @@
+"""What an operation is on the wire: a script call for each change, plain commands for reads.
+
+Each change names the arguments of its script; a name too many or too few fails at import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from ecart import operations
+from ecart.operations import Change, new_token
+from ecart.money import canonical_text
+from ecart.stores.redis.fields import extra_text, line_field, line_text, title_text
+from ecart.stores.redis.lanes import Lane
+from ecart.stores.redis.scripts import Script, load_script
+
+Argument = str | int
+Arguments = dict[str, Callable[[Any], Argument]]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One change of one cart, ready to be sent, as often as it takes, to the same effect."""
+
+    script: Script
+    key: str
+    arguments: tuple[Argument, ...]
+
+    def by_sha(self) -> tuple[Argument, ...]:
+        """The command that names the script."""
+        return ("EVALSHA", self.script.sha, 1, self.key, *self.arguments)
+
+    def by_text(self) -> tuple[Argument, ...]:
+        """The command that brings the script along, for an engine that does not know it."""
+        return ("EVAL", self.script.text, 1, self.key, *self.arguments)
+
+
+class _Attempt(msgspec.Struct, frozen=True):
+    """A change and the record that will make it known: the lane's, or the caller's own."""
+
+    change: Change
+    record: str
+    sequence: int
+    digest: str
+
+
+_EVERY_CHANGE: Arguments = {
+    "record": lambda attempt: attempt.record,
+    "sequence": lambda attempt: attempt.sequence,
+    "fingerprint": lambda attempt: attempt.change.fingerprint,
+    "digest": lambda attempt: attempt.digest,
+    "expected": lambda attempt: _expected(attempt.change.expected),
+    "epoch": lambda attempt: new_token(),
+    "ttl": lambda attempt: attempt.change.rules.ttl_ms,
+    "want_cart": lambda attempt: "1" if attempt.change.want_cart else "0",
+}
+
+_OF_CHANGE: dict[type[Change], Arguments] = {
+    operations.AddItem: {
+        "line": lambda op: line_field(op.line_id),
+        "quantity": lambda op: op.quantity,
+        "unit_price": lambda op: "" if op.unit_price is None else canonical_text(op.unit_price),
+        "currency": lambda op: op.currency,
+        "title": lambda op: title_text(op.title),
+        "extra": lambda op: extra_text(op.options, op.details),
+        "has_details": lambda op: "0" if op.details is None else "1",
+        "max_quantity": lambda op: op.rules.max_quantity,
+        "max_lines": lambda op: op.rules.max_lines,
+    },
+    operations.SetQuantity: {
+        "line": lambda op: line_field(op.line_id),
+        "quantity": lambda op: op.quantity,
+    },
+    operations.RemoveLine: {"line": lambda op: line_field(op.line_id)},
+    operations.PutLines: {
+        "currency": lambda op: op.currency,
+        "max_lines": lambda op: op.rules.max_lines,
+        "priced": lambda op: "1" if any(line.unit_price is not None for line in op.lines) else "0",
+        "count": lambda op: len(op.lines),
+    },
+    operations.Clear: {},
+    operations.Destroy: {},
+    operations.SetTtl: {"cart_ttl": lambda op: op.ttl_ms},
+    operations.Purge: {"purged_epoch": lambda op: op.epoch},
+}
+
+
+def _expected(versions: tuple[operations.Version, ...]) -> str:
+    return "\n".join(("", *map(str, versions), "")) if versions else ""
+
+
+def _tail(change: Change) -> Iterable[str]:
+    if isinstance(change, operations.PutLines):
+        for line in change.lines:
+            yield line_field(line.line_id)
+            yield line_text(line)
+
+
+def script_name(change: type[Change]) -> str:
+    """`AddItem`: `add_item`."""
+    name = change.__name__
+    return name[0].lower() + "".join(f"_{c.lower()}" if c.isupper() else c for c in name[1:])
+
+
+class _Signature(msgspec.Struct, frozen=True):
+    script: Script
+    shared: tuple[Callable[[_Attempt], Argument], ...]
+    own: tuple[Callable[[Change], Argument], ...]
+
+
+def _signature(change: type[Change]) -> _Signature:
+    script = load_script(script_name(change))
+    named = (*_EVERY_CHANGE, *_OF_CHANGE[change])
+    if script.arguments != named:
+        raise ValueError(f"{script.name}.lua takes {script.arguments}, not {named}")
+    return _Signature(script, tuple(_EVERY_CHANGE.values()), tuple(_OF_CHANGE[change].values()))
+
+
+_SIGNATURES = {change: _signature(change) for change in _OF_CHANGE}
+
+
+def build_call(key: str, change: Change, lane: Lane) -> Call:
+    """The script call for a change, recorded under the caller's operation id or under the lane."""
+    signature = _SIGNATURES[type(change)]
+    attempt = _attempt(change, lane)
+    shared = [value(attempt) for value in signature.shared]
+    own = [value(change) for value in signature.own]
+    return Call(signature.script, key, (*shared, *own, *_tail(change)))
+
+
+def _attempt(change: Change, lane: Lane) -> _Attempt:
+    if change.operation_id is None:
+        return _Attempt(change, lane.field, lane.sequence, _digest(lane.operation_id, 6))
+    record = "#" + _digest(change.operation_id, 12)
+    return _Attempt(change, record, 1, _digest(change.operation_id, 6))
+
+
+def _digest(text: str, size: int) -> str:
+    digest = hashlib.blake2b(text.encode(), digest_size=size).digest()
+    return urlsafe_b64encode(digest).decode()

@@ -1,0 +1,165 @@
+"""One operation's talk with an engine: what to send, when to repeat, what the outcome means.
+
+Written once, as a flow of two steps, `Send` and `Wait`; the stores say how each is done.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any, TypeVar
+
+import msgspec
+
+from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailableError
+from ecart.flows import Flow
+from ecart.model import CartChange
+from ecart.operations import Change, GetCart, GetLine, GetSummary, GetTtl, Operation
+from ecart.stores.redis.commands import Argument, Call, build_call
+from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.fields import (
+    HEADER,
+    line_field,
+    read_line,
+    read_snapshot,
+    read_summary,
+)
+from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.lanes import Lane, give_lane_back, take_lane
+from ecart.stores.redis.replies import read_change
+
+Result = TypeVar("Result")
+
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.25
+
+
+class Send(msgspec.Struct, frozen=True):
+    """The step that sends one command and returns its reply, undecoded."""
+
+    command: tuple[Argument, ...]
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """The step that waits for so many seconds."""
+
+    seconds: float
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """How patient an exchange is, and what it may conclude.
+
+    No attempt begins later than `deadline` seconds after the first. `client_repeats` tells that
+    the client retries by itself: then a refused connection does not prove that nothing was sent.
+    """
+
+    deadline: float
+    client_repeats: bool
+
+
+def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
+    """The flow that executes an operation."""
+    key = keys.cart(cart_id)
+    if isinstance(operation, Change):
+        return _change(key, terms, cart_id, operation)
+    return _read(key, terms, cart_id, operation)
+
+
+def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartChange]:
+    lane = take_lane()
+    try:
+        reply = yield from _until_answered(build_call(key, change, lane), terms, lane)
+    except (StoreUnavailableError, CorruptCartError):
+        give_lane_back(lane)
+        raise
+    # Any other way out leaves the outcome open: the lane is retired, and its number with it.
+    give_lane_back(lane)
+    return read_change(key, cart_id, change, reply)
+
+
+def _until_answered(call: Call, terms: Terms, lane: Lane) -> Flow[Any]:
+    """Repeats the same call, under the same number, until it is answered or time is up."""
+    attempts = _Attempts(terms)
+    operation_id = lane.operation_id
+    command = call.by_sha()
+    while True:
+        try:
+            return (yield Send(command))
+        except Exception as error:
+            failure = attempts.note(error, call.key)
+            if failure is Failure.NO_SCRIPT:
+                command = call.by_text()
+                continue
+            if failure is Failure.DENIED or attempts.over():
+                if attempts.may_have_run:
+                    raise OutcomeUnknownError(
+                        f"no answer within {terms.deadline} s: {error}", operation_id
+                    ) from error
+                raise StoreUnavailableError(str(error)) from error
+        yield Wait(attempts.next_pause())
+
+
+class _Attempts:
+    """How often an exchange has failed, and whether any failure may have been a success."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.may_have_run = False
+        self._client_repeats = terms.client_repeats
+        self._end = time.monotonic() + terms.deadline
+        self._pause = _FIRST_PAUSE
+
+    def note(self, error: Exception, key: str) -> Failure:
+        """Classifies the error; raises it, or `CorruptCartError`, if it is not the engine's."""
+        failure = classify(error)
+        if failure is Failure.NOT_OURS:
+            raise error
+        if failure is Failure.WRONG_TYPE:
+            raise CorruptCartError(key, "type") from error
+        repeated = failure is Failure.NOT_CONNECTED and self._client_repeats
+        self.may_have_run |= failure is Failure.UNKNOWN or repeated
+        return failure
+
+    def over(self) -> bool:
+        return time.monotonic() + self._pause >= self._end
+
+    def next_pause(self) -> float:
+        """Seconds to wait, growing, with jitter so that callers do not come back in step."""
+        pause = self._pause
+        self._pause = min(2 * pause, _LONGEST_PAUSE)
+        return pause * random.uniform(0.5, 1.0)
+
+
+def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
+    currency = operation.rules.currency
+    match operation:
+        case GetCart():
+            fields = yield from _ask(("HGETALL", key), key, terms)
+            return read_snapshot(key, cart_id, currency, _as_mapping(fields))
+        case GetSummary():
+            values = yield from _ask(("HMGET", key, "v", "c", "m", "s"), key, terms)
+            present = {k: v for k, v in zip(HEADER, values, strict=True) if v is not None}
+            return read_summary(key, cart_id, currency, present)
+        case GetLine(line_id=line_id):
+            field = line_field(line_id)
+            text = yield from _ask(("HGET", key, field), key, terms)
+            return None if text is None else read_line(key, field.encode(), text)
+        case GetTtl():
+            state = yield from _ask(("HGET", key, "s"), key, terms)
+            return -2 if state else (yield from _ask(("PTTL", key), key, terms))
+    raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
+
+
+def _ask(command: tuple[Argument, ...], key: str, terms: Terms) -> Flow[Any]:
+    attempts = _Attempts(terms)
+    while True:
+        try:
+            return (yield Send(command))
+        except Exception as error:
+            failure = attempts.note(error, key)
+            if failure is Failure.DENIED or attempts.over():
+                raise StoreUnavailableError(str(error)) from error
+        yield Wait(attempts.next_pause())
+
+
+def _as_mapping(reply: Any) -> dict[bytes, bytes]:
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

@@ -1,0 +1,59 @@
+"""What an error of a Redis client tells about the change that met it.
+
+Errors are known by their names and words, not by their classes, so that redis-py and valkey-py
+both do. No code may blur the classes: what was not executed is safe to give up; what may have
+been executed is not.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+# Replies with which the engine says that it did not run the command, and may later. Clients turn
+# some of them into classes and drop the word.
+_NOT_NOW_WORDS = re.compile(
+    r"\b(LOADING|BUSY|OOM|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MISCONF|NOREPLICAS)\b"
+    r"|max number of clients"
+)
+_NOT_NOW_NAMES = {
+    "BusyLoadingError", "OutOfMemoryError", "ReadOnlyError", "MasterDownError", "ClusterDownError",
+    "TryAgainError", "MovedError", "AskError", "MaxConnectionsError",
+}  # fmt: skip
+_NOT_CONNECTED = (ConnectionRefusedError, FileNotFoundError, PermissionError)
+_LOST = {"ConnectionError", "TimeoutError", "ClusterError", "RedisClusterException"}
+_DENIED = {"AuthenticationError", "AuthorizationError", "NoPermissionError"}
+
+
+class Failure(Enum):
+    """What is known after an attempt failed."""
+
+    NOT_EXECUTED = "not executed; may work later"
+    NOT_CONNECTED = "no connection was made; not executed unless the client repeats by itself"
+    UNKNOWN = "outcome unknown"
+    DENIED = "not executed, and repeating will not help"
+    NO_SCRIPT = "the engine does not know the script"
+    WRONG_TYPE = "the key holds something else than a hash"
+    NOT_OURS = "an error that is no failure of the engine"
+
+
+def classify(error: BaseException) -> Failure:
+    """The class of an error that a client raised."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    text = str(error)
+    if "NoScriptError" in names or text.startswith("NOSCRIPT"):
+        return Failure.NO_SCRIPT
+    if "WRONGTYPE" in text:
+        return Failure.WRONG_TYPE
+    if names & _NOT_NOW_NAMES or ("ResponseError" in names and _NOT_NOW_WORDS.search(text)):
+        return Failure.NOT_EXECUTED
+    if names & _DENIED:
+        return Failure.DENIED
+    if names & _LOST:
+        return Failure.NOT_CONNECTED if _never_connected(error, text) else Failure.UNKNOWN
+    return Failure.DENIED if "ResponseError" in names else Failure.NOT_OURS
+
+
+def _never_connected(error: BaseException, text: str) -> bool:
+    cause = error.__cause__ or error.__context__
+    return isinstance(cause, _NOT_CONNECTED) or "connecting to" in text

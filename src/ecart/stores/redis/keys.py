@@ -1,0 +1,38 @@
+"""The names of keys. A key is built here and nowhere else; scripts take it as it comes."""
+
+from __future__ import annotations
+
+import binascii
+from urllib.parse import quote, unquote
+
+import msgspec
+
+DEFAULT_PREFIX = "ecart"
+DEFAULT_PARTITIONS = 1024
+
+
+class Keyspace(msgspec.Struct, frozen=True):
+    """Where the carts of one tenant or environment live.
+
+    `prefix` keeps tenants apart. `partitions` is fixed for the life of a deployment: another
+    number finds other keys. The braces make a partition one slot of a cluster.
+    """
+
+    prefix: str = DEFAULT_PREFIX
+    partitions: int = DEFAULT_PARTITIONS
+
+    def __post_init__(self) -> None:
+        if not self.prefix or quote(self.prefix, safe="") != self.prefix:
+            raise ValueError("a prefix is made of letters, digits and _.-~")
+        if not 1 <= self.partitions <= 16_384:
+            raise ValueError("there are 1 to 16,384 partitions")
+
+    def cart(self, cart_id: str) -> str:
+        """The key of a cart; no two ids share one."""
+        name = cart_id.encode()
+        partition = binascii.crc32(name) % self.partitions
+        return f"{self.prefix}:{{{partition}}}:cart:{quote(name, safe='')}"
+
+    def cart_id(self, key: str) -> str:
+        """The cart id that a key was made of: the inverse of `cart`."""
+        return unquote(key.split(":cart:", 1)[1], errors="strict")

@@ -1,0 +1,70 @@
+"""Who makes a change: the writer, its lanes, and the sequence numbers that make repeats known.
+
+Each process is one writer with a random name. A change holds one lane, alone, from its first
+attempt to its last, and takes the lane's next number. The writer is the one piece of global state
+in ecart; a forked child draws its own.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ecart.operations import new_token
+
+
+class Lane:
+    """One caller's line of numbered changes."""
+
+    __slots__ = ("field", "name", "sequence", "writer")
+
+    def __init__(self, writer: Writer, number: int) -> None:
+        self.writer = writer
+        self.name = f"{writer.name}.{number}"
+        self.field = f"~{self.name}"
+        self.sequence = 0
+
+    @property
+    def operation_id(self) -> str:
+        """Names the change that the lane is making."""
+        return f"{self.name}.{self.sequence}"
+
+
+class Writer:
+    """The lanes of one process. Last freed, first taken, so that few are in use."""
+
+    def __init__(self) -> None:
+        self.name = new_token()
+        self.pid = os.getpid()
+        self._free: list[Lane] = []
+        self._made = 0
+
+    def take(self) -> Lane:
+        """A lane for one change, at its next number. Give it back, or retire it by keeping it."""
+        try:
+            lane = self._free.pop()
+        except IndexError:
+            self._made += 1
+            lane = Lane(self, self._made)
+        lane.sequence += 1
+        return lane
+
+    def give_back(self, lane: Lane) -> None:
+        """Frees a lane whose change has ended for certain."""
+        self._free.append(lane)
+
+
+_writer = Writer()
+
+
+def take_lane() -> Lane:
+    """A lane of this process's writer."""
+    global _writer
+    if _writer.pid != os.getpid():
+        _writer = Writer()
+    return _writer.take()
+
+
+def give_lane_back(lane: Lane) -> None:
+    """Frees a lane, unless a fork has made it somebody else's."""
+    if lane.writer is _writer:
+        _writer.give_back(lane)

@@ -1,0 +1,48 @@
+-- Adds units of a SKU to its line, making the line, and the cart, as needed.
+local key = unpack(KEYS)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity, unit_price, currency, title, extra, has_details, max_quantity, max_lines = unpack(ARGV)
+-- @include read_cart
+-- @include judge
+-- @include answer
+-- @include begin
+-- @include revive
+-- @include money
+-- @include make_room
+-- @include commit
+
+local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
+local cart, ending = begin(key, change, expected, line, want_cart)
+if not cart then return ending end
+
+revive(cart, epoch, currency)
+local was, old_price, position, old_title, old_extra = 0, "", cart.position + 1, "", ""
+if cart.line then
+  was, old_price, position, old_title, old_extra =
+    string.match(cart.line, "^(%d+)|([%d%.]*)|(%d+)|([^|]*)|(.*)$")
+  if not was then return { "corrupt_cart", line } end
+end
+local units = was + quantity
+if units > tonumber(max_quantity) then return { "quantity_limit_exceeded", max_quantity } end
+if not cart.line and cart.lines >= tonumber(max_lines) then return { "line_limit_exceeded", max_lines } end
+if unit_price ~= "" and cart.currency ~= currency then
+  if cart.lines > 0 then return { "currency_mismatch", cart.currency, currency } end
+  cart.currency, cart.renew = currency, true
+end
+local price = unit_price ~= "" and unit_price or old_price
+add_amount(cart, -was, old_price)
+add_amount(cart, units, price)
+if cart.units >= 2 ^ 53 then return { "amount_out_of_range" } end
+local old = make_room(key, cart, record)
+if not old then return { "too_many_operations" } end
+
+if not cart.line then
+  cart.lines, cart.position = cart.lines + 1, position
+  old_extra = extra
+elseif has_details == "1" then
+  old_extra = extra
+end
+cart.quantity = cart.quantity + quantity
+local value = string.format("%.0f|%s|%.0f|", units, price, position)
+  .. (title ~= "" and title or old_title) .. "|" .. old_extra
+commit(key, cart, change, old, { line, value })
+return answer(key, cart, want_cart, "0", line, value)

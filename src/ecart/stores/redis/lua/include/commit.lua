@@ -1,0 +1,29 @@
+-- Writes header, record and the given fields at the next version, sets the expiry, forgets old records.
+local function commit(key, cart, change, old, writes)
+  if cart.pinned == "" and cart.ttl ~= change.ttl then cart.ttl, cart.renew = change.ttl, true end
+  cart.v = string.format("%.0f|%s|%.0f|%.0f|%.0f|%.0f",
+    cart.version + 1, change.digest, cart.now, cart.lanes, cart.keys, cart.swept)
+  cart.c = string.format("%.0f|%.0f|%.0f|%.0f|%.0f",
+    cart.lines, cart.quantity, cart.units, cart.nanos, cart.position)
+  if cart.renew then
+    cart.m = string.format("1|%s|%s|%s|%s%s",
+      cart.epoch, cart.currency, cart.created, cart.pinned, cart.ttl)
+    writes[#writes + 1] = "m"
+    writes[#writes + 1] = cart.m
+  end
+  local record = string.format("%s|%s|%.0f",
+    change.sequence, change.fingerprint, math.floor(cart.now / 1000))
+  redis.call("HSET", key, "v", cart.v, "c", cart.c, change.record, record, unpack(writes))
+  if cart.gone then
+    redis.call("HDEL", key, "s")
+    cart.s = nil
+  end
+  for i = 1, #old, 1000 do
+    redis.call("HDEL", key, unpack(old, i, math.min(i + 999, #old)))
+  end
+  if cart.ttl == "0" then
+    redis.call("PERSIST", key)
+  else
+    redis.call("PEXPIREAT", key, string.format("%.0f", cart.now + cart.ttl))
+  end
+end

@@ -1,0 +1,48 @@
+-- Makes the cart hold the given lines as they are; its other lines stay. The tail: field, line; without position.
+local key = unpack(KEYS)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV)
+-- @include read_cart
+-- @include judge
+-- @include answer
+-- @include begin
+-- @include revive
+-- @include money
+-- @include make_room
+-- @include commit
+
+local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
+local cart, ending = begin(key, change, expected, "v", want_cart)
+if not cart then return ending end
+if count == "0" then return answer(key, cart, want_cart, "0", "v", cart.v) end
+
+local had_lines = cart.alive and cart.lines > 0
+revive(cart, epoch, currency)
+local writes, first = {}, #ARGV - 2 * count + 1
+for i = first, #ARGV, 2 do
+  local quantity, price, rest = string.match(ARGV[i + 1], "^(%d+)|([%d%.]*)|(.*)$")
+  local line, position = redis.call("HGET", key, ARGV[i]), nil
+  if line then
+    local was, old_price, old_position = string.match(line, "^(%d+)|([%d%.]*)|(%d+)|")
+    if not was then return { "corrupt_cart", ARGV[i] } end
+    add_amount(cart, -was, old_price)
+    cart.quantity, position = cart.quantity - was, old_position
+  else
+    cart.position, cart.lines = cart.position + 1, cart.lines + 1
+    position = string.format("%.0f", cart.position)
+  end
+  add_amount(cart, tonumber(quantity), price)
+  cart.quantity = cart.quantity + quantity
+  writes[#writes + 1] = ARGV[i]
+  writes[#writes + 1] = quantity .. "|" .. price .. "|" .. position .. "|" .. rest
+end
+if cart.lines > tonumber(max_lines) then return { "line_limit_exceeded", max_lines } end
+if priced == "1" and cart.currency ~= currency then
+  if had_lines then return { "currency_mismatch", cart.currency, currency } end
+  cart.currency, cart.renew = currency, true
+end
+if cart.units >= 2 ^ 53 then return { "amount_out_of_range" } end
+local old = make_room(key, cart, record)
+if not old then return { "too_many_operations" } end
+
+commit(key, cart, change, old, writes)
+return answer(key, cart, want_cart, "0", "v", cart.v)

@@ -1,0 +1,27 @@
+-- Takes a line out of the cart, whatever its quantity.
+local key = unpack(KEYS)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line = unpack(ARGV)
+-- @include read_cart
+-- @include judge
+-- @include answer
+-- @include begin
+-- @include money
+-- @include make_room
+-- @include commit
+
+local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
+local cart, ending = begin(key, change, expected, line, want_cart)
+if not cart then return ending end
+
+if not cart.line then return { "line_not_found" } end
+local was, price = string.match(cart.line, "^(%d+)|([%d%.]*)|%d+|")
+if not was then return { "corrupt_cart", line } end
+local old = make_room(key, cart, record)
+if not old then return { "too_many_operations" } end
+
+redis.call("HDEL", key, line)
+add_amount(cart, -was, price)
+cart.quantity = cart.quantity - was
+cart.lines = cart.lines - 1
+commit(key, cart, change, old, {})
+return answer(key, cart, want_cart, "0", line)

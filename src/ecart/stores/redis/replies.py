@@ -1,0 +1,67 @@
+"""What a script's reply means: a change's result, or the error that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ecart.errors import (
+    AmountOutOfRangeError,
+    CorruptCartError,
+    CurrencyMismatchError,
+    EcartError,
+    IdempotencyKeyReusedError,
+    LineLimitExceededError,
+    LineNotFoundError,
+    QuantityLimitExceededError,
+    StaleOperationError,
+    TooManyOperationsError,
+    VersionConflictError,
+)
+from ecart.model import CartChange, LineItem
+from ecart.operations import AddItem, Change, SetQuantity
+from ecart.stores.redis.fields import line_field, read_line, read_snapshot, read_summary
+
+_REFUSALS: dict[str, Callable[..., EcartError]] = {
+    "amount_out_of_range": AmountOutOfRangeError,
+    "currency_mismatch": CurrencyMismatchError,
+    "idempotency_key_reused": IdempotencyKeyReusedError,
+    "line_limit_exceeded": lambda limit: LineLimitExceededError(int(limit)),
+    "quantity_limit_exceeded": lambda limit: QuantityLimitExceededError(int(limit)),
+    "stale_operation": StaleOperationError,
+    "too_many_operations": TooManyOperationsError,
+    "version_conflict": lambda version: VersionConflictError(int(version)),
+}
+
+
+def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) -> CartChange:
+    """The result in a script's reply.
+
+    Raises:
+        RefusedError: the reply names a refusal.
+        CorruptCartError: the script could not read the cart.
+    """
+    status, *rest = reply
+    if status != b"ok":
+        raise _refusal(key, change, status.decode(), [detail.decode() for detail in rest])
+    replayed, pairs = rest
+    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    read = read_snapshot if change.want_cart else read_summary
+    summary = read(key, cart_id, change.rules.currency, {k: v for k, v in fields.items() if v})
+    return CartChange(summary, _touched_line(key, change, fields), replayed == b"1")
+
+
+def _touched_line(key: str, change: Change, fields: dict[bytes, bytes]) -> LineItem | None:
+    if not isinstance(change, AddItem | SetQuantity):
+        return None
+    field = line_field(change.line_id).encode()
+    text = fields.get(field)
+    return read_line(key, field, text) if text else None
+
+
+def _refusal(key: str, change: Change, code: str, details: list[str]) -> EcartError:
+    if code == "corrupt_cart":
+        return CorruptCartError(key, details[0])
+    if code == "line_not_found":
+        return LineNotFoundError(getattr(change, "line_id", ""))
+    return _REFUSALS[code](*details)

@@ -1,0 +1,50 @@
+"""Loads the Lua files of the package: one script per change, with its includes put in.
+
+A script's first line says what it does; its second and third are its signature. Both are parsed
+here, so that a caller who names other arguments fails when this package is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from importlib.resources import files
+
+import msgspec
+
+_INCLUDE = re.compile(r"^-- @include (\w+)\n", re.MULTILINE)
+_SIGNATURE = re.compile(
+    r"\A-- [^\n]+\nlocal key = unpack\(KEYS\)\nlocal ([\w, ]+) = unpack\(ARGV\)\n"
+)
+_FOLDER = files(__package__) / "lua"
+
+
+class Script(msgspec.Struct, frozen=True):
+    """A script as the engine knows it: its text, the SHA-1 that names it, its arguments."""
+
+    name: str
+    text: str
+    sha: str
+    arguments: tuple[str, ...]
+
+
+def load_script(name: str) -> Script:
+    """The script of this name, includes put in.
+
+    Raises:
+        ValueError: the file does not begin with a sentence and its signature.
+    """
+    source = (_FOLDER / f"{name}.lua").read_text()
+    signature = _SIGNATURE.match(source)
+    if signature is None:
+        raise ValueError(f"{name}.lua does not begin with a sentence and its signature")
+    text = _INCLUDE.sub(lambda found: _included(found[1]), source)
+    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return Script(name, text, sha, tuple(signature[1].split(", ")))
+
+
+def _included(name: str) -> str:
+    text = (_FOLDER / "include" / f"{name}.lua").read_text()
+    if _INCLUDE.search(text):
+        raise ValueError(f"{name}.lua is an include and may not include")
+    return text
