@@ -205,7 +205,7 @@ class Cart:
     def destroy(
         self, *, expected_version: Version | None = None, operation_id: str | None = None
     ) -> CartChange:
-        """Ends the cart. For 15 minutes a trace without lines keeps late repeats from reviving it."""
+        """Ends the cart; for 15 minutes a trace of it keeps late repeats from reviving it."""
         return self.perform(Destroy(**_terms(self.rules, expected_version, operation_id)))
 
     def purge(
@@ -230,9 +230,9 @@ class AsyncCart:
     """One cart for asyncio, by its id, in a store.
 
     `store` is a redis-py or valkey-py asyncio client, a URL (`redis://`, `rediss://`, `unix://`,
-    `valkey://`), a `AsyncRedisStore` or an `AsyncMemoryStore`. `ttl` is how long the cart lives after
-    each change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices given
-    here. `rules` replaces both and sets the limits too.
+    `valkey://`), an `AsyncRedisStore` or an `AsyncMemoryStore`. `ttl` is how long the cart lives
+    after each change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices
+    given here. `rules` replaces both and sets the limits too.
 
     Every change takes effect once, however often the network repeats it, and takes
     `expected_version` (a version number or a snapshot's `etag`: refuse if the cart has moved on)
@@ -377,7 +377,7 @@ class AsyncCart:
     async def destroy(
         self, *, expected_version: Version | None = None, operation_id: str | None = None
     ) -> CartChange:
-        """Ends the cart. For 15 minutes a trace without lines keeps late repeats from reviving it."""
+        """Ends the cart; for 15 minutes a trace of it keeps late repeats from reviving it."""
         return await self.perform(Destroy(**_terms(self.rules, expected_version, operation_id)))
 
     async def purge(

@@ -1,4 +1,4 @@
-"""What needs several steps, written once for sync and async: generators that say what they wait for.
+"""What needs several steps, written once for sync and async: generators that yield their steps.
 
 A flow yields steps and is sent their results; an error of a step is thrown into it. Nothing here
 does I/O; the drivers `run` and `run_async` in `ecart.store` do what the steps say.

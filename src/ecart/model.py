@@ -138,7 +138,7 @@ class CartSnapshot(CartSummary, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """Rounded amounts: the lines' subtotals add up to `subtotal`. Lines without price are absent."""
+    """Rounded amounts: those of the lines add up to `subtotal`. Lines without price are absent."""
 
     currency: str
     subtotal: Decimal

@@ -48,7 +48,7 @@ from ecart.model import (
     has_only_characters,
     line_id_for,
 )
-from ecart.money import MAX_UNITS, Amount, add_up, canonical_text, check_currency, parse_amount
+from ecart.money import MAX_UNITS, add_up, canonical_text, check_currency, parse_amount
 
 WEEK = 604_800
 """Seconds that a cart lives after its last change, unless told otherwise."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ecart.operations import Change, Operation, StoredCart, absent_cart
+from ecart.operations import Operation, StoredCart, absent_cart
 
 Result = TypeVar("Result")
 

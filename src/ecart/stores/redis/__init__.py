@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from ecart.flows import Flow
 from ecart.operations import Operation
 from ecart.store import AsyncStore, Store, run, run_async
 from ecart.stores.redis.clients import Client, open_async_client, open_client, repeats_by_itself
@@ -26,7 +27,7 @@ Result = TypeVar("Result")
 DEADLINE = 5.0
 """Seconds after which a failing operation is given up."""
 
-# Replies come as bytes whatever the client's own decoding is (redis-py and valkey-py know the name).
+# Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
 _UNDECODED = {"NEVER_DECODE": True}
 
 
@@ -55,7 +56,8 @@ class RedisStore:
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """Executes the operation as one command or script call."""
-        return run(exchange(self.keys, self._terms, cart_id, operation), self._do)
+        flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
+        return run(flow, self._do)
 
     def close(self) -> None:
         """Closes the client if this store opened it."""
@@ -89,7 +91,8 @@ class AsyncRedisStore:
 
     async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """As `RedisStore.execute`."""
-        return await run_async(exchange(self.keys, self._terms, cart_id, operation), self._do)
+        flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
+        return await run_async(flow, self._do)
 
     async def close(self) -> None:
         """Closes the running loop's client if this store opened it."""
@@ -130,23 +133,24 @@ def store_for(target: Store | Client | str) -> Store:
     """
     if isinstance(target, str):
         return _store_of_url(target)
-    if hasattr(target, "execute_command"):
+    if isinstance(target, Client):
         return RedisStore(target)
-    return _checked(target, is_async=False)
+    _check_store(target, is_async=False)
+    return target
 
 
 def async_store_for(target: AsyncStore | Client | str) -> AsyncStore:
     """`store_for` for asyncio."""
     if isinstance(target, str):
         return _async_store_of_url(target)
-    if hasattr(target, "execute_command"):
+    if isinstance(target, Client):
         return AsyncRedisStore(target)
-    return _checked(target, is_async=True)
+    _check_store(target, is_async=True)
+    return target
 
 
-def _checked(target: Any, *, is_async: bool) -> Any:
+def _check_store(target: Any, *, is_async: bool) -> None:
     execute = getattr(target, "execute", None)
     if execute is None or inspect.iscoroutinefunction(execute) is not is_async:
         kind = "an asyncio" if is_async else "a"
         raise TypeError(f"{target!r} is not {kind} store, {kind} Redis client or a URL")
-    return target

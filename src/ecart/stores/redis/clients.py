@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 CONNECT_TIMEOUT = 1.0
 REPLY_TIMEOUT = 2.0
-"""Seconds; a reply later than that counts as lost and the change is repeated, to the same effect."""
+"""Seconds; a reply later than that counts as lost, and the change is repeated."""
 
 
+@runtime_checkable
 class Client(Protocol):
     """What is asked of a client: redis-py's and valkey-py's have it, sync, async and cluster."""
 
@@ -19,9 +20,10 @@ class Client(Protocol):
 
 def open_client(url: str) -> Any:
     """A sync client for a URL, that repeats nothing by itself."""
-    from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
+
+    from redis import Redis
 
     return Redis.from_url(_known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
 

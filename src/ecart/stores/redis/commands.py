@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from ecart import operations
-from ecart.operations import Change, new_token
 from ecart.money import canonical_text
+from ecart.operations import Change, new_token
 from ecart.stores.redis.fields import extra_text, line_field, line_text, title_text
 from ecart.stores.redis.lanes import Lane
 from ecart.stores.redis.scripts import Script, load_script
