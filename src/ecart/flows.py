@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ecart.catalog import Products
 from ecart.model import CartChange
 from ecart.operations import GetCart, GetLine, GetSummary, GetTtl, Operation, Purge, PutLines, Rules
 
@@ -57,3 +58,15 @@ def copy(source_id: str, target_id: str, rules: Rules) -> Flow[CartChange | None
     source = yield from perform(source_id, GetCart(rules=rules))
     put = PutLines(lines=source.lines, currency=source.currency, rules=rules)
     return (yield from perform(target_id, put))
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The step that has the catalog look up SKUs."""
+
+    skus: tuple[str, ...]
+
+
+def quote(*skus: str) -> Flow[Products]:
+    """Yields the step and returns the products of those SKUs that are sold."""
+    products: Products = yield Quote(skus)
+    return products

@@ -215,7 +215,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
         return None
 
     def _own_fingerprint(self) -> str:
-        parts = [type(self).__name__, *(str(getattr(self, name)) for name in self.identity)]
+        parts = [type(self).__name__, *(repr(getattr(self, name)) for name in self.identity)]
         return short_digest("\x1f".join(parts))
 
     def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:
@@ -422,10 +422,14 @@ class Purge(Change, frozen=True, kw_only=True):
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartChange]:
         cart = stored.snapshot
+        if cart.epoch != self.epoch:
+            # Not the cart that was meant, or no longer: this may be a repeat.
+            return stored, self._result(cart, None)
+        record = self._record_in(stored, now_ms)
+        if record is not None and record.fingerprint != self.fingerprint:
+            raise IdempotencyKeyReusedError
         if self.expected and not _matches(cart, self.expected):
             raise VersionConflictError(cart.version)
-        if cart.epoch != self.epoch:
-            return stored, self._result(cart, None)
         absent = absent_cart(cart.cart_id, self.rules.currency)
         return absent, self._result(absent.snapshot, None)
 

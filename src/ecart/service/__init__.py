@@ -1,0 +1,1 @@
+"""The runnable service: the HTTP contract on Starlette and uvicorn, with an engine of its own."""

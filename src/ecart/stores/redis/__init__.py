@@ -16,7 +16,13 @@ from weakref import WeakKeyDictionary
 from ecart.flows import Flow
 from ecart.operations import Operation
 from ecart.store import AsyncStore, Store, run, run_async
-from ecart.stores.redis.clients import Client, open_async_client, open_client, repeats_by_itself
+from ecart.stores.redis.clients import (
+    Client,
+    known_scheme,
+    open_async_client,
+    open_client,
+    repeats_by_itself,
+)
 from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 
@@ -81,7 +87,7 @@ class AsyncRedisStore:
         partitions: int = DEFAULT_PARTITIONS,
         deadline: float = DEADLINE,
     ) -> None:
-        self._url = client if isinstance(client, str) else None
+        self._url = known_scheme(client) if isinstance(client, str) else None
         self._given: Any = None if isinstance(client, str) else client
         if self._given is not None and not inspect.iscoroutinefunction(self._given.execute_command):
             raise TypeError("not an asyncio client: use Cart or RedisStore")

@@ -25,7 +25,7 @@ def open_client(url: str) -> Any:
 
     from redis import Redis
 
-    return Redis.from_url(_known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
+    return Redis.from_url(known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
 
 
 def open_async_client(url: str) -> Any:
@@ -34,7 +34,7 @@ def open_async_client(url: str) -> Any:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    return Redis.from_url(_known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
+    return Redis.from_url(known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
 
 
 _TIMEOUTS: dict[str, Any] = {
@@ -45,7 +45,12 @@ _SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "red
 _SCHEMES["valkeys"] = "rediss"
 
 
-def _known_scheme(url: str) -> str:
+def known_scheme(url: str) -> str:
+    """The URL with a scheme that redis-py knows.
+
+    Raises:
+        ValueError: none that means the same.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
         raise ValueError("a store URL begins with redis://, rediss://, unix:// or valkey://")

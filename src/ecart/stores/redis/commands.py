@@ -90,7 +90,8 @@ _OF_CHANGE: dict[type[Change], Arguments] = {
 
 
 def _expected(versions: tuple[operations.Version, ...]) -> str:
-    return "\n".join(("", *map(str, versions), "")) if versions else ""
+    texts = (f'"{version}"' if isinstance(version, str) else str(version) for version in versions)
+    return "\n".join(("", *texts, "")) if versions else ""
 
 
 def _tail(change: Change) -> Iterable[str]:

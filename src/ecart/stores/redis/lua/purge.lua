@@ -8,10 +8,9 @@ local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, pu
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
 local cart, bad = read_cart(key, record, "v")
 if not cart then return { "corrupt_cart", bad } end
+-- Not the cart that was meant, or no longer: this may be a repeat.
+if cart.epoch ~= purged_epoch then return answer(key, cart, want_cart, "0", "v", cart.v) end
 local verdict = judge(cart, change, expected)
 if verdict ~= "new" and verdict ~= "replayed" then return verdict end
-if cart.epoch == purged_epoch then
-  redis.call("DEL", key)
-  cart = {}
-end
-return answer(key, cart, want_cart, "0", "v", cart.v)
+redis.call("DEL", key)
+return answer(key, {}, want_cart, "0", "v")

@@ -13,7 +13,7 @@ local function judge(cart, change, expected)
   end
   if expected ~= "" then
     local version = string.format("%.0f", cart.version)
-    local tag = cart.epoch .. "." .. version .. "." .. cart.digest
+    local tag = '"' .. cart.epoch .. "." .. version .. "." .. cart.digest .. '"'
     if not string.find(expected, "\n" .. version .. "\n", 1, true)
       and not string.find(expected, "\n" .. tag .. "\n", 1, true) then
       return { "version_conflict", version }

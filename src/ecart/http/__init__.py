@@ -1,0 +1,21 @@
+"""The HTTP contract, once for all frameworks: values in, values out, flows between.
+
+Nothing here does I/O or knows a framework. An integration turns its framework's request into a
+`Request`, runs `Api.handle` with its store and catalog, and turns the `Response` back.
+"""
+
+from ecart.http.api import Api
+from ecart.http.messages import Request, Response
+from ecart.http.sessions import Session, Tokens, new_cart_id, session_of
+from ecart.http.settings import HttpSettings
+
+__all__ = [
+    "Api",
+    "HttpSettings",
+    "Request",
+    "Response",
+    "Session",
+    "Tokens",
+    "new_cart_id",
+    "session_of",
+]

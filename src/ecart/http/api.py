@@ -1,0 +1,75 @@
+"""The HTTP API as one flow from request to response: guards, route, handler, headers, errors."""
+
+from __future__ import annotations
+
+import logging
+
+from msgspec.structs import replace
+
+from ecart.errors import CatalogError, EcartError, StoreError
+from ecart.flows import Flow
+from ecart.http.documents import document_routes
+from ecart.http.guards import check_accept, check_origin, check_size
+from ecart.http.messages import Request, Response
+from ecart.http.problems import HttpError, problem_response
+from ecart.http.routes import HEALTH_ROUTES, SHOPPER_ROUTES, Router
+from ecart.http.sessions import Tokens, session_of
+from ecart.http.settings import HttpSettings
+
+_log = logging.getLogger("ecart.http")
+
+_EVERY_ANSWER = {
+    "Cache-Control": "private, no-store",
+    "Vary": "Cookie",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Api:
+    """The contract, for one deployment. `tokens` signs the `Cart-Token` of cookie-less clients.
+
+    A `standalone` service answers the health routes and shows its documentation too.
+    """
+
+    def __init__(self, settings: HttpSettings, tokens: Tokens, *, standalone: bool = False) -> None:
+        self.settings = settings
+        self._tokens = tokens
+        more = (*HEALTH_ROUTES, *document_routes(SHOPPER_ROUTES + HEALTH_ROUTES))
+        self._router = Router(SHOPPER_ROUTES + more if standalone else SHOPPER_ROUTES)
+
+    def handle(self, request: Request) -> Flow[Response]:
+        """Answers a request; whatever goes wrong becomes a problem document."""
+        token = request.headers.get("cart-token")
+        if token is not None:
+            request = replace(request, session=session_of(self._tokens.read(token)))
+        try:
+            response = yield from self._answer(request)
+        except EcartError as error:
+            if isinstance(error, StoreError | CatalogError):
+                _log.warning("%s: %s", error.code, error, exc_info=error)
+            response = problem_response(error)
+        except Exception:
+            _log.exception("a request failed unexpectedly")
+            response = problem_response(HttpError("internal_error", ""))
+        return self._finished(request, response, token)
+
+    def _answer(self, request: Request) -> Flow[Response]:
+        route = self._router.find(request.method, request.path)
+        if route is None:
+            return Response(status=204, headers={"Allow": self._router.allowed(request.path)})
+        check_size(request, self.settings.body_limit)
+        check_origin(request, self.settings.trusted_origins)
+        check_accept(request, route.media)
+        return (yield from route.handler(request, self.settings))
+
+    def _finished(self, request: Request, response: Response, token: str | None) -> Response:
+        headers = {**_EVERY_ANSWER, **response.headers}
+        session, keep = request.session, None
+        if request.path.startswith("/cart"):
+            if token is not None:
+                headers["Cart-Token"] = self._tokens.sign(session.cart_id)
+            elif session.is_new and not 400 <= response.status < 500:
+                keep = session
+        body = b"" if request.method == "HEAD" else response.body
+        return replace(response, headers=headers, body=body, keep_session=keep)

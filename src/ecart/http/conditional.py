@@ -1,0 +1,83 @@
+"""Entity tags and idempotency keys: what a client says of the state it saw and the try it makes."""
+
+from __future__ import annotations
+
+import re
+
+from ecart.http.messages import Request
+from ecart.http.problems import HttpError
+from ecart.model import CartSummary
+from ecart.operations import Version, short_digest
+
+_TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$))')
+_NO_CART = ".0."
+
+
+def entity_tag(cart: CartSummary) -> str:
+    """The strong entity tag of a cart. One that does not exist yet is told apart by its id."""
+    return f'"{cart.etag if cart.epoch else _tag_of_none(cart.cart_id)}"'
+
+
+def _tag_of_none(cart_id: str) -> str:
+    return f"none.{short_digest(cart_id)}"
+
+
+def is_unchanged(request: Request, cart: CartSummary) -> bool:
+    """Whether the client has this state already: `If-None-Match`, weakly (RFC 9110 §13.1.2)."""
+    header = request.headers.get("if-none-match")
+    if header is None:
+        return False
+    tag = entity_tag(cart)[1:-1]
+    return header.strip() == "*" or any(known == tag for _, known in _tags(header) or ())
+
+
+def expected_versions(request: Request) -> tuple[Version, ...]:
+    """The states on which the client insists: `If-Match`, strongly (RFC 9110 §13.1.1).
+
+    Raises:
+        HttpError: `invalid_header`.
+    """
+    header = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return ()
+    tags = _tags(header)
+    if tags is None:
+        raise HttpError("invalid_header", 'If-Match is a list of entity tags: "…", "…"')
+    none = _tag_of_none(request.session.cart_id)
+    strong = [tag for weak, tag in tags if tag and not weak]
+    return tuple(_NO_CART if tag == none else tag for tag in strong) or ("no such tag",)
+
+
+def _tags(header: str) -> list[tuple[str, str]] | None:
+    """The tags of a list, each with its mark of weakness; None if it is no such list."""
+    tags, position = [], 0
+    while position < len(header):
+        match = _TAG.match(header, position)
+        if match is None:
+            return None
+        tags.append((match[1] or "", match[2]))
+        position = match.end()
+    return tags
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The client's name for this very change, quoted (as in the IETF draft) or bare.
+
+    Raises:
+        HttpError: `invalid_header`.
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    key = header.strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not 1 <= len(key) <= 255 or not key.isprintable():
+        raise HttpError("invalid_header", "an Idempotency-Key is 1 to 255 printable characters")
+    return key
+
+
+def fingerprint(request: Request, cart_id: str) -> str:
+    """What a repeat under the same key must agree in: method, path, cart and body."""
+    parts = (request.method, request.path, cart_id, request.body.decode(errors="replace"))
+    return short_digest("\x1f".join(parts).encode(errors="replace").decode())

@@ -1,0 +1,139 @@
+"""What a request must be before anything is done for it: size, origin, media types, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ecart.http.messages import Request
+from ecart.http.problems import HttpError
+
+MAX_DEPTH = 16
+_CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+_REFUSED = re.compile(r"q=0(\.0*)?")
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def check_size(request: Request, limit: int) -> None:
+    """Refuses a body of more than `limit` bytes, told or found.
+
+    Raises:
+        HttpError: `body_too_large`.
+    """
+    told = request.headers.get("content-length", "0")
+    if len(request.body) > limit or (told.isdecimal() and int(told[:20]) > limit):
+        raise HttpError("body_too_large", f"a body is at most {limit} bytes")
+
+
+def check_origin(request: Request, trusted: frozenset[str]) -> None:
+    """Refuses changes that another site's page sent (Fetch Metadata, else `Origin`; RFC 6454).
+
+    A client that sends neither header is no browser and cannot be tricked into anything.
+
+    Raises:
+        HttpError: `cross_site_request`.
+    """
+    if request.method not in _CHANGING:
+        return
+    origin = request.headers.get("origin")
+    if origin is not None and origin in trusted:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        is_foreign = site not in ("same-origin", "none")
+    else:
+        is_foreign = origin is not None and _host_of(origin) != request.headers.get("host", "")
+    if is_foreign:
+        raise HttpError("cross_site_request", "a page of another site may not change the cart")
+
+
+def _host_of(origin: str) -> str:
+    scheme, _, host = origin.partition("://")
+    default = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return host.removesuffix(default) if default else host
+
+
+def check_accept(request: Request, offered: str) -> None:
+    """Refuses a client that wants none of what is offered (RFC 9110 §12.5.1).
+
+    Raises:
+        HttpError: `not_acceptable`.
+    """
+    header = request.headers.get("accept", "").strip() or "*/*"
+    wanted = ("*/*", offered.partition("/")[0] + "/*", offered)
+    for part in header.split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media in wanted and not any(_REFUSED.fullmatch(parameter) for parameter in parameters):
+            return
+    raise HttpError("not_acceptable", f"this is answered as {offered}")
+
+
+def read_object(request: Request, *, required: str = "", optional: tuple[str, ...] = ()) -> Any:
+    """The JSON object in the body, holding the required name, maybe the optional ones, no other.
+
+    Raises:
+        HttpError: `unsupported_media_type`, `invalid_json`, `unknown_field`, `missing_field`.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise HttpError("unsupported_media_type", "send application/json")
+    value = parse_json(request.body)
+    if not isinstance(value, dict):
+        raise HttpError("invalid_body", "the body is a JSON object")
+    for name in value:
+        if name != required and name not in optional:
+            shown = name[:40].encode(errors="replace").decode()
+            pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
+            raise HttpError("unknown_field", f"no field {shown!r} is known here", pointer=pointer)
+    if required not in value:
+        raise HttpError("missing_field", f"{required!r} is needed", pointer=f"/{required}")
+    return value
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a JSON text (RFC 8259), without what its readers disagree on.
+
+    Raises:
+        HttpError: `invalid_json`: not UTF-8, not JSON, NaN, a name twice, or too deep.
+    """
+    if _depth(body) > MAX_DEPTH:
+        raise HttpError("invalid_json", f"JSON is nested at most {MAX_DEPTH} deep here")
+    try:
+        return _DECODER.decode(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise HttpError("invalid_json", "the body is not well-formed JSON") from error
+
+
+def _depth(body: bytes) -> int:
+    depth = deepest = 0
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return 0
+    for token in _BRACKETS.findall(body):
+        if token in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int:
+    # Ten thousand digits are well-formed; the first twenty tell that they are out of range.
+    return int(digits[:20])
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_without_repeats, parse_constant=_no_constant, parse_int=_integer
+)

@@ -1,0 +1,178 @@
+"""What each route does, as flows: read the request, perform the operation, show the cart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ecart.catalog import Product
+from ecart.errors import (
+    InvalidLineIdError,
+    InvalidOptionsError,
+    LineNotFoundError,
+    UnknownSkuError,
+    VersionConflictError,
+)
+from ecart.flows import Flow, perform, quote
+from ecart.http.conditional import (
+    entity_tag,
+    expected_versions,
+    fingerprint,
+    idempotency_key,
+    is_unchanged,
+)
+from ecart.http.guards import read_object
+from ecart.http.messages import Request, Response
+from ecart.http.problems import problem_response
+from ecart.http.settings import HttpSettings
+from ecart.http.views import cart_view, summary_view
+from ecart.model import CartSnapshot, CartSummary, check_line_id, check_sku, sku_of
+from ecart.operations import (
+    AddItem,
+    Change,
+    Clear,
+    GetCart,
+    GetSummary,
+    RemoveLine,
+    Rules,
+    SetQuantity,
+)
+
+JSON = {"Content-Type": "application/json"}
+
+
+def get_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """The cart of the session."""
+    cart = yield from perform(request.session.cart_id, GetCart(rules=settings.rules))
+    return _shown(request, cart, cart_view)
+
+
+def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Counters and subtotal, for a badge; the lines are not loaded."""
+    cart = yield from perform(request.session.cart_id, GetSummary(rules=settings.rules))
+    return _shown(request, cart, summary_view)
+
+
+def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Adds to what is there: two requests of one apple are two apples."""
+    body = read_object(request, required="sku", optional=("quantity", "options"))
+    sku = check_sku(body["sku"])
+    product = yield from _product(sku, settings)
+    options = body.get("options", {})
+    _check_options(product, options)
+    return (
+        yield from _changed(
+            request,
+            AddItem(
+                sku=sku,
+                quantity=body.get("quantity", 1),
+                unit_price=product.unit_price,
+                currency=product.currency,
+                title=product.title,
+                options=options,
+                **_terms(request, _limited(settings.rules, product)),
+            ),
+        )
+    )
+
+
+def set_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Replaces the quantity of a line; 0 removes it."""
+    line_id = _line_id(request)
+    body = read_object(request, required="quantity")
+    product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
+    terms = _terms(request, _limited(settings.rules, product))
+    change = SetQuantity(line_id=line_id, quantity=body["quantity"], **terms)
+    return (yield from _changed(request, change))
+
+
+def remove_line(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Takes a line out of the cart."""
+    change = RemoveLine(line_id=_line_id(request), **_terms(request, settings.rules))
+    return (yield from _changed(request, change))
+
+
+def clear_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Empties the cart, which keeps its id."""
+    return (yield from _changed(request, Clear(**_terms(request, settings.rules))))
+
+
+def is_alive(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Whether the process answers."""
+    return Response(status=200, headers=JSON, body=b'{"status":"ok"}')
+    yield
+
+
+def is_ready(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Whether the engine answers too; 503 if not."""
+    yield from perform("readyz", GetSummary(rules=settings.rules))
+    return Response(status=200, headers=JSON, body=b'{"status":"ready"}')
+
+
+def _shown(request: Request, cart: CartSummary, view: Any) -> Response:
+    headers = {**JSON, "ETag": entity_tag(cart)}
+    if is_unchanged(request, cart):
+        return Response(status=304, headers={"ETag": headers["ETag"]})
+    return Response(status=200, headers=headers, body=msgspec.json.encode(view(cart)))
+
+
+def _changed(request: Request, change: Change) -> Flow[Response]:
+    try:
+        done = yield from perform(request.session.cart_id, change)
+    except VersionConflictError as error:
+        current = yield from perform(request.session.cart_id, GetCart(rules=change.rules))
+        refusal = problem_response(error, cart=cart_view(current))
+        return replace(refusal, headers={**refusal.headers, "ETag": entity_tag(current)})
+    cart = done.summary
+    assert isinstance(cart, CartSnapshot)  # want_cart, in _terms
+    headers = {**JSON, "ETag": entity_tag(cart)}
+    if done.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(status=200, headers=headers, body=msgspec.json.encode(cart_view(cart)))
+
+
+def _terms(request: Request, rules: Rules) -> dict[str, Any]:
+    key = idempotency_key(request)
+    return {
+        "rules": rules,
+        "expected": expected_versions(request),
+        "operation_id": key,
+        "fingerprint": fingerprint(request, request.session.cart_id) if key else "",
+        "want_cart": True,
+    }
+
+
+def _line_id(request: Request) -> str:
+    line_id = request.path.removeprefix("/cart/items/")
+    try:
+        return check_line_id(line_id)
+    except InvalidLineIdError as error:
+        raise LineNotFoundError(line_id[:300]) from error
+
+
+def _product(sku: str, settings: HttpSettings, is_in_cart: bool = False) -> Flow[Product]:
+    """The product; without one, a line without price where that is allowed."""
+    products = yield from quote(sku)
+    if sku in products:
+        return products[sku]
+    if not settings.accept_unknown_skus and not is_in_cart:
+        raise UnknownSkuError(sku)
+    return Product(sku=sku, currency=settings.rules.currency)
+
+
+def _check_options(product: Product, options: Any) -> None:
+    if product.options is None or not isinstance(options, dict):
+        return  # any choice goes; AddItem refuses what is no choice at all
+    for name, value in options.items():
+        # True == 1 in Python; a shopper who may choose 1 may not choose true.
+        choices = product.options.get(name, ())
+        if not any(value == choice and type(value) is type(choice) for choice in choices):
+            raise InvalidOptionsError(f"{product.sku!r} has no such {name[:64]!r}")
+
+
+def _limited(rules: Rules, product: Product) -> Rules:
+    if product.max_quantity is None or product.max_quantity >= rules.max_quantity:
+        return rules
+    return replace(rules, max_quantity=product.max_quantity)

@@ -1,0 +1,123 @@
+"""Errors as `application/problem+json` (RFC 9457), each with its one code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from ecart.errors import EcartError
+from ecart.http.messages import Response
+
+_STATUS_BY_CODE = {
+    "invalid_json": 400,
+    "invalid_header": 400,
+    "invalid_operation_id": 400,
+    "invalid_version": 400,
+    "cross_site_request": 403,
+    "not_found": 404,
+    "line_not_found": 404,
+    "method_not_allowed": 405,
+    "not_acceptable": 406,
+    "request_timeout": 408,
+    "cart_locked": 409,
+    "cart_merged": 409,
+    "currency_mismatch": 409,
+    "stale_operation": 409,
+    "version_conflict": 412,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "too_many_operations": 429,
+    "corrupt_cart": 500,
+    "internal_error": 500,
+    "catalog_unavailable": 503,
+    "store_unavailable": 503,
+    "outcome_unknown": 504,
+}
+_POINTER_BY_CODE = {
+    "invalid_sku": "/sku",
+    "unknown_sku": "/sku",
+    "invalid_quantity": "/quantity",
+    "quantity_limit_exceeded": "/quantity",
+    "invalid_options": "/options",
+}
+_RETRY_AFTER = {429: "60", 503: "1"}
+
+
+class HttpError(EcartError):
+    """A request that HTTP itself refuses, before any operation."""
+
+    def __init__(
+        self, code: str, detail: str, *, pointer: str = "", headers: Mapping[str, str] = {}
+    ) -> None:
+        super().__init__(detail)
+        self.wire_code = code
+        self.pointer = pointer
+        self.headers = headers
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """What is wrong with one field of the body; `pointer` is a JSON Pointer (RFC 6901)."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of every answer that is an error. Switch on `code`; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: tuple[FieldProblem, ...] = ()
+    cart: Any = None
+
+
+def status_of(code: str) -> int:
+    """The status with which a code is answered."""
+    return _STATUS_BY_CODE.get(code, 422)
+
+
+def problem_response(error: EcartError, *, cart: Any = None) -> Response:
+    """The answer that tells of an error; `cart` shows the current one where that helps."""
+    code = getattr(error, "wire_code", error.code)
+    pointer = getattr(error, "pointer", "") or _POINTER_BY_CODE.get(code, "")
+    headers = dict(getattr(error, "headers", {}))
+    detail = _detail(error, code)
+    status = status_of(code)
+    if status in _RETRY_AFTER:
+        headers["Retry-After"] = _RETRY_AFTER[status]
+    problem = Problem(
+        type=f"urn:ecart:error:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        errors=(FieldProblem(pointer, code, detail),) if pointer else (),
+        cart=cart,
+    )
+    return Response(
+        status=status,
+        headers={"Content-Type": "application/problem+json", **headers},
+        body=msgspec.json.encode(problem),
+    )
+
+
+def _detail(error: EcartError, code: str) -> str:
+    # What an engine or a catalog said of itself is for the log, not for a stranger.
+    if status_of(code) >= 500:
+        return _CALM.get(code, "something went wrong on our side; nothing is known to be lost")
+    return str(error)
+
+
+_CALM = {
+    "store_unavailable": "the store cannot be reached; nothing was changed, try again",
+    "outcome_unknown": "no answer from the store; repeat with the same Idempotency-Key",
+    "catalog_unavailable": "the catalog cannot be read; nothing was changed, try again",
+    "corrupt_cart": "what is stored for this cart cannot be read; it was left alone",
+}

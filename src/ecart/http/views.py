@@ -1,0 +1,110 @@
+"""How a cart looks in JSON. Money is text, so that no reader makes it a float."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Options
+from ecart.money import display_text
+
+
+class ItemView(msgspec.Struct, frozen=True):
+    """A line. `unit_price` and `subtotal` are null while it has no price."""
+
+    id: str
+    sku: str
+    quantity: int
+    unit_price: str | None
+    subtotal: str | None
+    title: str | None
+    options: Options
+    details: Details | None
+
+
+class MessageView(msgspec.Struct, frozen=True):
+    """Something the shopper should know of a line. Switch on `code`; `text` is for people."""
+
+    code: str
+    line_id: str
+    text: str
+
+
+class SummaryView(msgspec.Struct, frozen=True):
+    """The cart without its lines."""
+
+    cart_id: str
+    line_count: int
+    total_quantity: int
+    subtotal: str
+    currency: str
+    version: int
+
+
+class CartView(msgspec.Struct, frozen=True):
+    """The cart. Items stand in the order in which each was first added."""
+
+    cart_id: str
+    items: list[ItemView]
+    line_count: int
+    total_quantity: int
+    subtotal: str
+    currency: str
+    version: int
+    created_at: datetime | None
+    updated_at: datetime | None
+    expires_at: datetime | None
+    messages: list[MessageView]
+
+
+def cart_view(cart: CartSnapshot) -> CartView:
+    """The JSON form of a cart."""
+    return CartView(
+        cart_id=cart.cart_id,
+        items=[_item_view(line, cart.currency) for line in cart.lines],
+        line_count=cart.line_count,
+        total_quantity=cart.total_quantity,
+        subtotal=display_text(cart.subtotal, cart.currency),
+        currency=cart.currency,
+        version=cart.version,
+        created_at=cart.created_at,
+        updated_at=cart.updated_at,
+        expires_at=cart.expires_at,
+        messages=[_unpriced(line) for line in cart.lines if line.unit_price is None],
+    )
+
+
+def summary_view(cart: CartSummary) -> SummaryView:
+    """The JSON form of a summary."""
+    return SummaryView(
+        cart_id=cart.cart_id,
+        line_count=cart.line_count,
+        total_quantity=cart.total_quantity,
+        subtotal=display_text(cart.subtotal, cart.currency),
+        currency=cart.currency,
+        version=cart.version,
+    )
+
+
+def _item_view(line: LineItem, currency: str) -> ItemView:
+    return ItemView(
+        id=line.line_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        unit_price=_money(line.unit_price, currency),
+        subtotal=_money(line.subtotal, currency),
+        title=line.title,
+        options=line.options,
+        details=line.details,
+    )
+
+
+def _money(amount: Decimal | None, currency: str) -> str | None:
+    return None if amount is None else display_text(amount, currency)
+
+
+def _unpriced(line: LineItem) -> MessageView:
+    text = f"{line.title or line.sku} has no price yet and does not count in the subtotal"
+    return MessageView("price_missing", line.line_id, text)

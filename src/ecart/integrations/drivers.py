@@ -1,0 +1,64 @@
+"""Runs the HTTP contract on a store and a catalog: what all integrations share."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ecart.catalog import Catalog, Product, Products
+from ecart.errors import CatalogError
+from ecart.flows import Perform, Quote
+from ecart.http import Api, Request, Response
+from ecart.store import AsyncStore, Store, run, run_async
+
+
+def answer(api: Api, store: Store, catalog: Catalog, request: Request) -> Response:
+    """The response, from a sync store and catalog."""
+
+    def do(step: Perform | Quote) -> Any:
+        if isinstance(step, Perform):
+            return store.execute(step.cart_id, step.operation)
+        return _checked(lambda: catalog.lookup(step.skus))
+
+    return run(api.handle(request), do)
+
+
+async def answer_async(api: Api, store: AsyncStore, catalog: Catalog, request: Request) -> Response:
+    """The response, from an async store; a catalog that may block is asked in a thread."""
+
+    async def do(step: Perform | Quote) -> Any:
+        if isinstance(step, Perform):
+            return await store.execute(step.cart_id, step.operation)
+        if getattr(catalog, "in_memory", False):
+            return _checked(lambda: catalog.lookup(step.skus))
+        return await _looked_up(catalog, step.skus)
+
+    return await run_async(api.handle(request), do)
+
+
+async def _looked_up(catalog: Catalog, skus: tuple[str, ...]) -> Products:
+    try:
+        found = await asyncio.to_thread(catalog.lookup, skus)
+        products = await found if inspect.isawaitable(found) else found
+    except Exception as error:
+        raise _as_catalog_error(error) from error
+    return _checked(lambda: products)
+
+
+def _checked(look_up: Callable[[], Any]) -> Products:
+    """What a catalog answered, if it is products; whatever else it did is a `CatalogError`."""
+    try:
+        products = look_up()
+    except Exception as error:
+        raise _as_catalog_error(error) from error
+    if not isinstance(products, Mapping) or not all(
+        isinstance(product, Product) for product in products.values()
+    ):
+        raise CatalogError("the catalog answered with something that is no mapping of products")
+    return products
+
+
+def _as_catalog_error(error: Exception) -> CatalogError:
+    return error if isinstance(error, CatalogError) else CatalogError(repr(error))

@@ -1,0 +1,62 @@
+"""The service as an ASGI app: the contract at `/`, for one worker process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from ecart.catalog import FileCatalog
+from ecart.http import HttpSettings
+from ecart.integrations.starlette import CartEndpoint
+from ecart.operations import Rules, ttl_milliseconds
+from ecart.service.settings import ServiceSettings, handed_settings
+from ecart.stores.redis import AsyncRedisStore
+
+_LOOK_EVERY = 0.5
+
+
+def create_app(settings: ServiceSettings | None = None) -> Starlette:
+    """The app; without settings, those that `ecart serve` handed to its workers."""
+    settings = settings or handed_settings()
+    store = AsyncRedisStore(settings.redis_url)
+    rules = Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency)
+    catalog = (
+        None
+        if settings.catalog is None
+        else FileCatalog(settings.catalog, currency=settings.currency)
+    )
+    endpoint = CartEndpoint(
+        store,
+        settings.secrets,
+        catalog,
+        HttpSettings(
+            rules=rules,
+            accept_unknown_skus=catalog is None,
+            trusted_origins=frozenset(settings.trusted_origins),
+        ),
+        standalone=True,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        watch = asyncio.create_task(_leave_with(settings.parent_pid))
+        yield
+        watch.cancel()
+        await store.close()
+
+    return Starlette(routes=[Route("/{path:path}", endpoint)], lifespan=lifespan)
+
+
+async def _leave_with(parent_pid: int) -> None:
+    """Ends this worker when the process that started it was killed: it would keep the port."""
+    if parent_pid in (0, os.getpid()):
+        return
+    while os.getppid() == parent_pid:  # noqa: ASYNC110 (the kernel sends no event)
+        await asyncio.sleep(_LOOK_EVERY)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,103 @@
+"""Runs the service: finds or starts the engine, then serves until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+import msgspec
+import uvicorn
+
+from ecart.engine import open_engine
+from ecart.service.settings import (
+    ServiceSettings,
+    find_secrets,
+    hand_to_workers,
+)
+
+GRACE_SECONDS = 8
+"""How long running requests may take after SIGTERM; the process is gone within ten seconds."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line and the environment say."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    redis_url: str | None = None
+    data_dir: Path
+    catalog: str | None = None
+    engine: str = "auto"
+    fsync: Literal["always", "everysec"] = "always"
+    secret: str | None = None
+    currency: str = "USD"
+    ttl: int | None = 604_800
+    trusted_origins: tuple[str, ...] = ()
+
+
+def serve(options: Options) -> None:
+    """Serves until SIGINT or SIGTERM; then finishes what runs and stops the engine if it is ours.
+
+    Raises:
+        ConfigurationError, EngineError: it cannot begin; the message says what to do.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    secrets = find_secrets(options.secret, options.data_dir, options.host)
+    with engine_url(options) as (url, described), contextlib.suppress(KeyboardInterrupt):
+        settings = ServiceSettings(
+            redis_url=url,
+            secrets=secrets,
+            catalog=options.catalog,
+            currency=options.currency,
+            ttl_seconds=options.ttl,
+            trusted_origins=options.trusted_origins,
+            parent_pid=os.getpid(),
+        )
+        print(f"ecart on http://{_shown(options.host)}:{options.port}  {described}", flush=True)
+        _serve_until_stopped(options, settings)
+
+
+@contextlib.contextmanager
+def engine_url(options: Options) -> Iterator[tuple[str, str]]:
+    """Where the carts are: the URL given, else the engine of the data folder, and its name."""
+    if options.redis_url:
+        yield options.redis_url, "carts in the Redis that was given"
+        return
+    with open_engine(options.data_dir, engine=options.engine, fsync=options.fsync) as engine:
+        version = ".".join(str(part) for part in engine.binary.version)
+        yield engine.url, f"carts in {options.data_dir} ({engine.binary.name} {version})"
+
+
+def _serve_until_stopped(options: Options, settings: ServiceSettings) -> None:
+    hand_to_workers(settings)
+    # uvicorn raises the signal again when it has finished; the engine is still to be closed then.
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        uvicorn.run(
+            "ecart.service.app:create_app",
+            factory=True,
+            host=options.host,
+            port=options.port,
+            workers=options.workers,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host

@@ -1,0 +1,100 @@
+"""What the service is told, and how a worker process learns of it."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from ecart.errors import EcartError
+
+_VARIABLE = "ECART_WORKER_SETTINGS"
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a worker needs. The first of `secrets` signs sessions, all of them verify.
+
+    `catalog` is a file's path; without one the sample is sold, and unknown SKUs are accepted.
+    """
+
+    redis_url: str
+    secrets: tuple[str, ...]
+    catalog: str | None = None
+    currency: str = "USD"
+    ttl_seconds: int | None = 604_800
+    trusted_origins: tuple[str, ...] = ()
+    parent_pid: int = 0
+
+
+class ConfigurationError(EcartError):
+    """The service cannot run as it is told to; the message says what to change."""
+
+    code = "configuration_error"
+
+
+def hand_to_workers(settings: ServiceSettings) -> None:
+    """Leaves the settings where a worker process, a child of this one, finds them."""
+    os.environ[_VARIABLE] = msgspec.json.encode(settings).decode()
+
+
+def handed_settings() -> ServiceSettings:
+    """The settings that the parent process left.
+
+    Raises:
+        ConfigurationError: there is no such parent.
+    """
+    text = os.environ.get(_VARIABLE)
+    if text is None:
+        raise ConfigurationError("workers are started by `ecart serve`")
+    return msgspec.json.decode(text, type=ServiceSettings)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_secrets(given: str | None, data_dir: Path, host: str) -> tuple[str, ...]:
+    """The secrets given (separated by commas), or the one that the data folder keeps.
+
+    Raises:
+        ConfigurationError: none is given though others can reach the service, or one is short.
+    """
+    if given:
+        found = tuple(part.strip() for part in given.split(",") if part.strip())
+        if not found or any(len(secret) < 16 for secret in found):
+            raise ConfigurationError("ECART_SECRET: each secret has 16 characters or more")
+        return found
+    if not is_loopback(host):
+        raise ConfigurationError(
+            f"others can reach {host}: set ECART_SECRET (16 characters or more, the same for "
+            "every process that serves these carts)"
+        )
+    return (_kept_secret(data_dir / "secret"),)
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in the file, made at the first start; readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".secret.{os.getpid()}")
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text(secrets.token_urlsafe(32))
+        # A link is made whole or not at all, and never over the secret of another process.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+    secret = path.read_text().strip()
+    if len(secret) < 16:
+        raise ConfigurationError(f"{path} holds no secret; delete it to have a new one made")
+    return secret
