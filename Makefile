@@ -1,0 +1,59 @@
+# Everything a fresh machine needs is python3 (3.11 or newer) and make.
+#   make run     the cart service on http://localhost:8000      make run ARGS="--port 8123"
+#   make test    all tests, on real engines
+#   make check   format, lint, layers, types
+#   make lock    the hashed requirements again, from pyproject.toml
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+JOBS ?= auto
+ARGS ?=
+
+.PHONY: run test check format lock clean
+.DELETE_ON_ERROR:
+
+run: .venv/run.stamp
+	@exec $(BIN)/ecart serve --data-dir .ecart $(ARGS)
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pyright --project .
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# uv writes one lock for all systems and versions; --no-emit keeps addresses out of it.
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-header --no-emit-index-url --no-emit-find-links --group build
+lock: .venv/made.stamp
+	$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) pyproject.toml --extra server --extra fast -o requirements/run.txt
+	$(COMPILE) pyproject.toml --all-extras --group test --group check -c requirements/run.txt \
+		-o requirements/dev.txt
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/made.stamp:
+	@test -n "$(PYTHON)" || { echo "ecart needs Python 3.11 or newer as python3"; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+		echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/run.stamp: .venv/made.stamp requirements/run.txt pyproject.toml
+	@echo "setting up (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
