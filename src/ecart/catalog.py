@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ecart.errors import CatalogError, InvalidInputError
-from ecart.model import OptionValue, check_sku
+from ecart.errors import CatalogError
+from ecart.model import OptionValue, check_sku, has_only_characters
 from ecart.money import check_currency, parse_amount
 
 
@@ -38,6 +38,39 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Products = Mapping[str, Product]
+
+
+def check_product(product: Product) -> None:
+    """Refuses a product that no cart could take: the catalog's fault, not the shopper's.
+
+    Raises:
+        ValueError: a field is not what `Product` says.
+    """
+    if product.unit_price is not None:
+        parse_amount(product.unit_price)
+    check_currency(product.currency)
+    title, most = product.title, product.max_quantity
+    if title is not None and not (isinstance(title, str) and has_only_characters(title, 0, 256)):
+        raise ValueError("a title is at most 256 characters without control characters")
+    if most is not None and not (type(most) is int and most >= 1):
+        raise ValueError("max_quantity is a whole number, 1 or more")
+    if not isinstance(product.image, str | None):
+        raise ValueError("image is text")
+    if not _are_choices(product.options):
+        raise ValueError("options are names with a list of strings, integers, booleans or nulls")
+
+
+def _are_choices(options: Any) -> bool:
+    return options is None or (
+        isinstance(options, Mapping)
+        and all(
+            isinstance(name, str)
+            and isinstance(values, Sequence)
+            and not isinstance(values, str)
+            and all(isinstance(value, str | int | None) for value in values)
+            for name, values in options.items()
+        )
+    )
 
 
 class Catalog(Protocol):
@@ -122,7 +155,7 @@ class FileCatalog:
             if stamp != self._read_at:
                 self._products = self._read()
                 self._read_at = stamp
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CatalogError(f"the catalog {self.path.name} cannot be read: {error}") from error
         return self._products
 
@@ -147,12 +180,17 @@ class CallableCatalog:
         return self._function(skus)
 
 
-def as_catalog(source: Catalog | Callable[[Sequence[str]], Any] | str | Path | None) -> Catalog:
-    """The catalog that `source` stands for: itself, a function, a file's path; None: the sample."""
+def as_catalog(
+    source: Catalog | Callable[[Sequence[str]], Any] | str | Path | None, currency: str = "USD"
+) -> Catalog:
+    """The catalog that `source` stands for: itself, a function, a file's path; None: the sample.
+
+    `currency` is that of prices which a file or the sample gives without one.
+    """
     if source is None:
-        return SampleCatalog()
+        return SampleCatalog(currency)
     if isinstance(source, str | Path):
-        return FileCatalog(source)
+        return FileCatalog(source, currency=currency)
     if hasattr(source, "lookup"):
         return source
     return CallableCatalog(source)
@@ -183,12 +221,13 @@ def _product(row: dict[str, Any], number: int, currency: str) -> Product:
             sku=check_sku(row.pop("sku", None)),
             unit_price=None if price is None else parse_amount(price),
             currency=check_currency(row.pop("currency", currency)),
-            max_quantity=None if most is None else int(most),
+            max_quantity=int(most) if isinstance(most, str) else most,
             title=row.pop("title", None),
             image=row.pop("image", None),
             options=row.pop("options", None),
         )
-    except InvalidInputError as error:
+        check_product(product)
+    except ValueError as error:
         raise ValueError(f"product {number}: {error}") from error
     if row:
         raise ValueError(f"product {number}: unknown column {next(iter(row))!r}")

@@ -85,7 +85,9 @@ class Cart:
 
     def destroy(self) -> bool:
         """Ends the cart; False if there was none."""
-        return self._cart.destroy().version > 0
+        existed = self._cart.summary().exists
+        self._cart.destroy()
+        return existed
 
     def copy(self, user_id: str | int) -> Cart:
         """Puts these products into the cart of another user, which keeps its others; returns it."""

@@ -399,7 +399,9 @@ class Destroy(Change, frozen=True, kw_only=True):
     """Ends the cart, and keeps its records a while so that no late retry brings it back."""
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
-        return replace(with_lines(cart, ()), state="gone") if cart.exists else None
+        if not cart.exists:
+            return None
+        return replace(with_lines(cart, ()), state="gone", last_position=0)
 
 
 class SetTtl(Change, frozen=True, kw_only=True):

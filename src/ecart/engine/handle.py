@@ -147,7 +147,8 @@ class Engine:
                 if self._locks.alone(place):
                     self._stop()
         except OSError as error:
-            raise EngineError(f"{self.data_dir} is gone, process {self.pid} runs on") from error
+            reason = f"the data folder {self.data_dir} cannot be used: {error}"
+            raise EngineError(f"{reason}; process {self.pid} runs on") from error
         finally:
             self._locks.leave(place)
         if self._watcher is not None:
@@ -188,7 +189,9 @@ class Engine:
         self.socket, self.pid = listening, answer.pid
 
     def _start(self, deadline: float) -> None:
-        self.socket = self._folder.socket_path()
+        if self.socket == Path():
+            # Else it starts again where its clients look, even if the environment differs here.
+            self.socket = self._folder.socket_path()
         stamp = Stamp(self.binary.name, dotted(self.binary.version), str(self.socket))
         # Before the process, so that no crash can leave carts in a folder without a stamp.
         write_stamp(self._folder, stamp)
@@ -222,12 +225,16 @@ class Engine:
         return True
 
     def _signal(self, signum: signal.Signals) -> None:
-        # The engine lives, but in another container its number would name another process here.
-        home = Path(f"/proc/{self.pid}/cwd")
-        known = home.resolve() == self.data_dir if sys.platform.startswith("linux") else True
-        if known and self.pid > 0:
-            with contextlib.suppress(ProcessLookupError):
+        # Either may fail because the engine is going at this moment.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if self.pid > 0 and self._is_ours(self.pid):
                 os.kill(self.pid, signum)
+
+    def _is_ours(self, pid: int) -> bool:
+        # An engine that another container runs has a number there which means another process here.
+        if not sys.platform.startswith("linux"):
+            return True
+        return Path(f"/proc/{pid}/cwd").readlink() == self.data_dir
 
     # Watching.
 

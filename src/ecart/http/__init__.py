@@ -5,6 +5,7 @@ Nothing here does I/O or knows a framework. An integration turns its framework's
 """
 
 from ecart.http.api import Api
+from ecart.http.guards import is_told_too_long
 from ecart.http.messages import Request, Response
 from ecart.http.sessions import Session, Tokens, new_cart_id, session_of
 from ecart.http.settings import HttpSettings
@@ -16,6 +17,7 @@ __all__ = [
     "Response",
     "Session",
     "Tokens",
+    "is_told_too_long",
     "new_cart_id",
     "session_of",
 ]

@@ -35,8 +35,11 @@ class Api:
     def __init__(self, settings: HttpSettings, tokens: Tokens, *, standalone: bool = False) -> None:
         self.settings = settings
         self._tokens = tokens
-        more = (*HEALTH_ROUTES, *document_routes(SHOPPER_ROUTES + HEALTH_ROUTES))
-        self._router = Router(SHOPPER_ROUTES + more if standalone else SHOPPER_ROUTES)
+        routes = SHOPPER_ROUTES
+        if standalone:
+            routes += HEALTH_ROUTES
+            routes += document_routes(routes)
+        self._router = Router(routes)
 
     def handle(self, request: Request) -> Flow[Response]:
         """Answers a request; whatever goes wrong becomes a problem document."""
@@ -54,6 +57,10 @@ class Api:
             response = problem_response(HttpError("internal_error", ""))
         return self._finished(request, response, token)
 
+    def refuse(self, request: Request, error: EcartError) -> Response:
+        """The answer to a request that could not be read to its end."""
+        return self._finished(request, problem_response(error), None)
+
     def _answer(self, request: Request) -> Flow[Response]:
         route = self._router.find(request.method, request.path)
         if route is None:
@@ -65,6 +72,9 @@ class Api:
 
     def _finished(self, request: Request, response: Response, token: str | None) -> Response:
         headers = {**_EVERY_ANSWER, **response.headers}
+        if response.status not in (204, 304):
+            # That of the body which GET would have, also where HEAD sends none (RFC 9110 §8.6).
+            headers["Content-Length"] = str(len(response.body))
         session, keep = request.session, None
         if request.path.startswith("/cart"):
             if token is not None:

@@ -41,7 +41,7 @@ def expected_versions(request: Request) -> tuple[Version, ...]:
     if header is None or header.strip() == "*":
         return ()
     tags = _tags(header)
-    if tags is None:
+    if not tags:
         raise HttpError("invalid_header", 'If-Match is a list of entity tags: "…", "…"')
     none = _tag_of_none(request.session.cart_id)
     strong = [tag for weak, tag in tags if tag and not weak]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ecart.http.messages import Request
@@ -21,9 +22,14 @@ def check_size(request: Request, limit: int) -> None:
     Raises:
         HttpError: `body_too_large`.
     """
-    told = request.headers.get("content-length", "0")
-    if len(request.body) > limit or (told.isdecimal() and int(told[:20]) > limit):
+    if len(request.body) > limit or is_told_too_long(request.headers, limit):
         raise HttpError("body_too_large", f"a body is at most {limit} bytes")
+
+
+def is_told_too_long(headers: Mapping[str, str], limit: int) -> bool:
+    """Whether `Content-Length` says more than `limit` bytes: then nobody need wait for them."""
+    told = headers.get("content-length", "0")
+    return told.isdecimal() and int(told[:20]) > limit
 
 
 def check_origin(request: Request, trusted: frozenset[str]) -> None:

@@ -163,7 +163,9 @@ def _product(sku: str, settings: HttpSettings, is_in_cart: bool = False) -> Flow
 
 
 def _check_options(product: Product, options: Any) -> None:
-    if product.options is None or not isinstance(options, dict):
+    if not isinstance(options, dict):
+        raise InvalidOptionsError("options are an object of names and values")
+    if product.options is None:
         return  # any choice goes; AddItem refuses what is no choice at all
     for name, value in options.items():
         # True == 1 in Python; a shopper who may choose 1 may not choose true.

@@ -64,8 +64,9 @@ _PARAMETERS = {
     "Idempotency-Key": ("header", "Names this change: applied once in 24 hours.", False),
     "Cart-Token": ("header", "The session of a client without cookies; `new` begins one.", False),
 }
+_TAG = '(W/)?"[!#-~]*"'
 _HEADER_PATTERNS = {
-    "If-Match": '^"[!#-~]*"$',
+    "If-Match": rf"^(\*|{_TAG}( *, *{_TAG})*)$",
     "Idempotency-Key": "^[!#-~]{1,255}$",
 }
 

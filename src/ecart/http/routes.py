@@ -15,8 +15,6 @@ from ecart.http.settings import HttpSettings
 Handler = Callable[[Request, HttpSettings], Flow[Response]]
 
 ITEM_PATH = "/cart/items/{line_id}"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""Methods that an integration hands over for every path, so that the refusals are ours too."""
 
 
 class Route(msgspec.Struct, frozen=True):

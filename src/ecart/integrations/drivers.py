@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ecart.catalog import Catalog, Product, Products
+from ecart.catalog import Catalog, Product, Products, check_product
 from ecart.errors import CatalogError
 from ecart.flows import Perform, Quote
 from ecart.http import Api, Request, Response
@@ -53,10 +53,15 @@ def _checked(look_up: Callable[[], Any]) -> Products:
         products = look_up()
     except Exception as error:
         raise _as_catalog_error(error) from error
-    if not isinstance(products, Mapping) or not all(
-        isinstance(product, Product) for product in products.values()
-    ):
-        raise CatalogError("the catalog answered with something that is no mapping of products")
+    if not isinstance(products, Mapping):
+        raise CatalogError("the catalog answered with something that is no mapping")
+    for sku, product in products.items():
+        if not isinstance(product, Product):
+            raise CatalogError(f"the catalog answered for {sku!r} with something that is no Product")
+        try:
+            check_product(product)
+        except ValueError as error:
+            raise CatalogError(f"the catalog's {sku!r}: {error}") from error
     return products
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import flask
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import BaseConverter
 
 from ecart.cart import Cart
 from ecart.catalog import Catalog, as_catalog
-from ecart.http import Api, HttpSettings, Request, Response, session_of
-from ecart.http.routes import METHODS
+from ecart.http import Api, HttpSettings, Request, Response, is_told_too_long, session_of
 from ecart.integrations.drivers import answer
 from ecart.operations import WEEK, Rules, ttl_milliseconds
 from ecart.store import Store
@@ -55,12 +55,20 @@ class ECart:
             raise RuntimeError('set app.config["ECART_REDIS_URL"], or pass store=')
         catalog = self._catalog or app.config.get("ECART_CATALOG")
         settings = _settings(app.config, has_own_catalog=catalog is not None)
-        app.extensions["ecart"] = _Installed(store_for(store), as_catalog(catalog), settings)
-        for rule in ("/cart", "/cart/", "/cart/<path:rest>"):
-            app.add_url_rule(
-                rule, "ecart", _view, methods=METHODS, provide_automatic_options=False,
-                merge_slashes=False,
-            )  # fmt: skip
+        catalog = as_catalog(catalog, settings.rules.currency)
+        app.extensions["ecart"] = _Installed(store_for(store), catalog, settings)
+        app.view_functions["ecart"] = _view
+        app.url_map.converters["ecart_rest"] = _Rest
+        for rule in ("/cart", "/cart/<ecart_rest:rest>"):
+            # Not by add_url_rule: it wants methods named, and the refusal of any is ours.
+            app.url_map.add(app.url_rule_class(rule, endpoint="ecart", merge_slashes=False))
+
+
+class _Rest(BaseConverter):
+    """All that follows in a path, also nothing, slashes and line ends."""
+
+    regex = r"[\s\S]*"
+    part_isolating = False
 
 
 class _Installed:
@@ -76,7 +84,8 @@ def cart_from(request: flask.Request) -> Cart:
     """The cart of the session of this request; a session without one gets one."""
     installed: _Installed = flask.current_app.extensions["ecart"]
     session = session_of(_kept_cart_id())
-    flask.session[SESSION_KEY] = session.cart_id
+    if session.is_new:
+        flask.session[SESSION_KEY] = session.cart_id
     return Cart(session.cart_id, installed.store, rules=installed.settings.rules)
 
 
@@ -92,14 +101,16 @@ def _view(rest: str = "") -> flask.Response:
 
 def _request(body_limit: int) -> Request:
     request = flask.request
+    headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        body = request.stream.read(body_limit + 1)
+        told = is_told_too_long(headers, body_limit)
+        body = b"" if told else request.stream.read(body_limit + 1)
     except RequestEntityTooLarge:  # the app's own, lower limit
         body = bytes(body_limit + 1)
     return Request(
         method=request.method,
         path=request.path,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=headers,
         body=body,
         session=session_of(_kept_cart_id()),
     )
@@ -110,7 +121,6 @@ def _response(response: Response) -> flask.Response:
     answer.headers.clear()
     for name, value in response.headers.items():
         answer.headers[name] = value
-    answer.content_length = len(response.body)
     return answer
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
 from starlette.routing import Route
@@ -17,8 +18,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecart.cart import AsyncCart
 from ecart.catalog import as_catalog
-from ecart.http import Api, HttpSettings, Request, Response, Session, session_of
-from ecart.http.problems import HttpError, problem_response
+from ecart.http import (
+    Api,
+    HttpSettings,
+    Request,
+    Response,
+    Session,
+    is_told_too_long,
+    session_of,
+)
+from ecart.http.problems import HttpError
 from ecart.integrations.drivers import answer_async
 from ecart.store import AsyncStore
 from ecart.stores.redis import Client, async_store_for
@@ -80,29 +89,27 @@ class CartEndpoint:
         self.store = async_store_for(store)
         self.settings = settings
         self._tokens = SignedTokens([secret] if isinstance(secret, str) else secret)
-        self._catalog = as_catalog(catalog)
+        self._catalog = as_catalog(catalog, settings.rules.currency)
         self._api = Api(settings, self._tokens, standalone=standalone)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request."""
-        session = self.session(scope)
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _read_body(receive, self.settings.body_limit)
-        except TimeoutError:
-            await self._send(scope, send, problem_response(_TOO_SLOW))
-            return
-        if body is None:
-            return
         request = Request(
             method=scope["method"],
-            path=scope["path"],
-            headers={name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]},
-            body=body,
-            session=session,
+            path=scope["path"].removeprefix(scope.get("root_path", "")),
+            headers=_headers(scope),
+            session=self.session(scope),
         )
-        response = await answer_async(self._api, self.store, self._catalog, request)
-        await self._send(scope, send, response)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await self._body(request, receive)
+        except TimeoutError:
+            await self._send(scope, send, self._api.refuse(request, _TOO_SLOW))
+            return
+        if body is not None:
+            request = replace(request, body=body)
+            response = await answer_async(self._api, self.store, self._catalog, request)
+            await self._send(scope, send, response)
 
     def session(self, scope: Scope) -> Session:
         """The session that the request's cookie proves, or a new one."""
@@ -117,13 +124,15 @@ class CartEndpoint:
         cookie = f"{_cookie_name(scope)}={value}; {attributes}{secure}"
         return b"set-cookie", cookie.encode("latin-1")
 
+    async def _body(self, request: Request, receive: Receive) -> bytes | None:
+        limit = self.settings.body_limit
+        return b"" if is_told_too_long(request.headers, limit) else await _read_body(receive, limit)
+
     async def _send(self, scope: Scope, send: Send, response: Response) -> None:
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in response.headers.items()
         ]
-        if response.status not in (204, 304):
-            headers.append((b"content-length", b"%d" % len(response.body)))
         if response.keep_session:
             headers.append(self.cookie_header(scope, response.keep_session))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
@@ -162,6 +171,15 @@ async def _read_body(receive: Receive, limit: int) -> bytes | None:
         body += piece
         if len(body) > limit or not message.get("more_body", False):
             return body[: limit + 1]
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        # A list may come in several lines (RFC 9110 §5.3).
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _cookie_name(scope: Scope) -> str:

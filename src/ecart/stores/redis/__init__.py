@@ -23,6 +23,7 @@ from ecart.stores.redis.clients import (
     open_client,
     repeats_by_itself,
 )
+from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 
@@ -35,6 +36,12 @@ DEADLINE = 5.0
 
 # Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
 _UNDECODED = {"NEVER_DECODE": True}
+
+
+def _in_utf8(command: tuple[Argument, ...]) -> tuple[Argument | bytes, ...]:
+    """The command with its texts encoded, since a client may be set to another encoding."""
+    name, *arguments = command
+    return (name, *(part.encode() if isinstance(part, str) else part for part in arguments))
 
 
 class RedisStore:
@@ -73,7 +80,7 @@ class RedisStore:
     def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        return self._client.execute_command(*step.command, **_UNDECODED)
+        return self._client.execute_command(*_in_utf8(step.command), **_UNDECODED)
 
 
 class AsyncRedisStore:
@@ -109,7 +116,7 @@ class AsyncRedisStore:
     async def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return await asyncio.sleep(step.seconds)
-        return await self._client().execute_command(*step.command, **_UNDECODED)
+        return await self._client().execute_command(*_in_utf8(step.command), **_UNDECODED)
 
     def _client(self) -> Any:
         if self._url is None:

@@ -59,6 +59,9 @@ def known_scheme(url: str) -> str:
 
 def repeats_by_itself(client: Any) -> bool:
     """Whether a client may send a command again without being told; if in doubt, it may."""
-    get_retry = getattr(client, "get_retry", None)
-    retry = get_retry() if get_retry else None
+    try:
+        retry = client.get_retry()
+    except AttributeError:
+        # It has no such method, or one that fails: valkey-py's cluster client.
+        return True
     return retry is None or getattr(retry, "_retries", 1) != 0

@@ -14,8 +14,8 @@ from enum import Enum
 # some of them into classes and drop the word.
 _NOT_NOW_WORDS = re.compile(
     r"\b(LOADING|BUSY|OOM|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MISCONF|NOREPLICAS)\b"
-    r"|max number of clients"
 )
+_TURNED_AWAY = "max number of clients"
 _NOT_NOW_NAMES = {
     "BusyLoadingError", "OutOfMemoryError", "ReadOnlyError", "MasterDownError", "ClusterDownError",
     "TryAgainError", "MovedError", "AskError", "MaxConnectionsError",
@@ -45,7 +45,9 @@ def classify(error: BaseException) -> Failure:
         return Failure.NO_SCRIPT
     if "WRONGTYPE" in text:
         return Failure.WRONG_TYPE
-    if names & _NOT_NOW_NAMES or ("ResponseError" in names and _NOT_NOW_WORDS.search(text)):
+    if names & _NOT_NOW_NAMES or _TURNED_AWAY in text:
+        return Failure.NOT_EXECUTED
+    if "ResponseError" in names and _NOT_NOW_WORDS.search(text):
         return Failure.NOT_EXECUTED
     if names & _DENIED:
         return Failure.DENIED

@@ -92,7 +92,7 @@ def read_line(key: str, field: bytes, text: bytes) -> LineItem:
             options=parts.get("o", {}),
             details=parts.get("d"),
         )
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise CorruptCartError(key, field.decode(errors="replace")) from error
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 _INCLUDE = re.compile(r"^-- @include (\w+)\n", re.MULTILINE)
 _SIGNATURE = re.compile(
-    r"\A-- [^\n]+\nlocal key = unpack\(KEYS\)\nlocal ([\w, ]+) = unpack\(ARGV\)\n"
+    r"\A-- [^\n]+\nlocal key = unpack\(KEYS\)\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
 )
 _FOLDER = files(__package__) / "lua"
 
@@ -38,9 +38,12 @@ def load_script(name: str) -> Script:
     signature = _SIGNATURE.match(source)
     if signature is None:
         raise ValueError(f"{name}.lua does not begin with a sentence and its signature")
+    arguments = tuple(signature[1].split(", "))
+    if signature[2] and int(signature[2]) != len(arguments):
+        raise ValueError(f"{name}.lua unpacks {signature[2]} arguments into {len(arguments)} names")
     text = _INCLUDE.sub(lambda found: _included(found[1]), source)
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    return Script(name, text, sha, tuple(signature[1].split(", ")))
+    return Script(name, text, sha, arguments)
 
 
 def _included(name: str) -> str:

@@ -1,6 +1,6 @@
 -- Makes the cart hold the given lines as they are; its other lines stay. The tail: field, line; without position.
 local key = unpack(KEYS)
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
 -- @include read_cart
 -- @include judge
 -- @include answer
@@ -19,7 +19,6 @@ local had_lines = cart.alive and cart.lines > 0
 revive(cart, epoch, currency)
 local writes, first = {}, #ARGV - 2 * count + 1
 for i = first, #ARGV, 2 do
-  local quantity, price, rest = string.match(ARGV[i + 1], "^(%d+)|([%d%.]*)|(.*)$")
   local line, position = redis.call("HGET", key, ARGV[i]), nil
   if line then
     local was, old_price, old_position = string.match(line, "^(%d+)|([%d%.]*)|(%d+)|")
@@ -30,10 +29,15 @@ for i = first, #ARGV, 2 do
     cart.position, cart.lines = cart.position + 1, cart.lines + 1
     position = string.format("%.0f", cart.position)
   end
+  writes[#writes + 1] = ARGV[i]
+  writes[#writes + 1] = position
+end
+-- Adding begins when everything is taken off: on its way, no sum is larger than the last.
+for i = 2, #writes, 2 do
+  local quantity, price, rest = string.match(ARGV[first + i - 1], "^(%d+)|([%d%.]*)|(.*)$")
   add_amount(cart, tonumber(quantity), price)
   cart.quantity = cart.quantity + quantity
-  writes[#writes + 1] = ARGV[i]
-  writes[#writes + 1] = quantity .. "|" .. price .. "|" .. position .. "|" .. rest
+  writes[i] = quantity .. "|" .. price .. "|" .. writes[i] .. "|" .. rest
 end
 if cart.lines > tonumber(max_lines) then return { "line_limit_exceeded", max_lines } end
 if priced == "1" and cart.currency ~= currency then

@@ -13,7 +13,11 @@ local function commit(key, cart, change, old, writes)
   end
   local record = string.format("%s|%s|%.0f",
     change.sequence, change.fingerprint, math.floor(cart.now / 1000))
-  redis.call("HSET", key, "v", cart.v, "c", cart.c, change.record, record, unpack(writes))
+  redis.call("HSET", key, "v", cart.v, "c", cart.c, change.record, record,
+    unpack(writes, 1, math.min(1000, #writes)))
+  for i = 1001, #writes, 1000 do
+    redis.call("HSET", key, unpack(writes, i, math.min(i + 999, #writes)))
+  end
   if cart.gone then
     redis.call("HDEL", key, "s")
     cart.s = nil

@@ -1,0 +1,125 @@
+"""What must hold of every key in the store, whatever happened: checked after every test.
+
+Written from docs/data-model.md alone, with nothing of `ecart.stores`, so that a mistake there is
+not made twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+CART_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:cart:[A-Za-z0-9._~%-]+", re.ASCII)
+
+_FIELDS = {
+    "v": re.compile(rb"(\d+)\|([\w-]+)\|(\d+)\|(\d+)\|(\d+)\|(\d+)", re.ASCII),
+    "c": re.compile(rb"(\d+)\|(\d+)\|(\d+)\|(\d{1,9})\|(\d+)", re.ASCII),
+    "m": re.compile(rb"1\|([\w-]{11})\|([A-Z]{3})\|(\d+)\|(!?)(\d+)", re.ASCII),
+    "s": re.compile(rb"gone"),
+    ":": re.compile(rb"([1-9]\d*)\|(|\d+(?:\.\d*[1-9])?)\|([1-9]\d*)\|(|\"[^|]*)\|(.*)", re.ASCII),
+    "~": re.compile(rb"([1-9]\d*)\|([0-9a-f]+)\|(\d+)", re.ASCII),
+    "#": re.compile(rb"1\|([0-9a-f]+)\|(\d+)", re.ASCII),
+}
+_LONG_NAMES = {
+    ":": re.compile(r":[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,143}[^\x00-\x20\x7f])?"),
+    "~": re.compile(r"~[\w-]{11}\.[1-9]\d*", re.ASCII),
+    "#": re.compile(r"#[\w-]{16}", re.ASCII),
+}
+_CLOCK_TOLERANCE_MS = 60
+
+
+def violations(client: Any, *, allowed: tuple[re.Pattern[bytes], ...] = ()) -> list[str]:
+    """Everything wrong with the keys of a store. Keys that match `allowed` are not carts."""
+    found = []
+    for key in client.keys("*"):
+        if not any(pattern.fullmatch(key) for pattern in allowed):
+            found += [f"{key!r}: {wrong}" for wrong in _wrong_with_key(client, key)]
+    return found
+
+
+def _wrong_with_key(client: Any, key: bytes) -> list[str]:
+    if not CART_KEY.fullmatch(key):
+        return ["a key of no known name"]
+    kind = client.type(key)
+    if kind != b"hash":
+        return [f"a {kind.decode()}, not a hash"]
+    with client.pipeline() as pipe:
+        (seconds, micros), pttl, fields = pipe.time().pttl(key).hgetall(key).execute()
+    return wrong_with_cart(fields, pttl, seconds * 1000 + micros // 1000)
+
+
+def wrong_with_cart(fields: dict[bytes, bytes], pttl: int, now_ms: int) -> list[str]:
+    """Everything wrong with one cart's hash, its time to live as PTTL gives it, at a time."""
+    parsed: dict[str, dict[str, tuple[bytes, ...]]] = {kind: {} for kind in _FIELDS}
+    wrong = []
+    for name, value in fields.items():
+        text = name.decode("utf-8", "backslashreplace")
+        kind = text[:1]
+        long_name = _LONG_NAMES.get(kind)
+        if kind not in parsed or not (long_name.fullmatch(text) if long_name else text == kind):
+            wrong.append(f"an unknown field {text!r}")
+        elif match := _FIELDS[kind].fullmatch(value):
+            parsed[kind][text] = match.groups()
+        else:
+            wrong.append(f"field {text!r} is unreadable: {value!r}")
+    wrong += [f"no field {name!r}" for name in ("v", "c", "m") if name.encode() not in fields]
+    if wrong:
+        return wrong
+    return [*_wrong_sums(parsed), *_wrong_records(parsed), *_wrong_expiry(parsed, pttl, now_ms)]
+
+
+def _wrong_sums(parsed: dict[str, dict[str, tuple[bytes, ...]]]) -> list[str]:
+    lines = parsed[":"]
+    prices = [Decimal(price.decode()) * int(n) for n, price, *_ in lines.values() if price]
+    positions = [int(line[2]) for line in lines.values()]
+    count, quantity, units, nanos, last = map(int, parsed["c"]["c"])
+    counted = {
+        "line count": (count, len(lines)),
+        "total quantity": (quantity, sum(int(line[0]) for line in lines.values())),
+        "subtotal": (units * 10**9 + nanos, int(sum(prices) * 10**9)),
+        "distinct positions": (len(set(positions)), len(positions)),
+    }
+    wrong = [f"{what} {has}, not {is_}" for what, (has, is_) in counted.items() if has != is_]
+    if last < max(positions, default=0):
+        wrong.append(f"last position {last} is below {max(positions)}")
+    if parsed["s"] and lines:
+        wrong.append("gone, but with lines")
+    return [*wrong, *_wrong_extras(lines)]
+
+
+def _wrong_extras(lines: dict[str, tuple[bytes, ...]]) -> list[str]:
+    wrong = []
+    for name, (_, _, _, _, extra) in lines.items():
+        try:
+            parts = json.loads(extra) if extra else {}
+        except ValueError:
+            parts = None
+        if not isinstance(parts, dict) or not set(parts) <= {"o", "d"}:
+            wrong.append(f"line {name!r} ends in something else than options and details")
+    return wrong
+
+
+def _wrong_records(parsed: dict[str, dict[str, tuple[bytes, ...]]]) -> list[str]:
+    counted = {"~": int(parsed["v"]["v"][3]), "#": int(parsed["v"]["v"][4])}
+    return [
+        f"{counted[kind]} records {kind!r} counted, {len(parsed[kind])} present"
+        for kind in counted
+        if counted[kind] != len(parsed[kind])
+    ]
+
+
+def _wrong_expiry(
+    parsed: dict[str, dict[str, tuple[bytes, ...]]], pttl: int, now_ms: int
+) -> list[str]:
+    ttl, updated = int(parsed["m"]["m"][4]), int(parsed["v"]["v"][2])
+    if parsed["s"] and ttl != 900_000:
+        return [f"gone, but kept for {ttl} ms"]
+    if ttl == 0:
+        return [] if pttl == -1 else [f"never to expire, yet in {pttl} ms"]
+    if pttl < 0:
+        return ["no expiry"]
+    if abs(now_ms + pttl - updated - ttl) > _CLOCK_TOLERANCE_MS:
+        return [f"expires in {pttl} ms, {now_ms - updated} ms after a change, with a ttl of {ttl}"]
+    return []

@@ -1,0 +1,257 @@
+"""Exactly once: the same call sent again is known; an older one is refused; lanes tell whose it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import redis
+from ecart import Cart, LineItem, OutcomeUnknownError, RedisStore
+from ecart.errors import StaleOperationError
+from ecart.operations import (
+    AddItem,
+    Change,
+    Clear,
+    Destroy,
+    GetSummary,
+    Purge,
+    PutLines,
+    RemoveLine,
+    SetQuantity,
+    SetTtl,
+)
+from ecart.stores.redis.commands import Call, build_call
+from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.lanes import give_lane_back, take_lane
+from ecart.stores.redis.replies import read_change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engines import Engine
+
+KEY = Keyspace().cart("c")
+
+# Each as it is after a cart with two apples was made at version 1; by its epoch.
+CHANGES: dict[str, Callable[[str], Change]] = {
+    "add": lambda epoch: AddItem(sku="apple", expected=(1,)),
+    "add_another": lambda epoch: AddItem(sku="pear", unit_price="1", expected=(1,)),
+    "set_quantity": lambda epoch: SetQuantity(line_id="apple", quantity=9, expected=(1,)),
+    "set_to_zero": lambda epoch: SetQuantity(line_id="apple", quantity=0, expected=(1,)),
+    "remove": lambda epoch: RemoveLine(line_id="apple", expected=(1,)),
+    "put": lambda epoch: PutLines(lines=(LineItem("a", 1),), currency="USD", expected=(1,)),
+    "clear": lambda epoch: Clear(expected=(1,)),
+    "set_ttl": lambda epoch: SetTtl(ttl_ms=5_000_000, expected=(1,)),
+    "destroy": lambda epoch: Destroy(expected=(1,)),
+}
+each_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+
+
+@pytest.fixture
+def client(any_engine: Engine) -> Iterator[Any]:
+    with any_engine.connected() as client:
+        yield client
+
+
+@pytest.fixture
+def epoch(client: Any) -> str:
+    """That of a cart with two apples."""
+    return Cart("c", client).add("apple", "1.5", 2).summary.epoch
+
+
+def send(client: Any, call: Call) -> Any:
+    return client.execute_command(*call.by_text())
+
+
+@each_change
+def test_the_same_call_twice_is_one_change(
+    client: Any, epoch: str, change: Callable[[str], Change]
+) -> None:
+    """The engine sees it again, as after a lost reply: `replayed`, and not a byte changed."""
+    call = build_call(KEY, change(epoch), take_lane())
+    first = send(client, call)
+    stored, expiry = client.hgetall(KEY), client.pexpiretime(KEY) if _newer(client) else None
+
+    again = send(client, call)
+
+    assert [first[1], again[1]] == [b"0", b"1"]
+    assert first[2] == again[2]
+    assert client.hgetall(KEY) == stored
+    assert expiry is None or client.pexpiretime(KEY) == expiry
+
+
+def _newer(client: Any) -> bool:
+    return int(client.info("server")["redis_version"].split(".")[0]) >= 7
+
+
+def test_a_purge_twice_is_one_purge(client: Any, epoch: str) -> None:
+    """The second finds nothing, says so kindly, and spares a cart that was made since."""
+    call = build_call(KEY, Purge(epoch=epoch, expected=(1,)), take_lane())
+    send(client, call)
+    assert client.exists(KEY) == 0
+    assert send(client, call)[0] == b"ok"
+
+    Cart("c", client).add("pear")
+
+    assert send(client, call)[0] == b"ok"
+    assert Cart("c", client).contains("pear")
+
+
+@each_change
+def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str], Change]) -> None:
+    """A call that was given up and comes after a later one of its lane: `stale_operation`."""
+    lane = take_lane()
+    late = build_call(KEY, change(epoch), lane)
+    lane.sequence += 1
+    send(client, build_call(KEY, AddItem(sku="pear"), lane))
+    stored = client.hgetall(KEY)
+
+    reply = send(client, late)
+
+    assert reply == [b"stale_operation"]
+    with pytest.raises(StaleOperationError):
+        read_change(KEY, "c", change(epoch), reply)
+    assert client.hgetall(KEY) == stored
+
+
+def test_one_number_is_one_change(client: Any, epoch: str) -> None:
+    """Another change under a lane's number is refused: a writer that lost count harms nothing."""
+    lane = take_lane()
+    send(client, build_call(KEY, AddItem(sku="pear"), lane))
+
+    assert send(client, build_call(KEY, Clear(), lane)) == [b"idempotency_key_reused"]
+
+
+def test_a_worker_leaves_one_record(client: Any) -> None:
+    """Whatever the number of changes and of handles."""
+    for number in range(300):
+        Cart("c", client).add(f"sku-{number % 7}")
+
+    assert len([name for name in client.hkeys(KEY) if name[:1] == b"~"]) == 1
+
+
+class Forgetful:
+    """A client whose replies are lost while `losing`: the engine has done what it was told."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.losing = True
+        self.sent = 0
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        reply = self._client.execute_command(*args, **options)
+        self.sent += 1
+        if self.losing:
+            raise redis.ConnectionError("Connection closed by server.")
+        return reply
+
+
+@pytest.fixture
+def forgetful(engine: Engine) -> Iterator[Forgetful]:
+    with engine.connected() as client:
+        Cart("c", client).add("apple", quantity=1)
+        yield Forgetful(client)
+
+
+def test_an_unknown_outcome_is_told_with_its_name(forgetful: Forgetful) -> None:
+    """Repeated until the deadline, under one number; then `outcome_unknown`, applied once."""
+    cart = Cart("c", RedisStore(forgetful, deadline=0.2))
+
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        cart.add("apple")
+
+    assert unknown.value.code == "outcome_unknown"
+    assert forgetful.sent > 2
+    writer, lane, sequence = unknown.value.operation_id.rsplit(".", 2)
+    assert len(writer) == 11
+    forgetful.losing = False
+    stored = forgetful.execute_command("HGET", KEY, f"~{writer}.{lane}")
+    assert stored.split(b"|")[0].decode() == sequence
+    assert cart.line("apple").quantity == 2  # type: ignore[union-attr]
+
+
+def test_a_lane_of_unknown_outcome_is_retired(forgetful: Forgetful) -> None:
+    """No later change takes its number further: its record goes on telling what became of it."""
+    cart = Cart("c", RedisStore(forgetful, deadline=0.1))
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        cart.add("apple")
+    retired = unknown.value.operation_id.rpartition(".")[0]
+    forgetful.losing = False
+
+    for _ in range(5):
+        cart.add("apple")
+
+    taken = take_lane()
+    give_lane_back(taken)
+    assert taken.name != retired
+    names = {name.decode() for name in forgetful.execute_command("HKEYS", KEY)}
+    assert {f"~{retired}", f"~{taken.name}"} <= names
+
+
+def test_a_callers_id_settles_an_unknown_outcome(forgetful: Forgetful) -> None:
+    """Repeated with the same `operation_id`, the change that landed is recognised."""
+    cart = Cart("c", RedisStore(forgetful, deadline=0.1))
+    with pytest.raises(OutcomeUnknownError):
+        cart.add("apple", operation_id="order-1")
+    forgetful.losing = False
+
+    again = cart.add("apple", operation_id="order-1")
+
+    assert again.replayed
+    assert again.summary.total_quantity == 2
+
+
+def test_lost_replies_within_the_deadline_are_not_noticed(forgetful: Forgetful) -> None:
+    """The change is repeated and known again; the caller sees one result."""
+    class Recovering(Forgetful):
+        def execute_command(self, *args: Any, **options: Any) -> Any:
+            self.losing = self.sent < 3
+            return super().execute_command(*args, **options)
+
+    recovering = Recovering(forgetful._client)
+
+    change = Cart("c", recovering).add("apple")
+
+    assert recovering.sent == 4
+    assert (change.replayed, change.summary.total_quantity) == (True, 2)
+
+
+def test_a_refusal_frees_the_lane(forgetful: Forgetful) -> None:
+    """Refused is certain: the lane goes on to the next change."""
+    forgetful.losing = False
+    cart = Cart("c", forgetful)
+    before = take_lane()
+    give_lane_back(before)
+
+    with pytest.raises(LookupError):
+        cart.remove("pear")
+
+    after = take_lane()
+    give_lane_back(after)
+    assert after is before
+
+
+def test_changes_at_once_take_lanes_of_their_own() -> None:
+    """Last freed, first taken: few are in use."""
+    first, second = take_lane(), take_lane()
+    assert first.name != second.name
+
+    give_lane_back(first)
+    give_lane_back(second)
+
+    again = take_lane()
+    assert again is second
+    give_lane_back(again)
+
+
+def test_reads_need_no_lane(forgetful: Forgetful) -> None:
+    """Reading leaves no trace and may be repeated at will."""
+    forgetful.losing = False
+    before = take_lane()
+    sequence = before.sequence
+    give_lane_back(before)
+
+    RedisStore(forgetful).execute("c", GetSummary())
+
+    assert before.sequence == sequence

@@ -1,0 +1,182 @@
+"""The Lua files as code: every one loads, says what it does, and keeps the rules of the house."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ecart import errors
+from ecart.operations import Change
+from ecart.stores.redis import commands, scripts
+
+if TYPE_CHECKING:
+    from engines import Engine
+
+FOLDER = Path(str(files("ecart.stores.redis") / "lua"))
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua"))
+INCLUDES = sorted(path.stem for path in (FOLDER / "include").glob("*.lua"))
+SOURCES = [*FOLDER.glob("*.lua"), *(FOLDER / "include").glob("*.lua")]
+
+# All of them are in Redis 6.2 and take the one key that the script was given.
+COMMANDS = {
+    *("HMGET", "HGET", "HGETALL", "HKEYS", "EXISTS", "TIME"),
+    *("HSET", "HDEL", "DEL", "PEXPIREAT", "PERSIST"),
+}
+SENTENCE = re.compile(r"-- [A-Z][^\n]+\.\n")
+CALL = re.compile(r"redis\.p?call\(([^,)]*)(?:, *([\w]+))?")
+
+each_script = pytest.mark.parametrize("name", SCRIPTS)
+each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+
+
+def all_changes(kind: type[Change] = Change) -> list[type[Change]]:
+    return [kind for sub in kind.__subclasses__() for kind in (sub, *all_changes(sub))]
+
+
+def test_one_file_for_each_operation() -> None:
+    """`AddItem` is `add_item.lua`, and no file is left over."""
+    assert sorted(map(commands.script_name, all_changes())) == SCRIPTS
+
+
+@each_script
+def test_a_script_loads_and_compiles(name: str, any_engine: Engine) -> None:
+    """On every engine, under the SHA-1 by which it is called."""
+    script = scripts.load_script(name)
+
+    with any_engine.connected() as client:
+        assert client.script_load(script.text) == script.sha
+
+
+@each_source
+def test_a_file_opens_with_a_sentence(path: Path) -> None:
+    """The first line says what the script does."""
+    assert SENTENCE.match(path.read_text())
+
+
+@each_script
+def test_a_script_names_its_arguments(name: str) -> None:
+    """What every change brings comes first, in one order."""
+    shared = ("record", "sequence", "fingerprint", "digest", "expected", "epoch", "ttl", "want_cart")
+
+    assert scripts.load_script(name).arguments[:8] == shared
+
+
+@each_source
+def test_a_file_is_short(path: Path) -> None:
+    """Sixty lines are a question that was asked."""
+    assert len(path.read_text().splitlines()) <= 60
+
+
+@each_source
+def test_only_known_commands_on_the_one_key(path: Path) -> None:
+    """No KEYS, no SCAN, nothing that an engine of 2021 lacks, and no key but the one given."""
+    for command, key in CALL.findall(path.read_text()):
+        assert command.strip('"') in COMMANDS
+        assert key == "key" or command == '"TIME"'
+
+
+@each_source
+def test_nothing_that_surprises(path: Path) -> None:
+    """No JSON, no globals, no randomness, no text form of a number but `%.0f`."""
+    source = path.read_text()
+
+    for word in ("cjson", "cmsgpack", "math.random", "loadstring", "_G", "tostring", "os."):
+        assert word not in source
+    assert re.findall(r"%[\d.]*[dfgei]\b", re.sub(r'string\.match\([^\n]*', "", source)) == [
+        "%.0f" for _ in re.findall(r"%\.0f", source)
+    ]
+
+
+@each_source
+def test_an_include_never_includes(path: Path) -> None:
+    """Flat: what a script includes is all there is."""
+    if path.parent.name == "include":
+        assert "@include" not in path.read_text()
+        assert path.read_text().count("\nlocal function ") == 1
+
+
+@each_script
+def test_what_is_included_is_used(name: str) -> None:
+    """An include is put in where it is called."""
+    script = scripts.load_script(name)
+
+    assert "@include" not in script.text
+    for included in re.findall(r"local function (\w+)\(", script.text):
+        assert len(re.findall(rf"\b{included}\(", script.text)) >= 2
+
+
+def test_every_include_is_included() -> None:
+    """None is left over."""
+    included = {name for path in SOURCES for name in re.findall(r"@include (\w+)", path.read_text())}
+
+    assert sorted(included) == INCLUDES
+
+
+def test_every_code_is_an_error() -> None:
+    """What a script can answer is a code of `ecart.errors`, and the store knows it."""
+    codes = {kind.code for kind in vars(errors).values() if isinstance(kind, type)
+             and issubclass(kind, errors.EcartError)}  # fmt: skip
+    answered = {
+        code
+        for path in SOURCES
+        for code in re.findall(r'return (?:nil, )?\{ "([a-z_]+)"', path.read_text())
+        if code != "ok"
+    }
+
+    assert answered <= codes
+    assert answered >= {"corrupt_cart", "line_not_found", "version_conflict", "stale_operation"}
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of scripts in the place of the package's."""
+    (tmp_path / "include").mkdir()
+    for path in SOURCES:
+        target = tmp_path / path.relative_to(FOLDER)
+        target.write_text(path.read_text())
+    monkeypatch.setattr(scripts, "_FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_a_signature_that_differs_fails(planted: Path) -> None:
+    """A script and its caller that disagree are found before anything is sent."""
+    path = planted / "remove_line.lua"
+    path.write_text(path.read_text().replace("want_cart, line = ", "want_cart, lines = ", 1))
+
+    with pytest.raises(ValueError, match=r"remove_line\.lua takes"):
+        commands._signature(commands.operations.RemoveLine)
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [("-- Takes", "Takes"), ("unpack(KEYS)", "KEYS[1]"), ("unpack(ARGV)", "ARGV[1]"), ("\n", "\n\n")],
+)
+def test_a_script_without_signature_fails(planted: Path, old: str, new: str) -> None:
+    """The sentence and both statements must be there, in their lines."""
+    path = planted / "remove_line.lua"
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(ValueError, match=r"remove_line\.lua does not begin with"):
+        scripts.load_script("remove_line")
+
+
+def test_a_wrong_count_of_arguments_fails(planted: Path) -> None:
+    """A script with a tail says how many arguments come before it."""
+    path = planted / "put_lines.lua"
+    path.write_text(path.read_text().replace("unpack(ARGV, 1, 12)", "unpack(ARGV, 1, 11)"))
+
+    with pytest.raises(ValueError, match="unpacks 11 arguments into 12 names"):
+        scripts.load_script("put_lines")
+
+
+def test_an_include_that_includes_fails(planted: Path) -> None:
+    """Found when it is loaded."""
+    path = planted / "include" / "judge.lua"
+    path.write_text("-- @include money\n" + path.read_text())
+
+    with pytest.raises(ValueError, match=r"judge\.lua is an include and may not include"):
+        scripts.load_script("remove_line")

@@ -1,0 +1,604 @@
+"""The pages are true: their code runs, their tables are those of the code, their links lead on."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+import requests
+from starlette.testclient import TestClient
+
+from ecart import AsyncCart, Cart, Rules, cli, errors
+from ecart.catalog import FileCatalog, Product, SampleCatalog
+from ecart.engine.binary import OLDEST
+from ecart.http import HttpSettings, problems, routes
+from ecart.http.documents import document_routes
+from ecart.http.openapi import openapi_document
+from ecart.integrations import flask as flask_integration
+from ecart.integrations import starlette as starlette_integration
+from ecart.service.settings import ConfigurationError
+from ecart.stores.redis.keys import Keyspace
+from engines import free_port, missing
+from invariants import wrong_with_cart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engines import Engine
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ADDRESS = "localhost:8000"
+STORE = "redis://localhost:6379/0"
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A fenced block of a page. `line` is that of its first line."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [Block(m[1], m[2], text.count("\n", 0, m.start(2)) + 1) for m in BLOCK.finditer(text)]
+
+
+def pages_with(language: str) -> list[Any]:
+    chosen = [page for page in PAGES if any(b.language == language for b in blocks_of(page))]
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in chosen]
+
+
+every_page = pytest.mark.parametrize(
+    "page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES]
+)
+
+
+# Code.
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`ecart serve` with its own engine, as `make run` starts it; where it listens."""
+    folder = tmp_path_factory.mktemp("service")
+    address = f"localhost:{free_port()}"
+    code = "from ecart.cli import main; main()"
+    options = ("--port", address.rpartition(":")[2], "--data-dir", str(folder / "data"))
+    process = subprocess.Popen([sys.executable, "-c", code, "serve", *options], env=plain_environ())
+    try:
+        wait_until_ready(f"http://{address}/readyz", process)
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+
+
+def plain_environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("ECART_")}
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(requests.ConnectionError):
+            if requests.get(url, timeout=10).ok:
+                return
+        time.sleep(0.02)
+    pytest.fail(f"the service is not ready; its exit code is {process.poll()}")
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_blocks_run(page: Path, engine: Engine, service: str, tmp_path: Path) -> None:
+    """The Python blocks of a page run from top to bottom, in one namespace."""
+    namespace: dict[str, Any] = {"__name__": "docs"}
+
+    with closing_clients(namespace):
+        for block in blocks_of(page):
+            if block.language != "python":
+                continue
+            text = block.text.replace(STORE, f"{engine.tcp_url}/0").replace(ADDRESS, service)
+            if "def test_" in text:
+                run_as_test_file(text, tmp_path)
+            else:
+                tree = ast.increment_lineno(ast.parse(text), block.line - 1)
+                exec(compile(tree, str(page), "exec"), namespace)
+        AFTERWARDS.get(page.name, lambda _: None)(namespace)
+
+
+@contextlib.contextmanager
+def closing_clients(namespace: dict[str, Any]) -> Iterator[None]:
+    """Closes what a page left open: a reader's process would end here."""
+    try:
+        yield
+    finally:
+        for value in namespace.values():
+            of_redis = type(value).__module__.startswith(("redis.", "ecart.stores.redis"))
+            if of_redis and not inspect.iscoroutinefunction(getattr(value, "close", None)):
+                getattr(value, "close", lambda: None)()
+
+
+def run_as_test_file(text: str, folder: Path) -> None:
+    file = folder / "test_block.py"
+    file.write_text(text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", file]
+    # As in a reader's new environment: the plugins installed here are for our own tests.
+    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def flask_quickstart(namespace: dict[str, Any]) -> None:
+    client = namespace["app"].test_client()
+    https = {"base_url": "https://localhost"}
+    client.post("/cart/items", json={"sku": "apple", "quantity": 3}, **https)
+    assert client.get("/badge", **https).json == {"units": 3}
+
+
+def starlette_quickstart(namespace: dict[str, Any]) -> None:
+    app = namespace["app"]
+    with TestClient(app) as client:
+        client.post("/cart/items", json={"sku": "apple", "quantity": 3})
+        assert client.get("/badge").json() == {"units": 3}
+        assert client.portal is not None
+        client.portal.call(app.state.ecart.store.close)
+
+
+AFTERWARDS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "flask.md": flask_quickstart,
+    "starlette.md": starlette_quickstart,
+}
+"""What a reader of a page would try next."""
+
+
+@pytest.mark.parametrize("page", pages_with("sh"))
+def test_shell_blocks_run(page: Path, service: str, tmp_path: Path) -> None:
+    """The shell blocks of a page run in one folder; a JSON block after one is its last answer."""
+    if subprocess.run(["curl", "--version"], capture_output=True).returncode != 0:
+        missing("no curl")
+    # Each answer on a line of its own, and an address that does not answer ends the block.
+    (tmp_path / ".curlrc").write_text('write-out = "\\n"\n')
+    environ = {**plain_environ(), "CURL_HOME": str(tmp_path)}
+    answered = ""
+
+    for block in blocks_of(page):
+        if block.language == "sh":
+            script = f"set -eu -o pipefail\n{block.text.replace(ADDRESS, service)}"
+            done = subprocess.run(
+                ["bash", "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{page.name}:{block.line}: {done.stderr}"
+            assert not re.search(r"_error|unavailable", done.stdout), done.stdout
+            answered = done.stdout.strip().rpartition("\n")[2]
+            assert_marked_statuses(block.text, done.stdout)
+        elif block.language == "json" and answered:
+            shown = without_chance(json.loads(block.text))
+            assert shown == without_chance(json.loads(answered)), f"{page.name}:{block.line}"
+            answered = ""
+
+
+def assert_marked_statuses(text: str, output: str) -> None:
+    """What a comment behind a command says of its status."""
+    for status in re.findall(r"# (\d{3})\b", text):
+        assert re.search(rf"^{status}|\"status\":{status}\b", output, re.MULTILINE), output
+
+
+def without_chance(cart: dict[str, Any]) -> dict[str, Any]:
+    """The names, and the values that do not differ from run to run."""
+    by_chance = ("cart_id", "created_at", "updated_at", "expires_at")
+    return {name: "..." if name in by_chance else value for name, value in cart.items()}
+
+
+def test_an_idempotent_repeat_is_shown_as_such(service: str) -> None:
+    """The page about repeats says which header tells of one."""
+    with requests.Session() as session:
+        session.headers["Idempotency-Key"] = "k"
+        first, again = (
+            session.post(f"http://{service}/cart/items", json={"sku": "tea"}) for _ in range(2)
+        )
+
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+# Tables.
+
+
+def table(page: str, *header: str) -> list[list[str]]:
+    """The rows of the table of a page that has this header."""
+    lines = iter((ROOT / page).read_text().splitlines())
+    for line in lines:
+        if cells(line) == list(header):
+            next(lines)
+            return [cells(row) for row in iter(lambda: next(lines, ""), "") if row[:1] == "|"]
+    raise AssertionError(f"{page} has no table {header}")
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row.strip()[1:-1])]
+
+
+def codes_in(text: str) -> list[str]:
+    """What stands between backticks."""
+    return re.findall(r"`([^`]+)`", text)
+
+
+def error_classes() -> list[type[errors.EcartError]]:
+    """The errors that are raised: those that nothing is derived from."""
+    known = [
+        value
+        for value in vars(errors).values()
+        if inspect.isclass(value) and issubclass(value, errors.EcartError)
+    ]
+    return [one for one in known if not any(one in other.__bases__ for other in known)]
+
+
+def test_every_code_of_the_http_api_is_listed() -> None:
+    """Each code that a route can answer with stands in the table, with its status."""
+    codes = {code for route in routes.SHOPPER_ROUTES for code in route.codes}
+    codes |= set(problems._STATUS_BY_CODE)
+    for file in [
+        *(ROOT / "src/ecart/http").glob("*.py"),
+        *(ROOT / "src/ecart/integrations").glob("*.py"),
+    ]:
+        codes |= set(re.findall(r'HttpError\(\s*"(\w+)"', file.read_text()))
+
+    rows = table("docs/http-api.md", "code", "status", "means")
+
+    listed = {codes_in(code)[0]: int(status) for code, status, _ in rows}
+    assert listed == {code: problems.status_of(code) for code in codes}
+    assert [int(row[1]) for row in rows] == sorted(listed.values())
+
+
+def test_every_error_of_the_library_is_listed() -> None:
+    """Each class of `ecart.errors` that is raised stands in the table, with its code."""
+    rows = table("docs/library.md", "error", "code", "what to do")
+
+    listed = {codes_in(name)[0]: codes_in(code)[0] for name, code, _ in rows}
+    assert listed == {one.__name__: one.code for one in error_classes()}
+    inputs = [one for one in error_classes() if issubclass(one, errors.InvalidInputError)]
+    assert len(inputs) == 12  # "the parent of the first twelve"
+
+
+def test_every_route_is_listed() -> None:
+    """The table of routes is the table of the code."""
+    served = routes.SHOPPER_ROUTES + routes.HEALTH_ROUTES
+    expected = [f"{r.method} {r.path}" for r in (*served, *document_routes(served))]
+
+    rows = table("docs/http-api.md", "route", "does")
+
+    assert sorted(codes_in(row[0])[0] for row in rows) == sorted(expected)
+
+
+def test_every_parameter_of_the_api_is_named() -> None:
+    """Each header and field of the OpenAPI document stands in the page."""
+    page = (ROOT / "docs/http-api.md").read_text()
+    document = openapi_document(routes.SHOPPER_ROUTES)
+
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation["parameters"]:
+                assert parameter["name"] in page
+    for name in ("CartView", "SummaryView", "AddItem", "SetQuantity", "Problem"):
+        for field in document["components"]["schemas"][name]["properties"]:
+            assert f'"{field}"' in page or f"`{field}`" in page, (name, field)
+
+
+def test_every_setting_of_the_service_is_listed() -> None:
+    """Each option of `ecart serve` stands in the table, with its variable and its default."""
+    options = {}
+    for option in cli.serve_command.params:
+        default = "" if option.default in (None, ()) else option.default
+        if callable(default):
+            default = str(option.show_default)
+        options[option.opts[0]] = (
+            option.envvar,
+            str(default) if "Sentinel" not in repr(default) else "",
+        )
+
+    rows = table("docs/service.md", "option", "variable", "default", "meaning")
+
+    listed = {
+        (codes_in(option) or [""])[0]: (codes_in(variable)[0], "".join(codes_in(default)))
+        for option, variable, default, _ in rows
+    }
+    assert listed.pop("") == ("ECART_SECRET", "")
+    assert listed == options
+
+
+def test_the_options_of_show_are_named() -> None:
+    """`ecart show` and each of its options stand in the page."""
+    page = (ROOT / "docs/service.md").read_text()
+
+    for parameter in cli.show.params:
+        if parameter.param_type_name == "option":
+            assert f"`{parameter.opts[0]}`" in page
+
+
+def test_codes_of_the_command_line_are_named() -> None:
+    """Codes that only the command shows stand beside the exit codes."""
+    page = (ROOT / "docs/service.md").read_text()
+
+    assert f"`{ConfigurationError.code}`" in page
+    source = (ROOT / "src/ecart/cli.py").read_text()
+    for code in re.findall(r"\[(\w+_\w+)\]", source):
+        assert f"`{code}`" in page
+
+
+def test_every_key_of_flask_is_listed() -> None:
+    """Each `ECART_` key that the Flask integration reads stands in the table."""
+    keys = set(re.findall(r"\bECART_[A-Z_]+\b", inspect.getsource(flask_integration)))
+
+    rows = table("docs/integrations/flask.md", "key", "default", "meaning")
+
+    assert {codes_in(row[0])[0] for row in rows} == keys
+
+
+def test_every_setting_of_starlette_is_listed() -> None:
+    """Each argument of the Starlette integration stands in the table, and each HTTP setting."""
+    page = "docs/integrations/starlette.md"
+    arguments = list(inspect.signature(starlette_integration.ECart).parameters)
+
+    assert [codes_in(r[0])[0] for r in table(page, "argument", "default", "meaning")] == arguments
+    rows = table(page, "field of `HttpSettings`", "default", "meaning")
+    assert [codes_in(row[0])[0] for row in rows] == list(HttpSettings.__struct_fields__)
+    assert rows[2][1] == str(HttpSettings().body_limit)
+
+
+def test_rules_and_products_are_listed() -> None:
+    """Each rule stands in the table with its default, and each field of a product."""
+    rows = table("docs/library.md", "rule", "default", "meaning")
+    defaults = {codes_in(row[0])[0]: row[1].replace(",", "") for row in rows}
+
+    assert defaults == {name: str(getattr(Rules(), name)) for name in Rules.__struct_fields__}
+    fields = table("docs/catalogs.md", "field of `Product`", "meaning")
+    assert [codes_in(row[0])[0] for row in fields] == list(Product.__struct_fields__)
+
+
+@pytest.mark.parametrize("language", ["csv", "json"])
+def test_the_example_catalogs_are_read(language: str, tmp_path: Path) -> None:
+    """The files that the page shows are catalogs."""
+    page = ROOT / "docs/catalogs.md"
+    file = tmp_path / f"catalog.{language}"
+    file.write_text(next(b.text for b in blocks_of(page) if b.language == language))
+
+    tea = FileCatalog(file).lookup(["tea"])["tea"]
+
+    assert (tea.title, str(tea.unit_price)) == ("Green tea, 100 g", "4.85")
+
+
+def test_the_sample_is_listed() -> None:
+    """The page names what the sample sells, and nothing else."""
+    text = (ROOT / "docs/catalogs.md").read_text()
+    named = re.search(r"for a first look: ([^.]+)\.", text)
+
+    assert named is not None
+    skus = re.split(r",\s+", named[1])
+    assert list(SampleCatalog().lookup(skus)) == skus
+    assert len(skus) == 12  # "a dozen"
+
+
+@pytest.mark.parametrize("kind", [Cart, AsyncCart])
+def test_every_method_is_listed(kind: type) -> None:
+    """Each method stands in the table with its arguments; each is a verb of the glossary."""
+    methods = {
+        name: [p for p in inspect.signature(method).parameters if p != "self"]
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+    rows = table("docs/library.md", "method", "gives", "does")
+
+    listed = {}
+    for row in rows:
+        name, _, arguments = codes_in(row[0])[0].rstrip(")").partition("(")
+        listed[name] = [a for a in arguments.split(", ") if a not in ("*", "")]
+    assert listed == methods
+    verbs = {v for row in table("docs/glossary.md", "verb", "does") for v in codes_in(row[0])}
+    assert verbs == set(methods) - {"perform"}
+
+
+# The data model.
+
+
+def kinds_of_fields() -> set[str]:
+    """What the scripts and the store call the fields, by the first character."""
+    source = (ROOT / "src/ecart/stores/redis/lua/include/read_cart.lua").read_text()
+    named = re.search(r'"HMGET", key, ((?:"\w", )+)', source)
+    assert named is not None
+    return {*re.findall(r"\w", named[1]), ":", "~", "#"}
+
+
+def test_every_kind_of_field_is_listed() -> None:
+    """The table of fields holds each kind that a cart can have, and no other."""
+    rows = table("docs/data-model.md", "field", "value", "what it is")
+
+    assert {codes_in(row[0])[0][0] for row in rows} == kinds_of_fields()
+
+
+def examples_of_carts() -> list[dict[bytes, bytes]]:
+    found = [b.text for b in blocks_of(ROOT / "docs/data-model.md") if b.language == "text"]
+    return [
+        dict(line.encode().split(maxsplit=1) for line in text.splitlines())  # type: ignore[misc]
+        for text in found
+    ]
+
+
+def test_the_example_is_a_cart(engine: Engine) -> None:
+    """The example of the page, put into an engine, reads as the page says."""
+    fields = examples_of_carts()[0]
+    with engine.connected() as client:
+        client.hset(Keyspace().cart("user-42"), mapping=fields)
+        cart = Cart("user-42", client).get()
+        client.flushall()
+
+    assert (cart.total_quantity, str(cart.subtotal), cart.version) == (5, "21.4", 3)
+    assert [line.sku for line in cart.lines] == ["apple", "shirt", "note"]
+    assert cart.lines[0].title == "Apple"
+    assert cart.lines[1].options == {"size": "M"}
+    assert cart.lines[1].details == {"gift": True}
+    assert cart.lines[2].unit_price is None
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_are_sound(number: int) -> None:
+    """The examples keep what every cart must; together they show each kind of field."""
+    fields = examples_of_carts()[number]
+    _, _, updated, *_ = fields[b"v"].split(b"|")
+    ttl = int(fields[b"m"].rpartition(b"|")[2])
+
+    assert wrong_with_cart(fields, ttl, int(updated)) == []
+    shown = {name[:1].decode() for example in examples_of_carts() for name in example}
+    assert shown == kinds_of_fields()
+
+
+def test_every_script_is_named() -> None:
+    """The page about the data names each script."""
+    page = (ROOT / "docs/data-model.md").read_text()
+
+    for script in (ROOT / "src/ecart/stores/redis/lua").glob("*.lua"):
+        assert f"`{script.stem}`" in page
+
+
+# The house.
+
+
+def test_the_layers_are_those_that_are_held() -> None:
+    """The one-way rule in ARCHITECTURE.md is the one that `make check` holds."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    held = [
+        sorted(name.strip().removeprefix("ecart.") for name in layer.split("|"))
+        for layer in project["tool"]["importlinter"]["contracts"][0]["layers"]
+    ]
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    shown = re.search(r"^`cli` → .*?`errors`$", text, re.MULTILINE | re.DOTALL)
+
+    assert shown is not None
+    assert [sorted(codes_in(layer)) for layer in shown[0].split("→")] == held
+
+
+def test_every_room_is_named() -> None:
+    """ARCHITECTURE.md names each module and folder of the package."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+
+    for entry in (ROOT / "src/ecart").iterdir():
+        if not entry.name.startswith("_") and entry.name != "py.typed":
+            assert re.search(rf"[`/]{re.escape(entry.name)}[`/]", text), entry.name
+
+
+def test_every_target_is_named() -> None:
+    """CONTRIBUTING.md says what each target of the Makefile does."""
+    targets = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    rows = table("CONTRIBUTING.md", "command", "does")
+
+    assert targets is not None
+    assert {codes_in(row[0])[0].removeprefix("make ") for row in rows} == set(targets[1].split())
+
+
+def test_the_table_of_contents_is_complete() -> None:
+    """docs/README.md leads to every page and to every decision."""
+    contents = ROOT / "docs/README.md"
+    linked = {(contents.parent / target).resolve() for target in links_of(contents)}
+
+    assert linked >= {page for page in PAGES if page.parent != ROOT} - {contents}
+    assert linked >= set((ROOT / "examples").glob("*.py"))
+
+
+def test_decisions_are_titled_by_their_files() -> None:
+    """A decision's title is the decision, and its file is named like it."""
+    for page in (ROOT / "docs/decisions").glob("*.md"):
+        number, _, name = page.stem.partition("-")
+        assert page.read_text().partition("\n")[0].lower() == (
+            f"# {int(number)}. {name.replace('-', ' ')}"
+        )
+
+
+def test_the_changelog_has_the_version() -> None:
+    """The version that is being made has its section."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    version = project["version"].partition(".dev")[0]
+
+    assert f"\n## [{version}] - " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_oldest_engines_are_those_of_the_code() -> None:
+    """Pages that name the oldest engine agree with what is refused."""
+    for page in PAGES:
+        for name, version in re.findall(
+            r"(Redis|Valkey)\s(\d+\.\d+)\s(?:or|and)\snewer", page.read_text()
+        ):
+            if (name, version) != ("Redis", "7.4"):
+                assert version == "{}.{}".format(*OLDEST[name.lower()][:2]), page
+
+
+# Links and names.
+
+
+def links_of(page: Path) -> list[str]:
+    text = BLOCK.sub("", page.read_text())
+    return [t for t in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in t]
+
+
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link leads to a file of the repository, and to a heading that it has."""
+    for link in links_of(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+PATHS = re.compile(r"(?<![\w.:/<>)}*~-])/[a-zA-Z][\w.-]*(?:/[\w.{}-]+)*")
+KNOWN_PATHS = re.compile(
+    r"/cart(/(items(/\S+)?|summary))?|/healthz|/readyz|/docs|/openapi\.json|/badge|/basket|/quantity"
+    r"|/var/lib/ecart|/etc/ecart\.env|/opt/ecart/bin/ecart|/tmp/m\.sock"
+)
+KNOWN_HOSTS = {"localhost", "127.0.0.1", "keepachangelog.com", "semver.org", "www.w3.org"}
+WRITTEN = [*PAGES, *(ROOT / "examples").glob("*.py"), *(ROOT / "docs/images").iterdir()]
+
+
+@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_path_or_host_of_one_machine_is_named(file: Path) -> None:
+    """Pages name routes, places that a reader makes, and few hosts; nothing of the writer's."""
+    text = file.read_text()
+
+    if file.suffix == ".md":
+        paths = PATHS.findall(re.sub(r"\]\([^)]*\)|\w+://\S+", "", text))
+        assert [path for path in paths if not KNOWN_PATHS.fullmatch(path.rstrip("."))] == []
+    hosts = {urlsplit(url).hostname for url in re.findall(r"https?://[^\s\"'`)<>;]+", text)}
+    assert hosts - KNOWN_HOSTS == set()
+    assert not re.search(r"(?<![\w/.(])\.\./(?!examples|[a-z-]+\.md)", text)
+
+
+@every_page
+def test_pages_are_plain(page: Path) -> None:
+    """No emoji, no tabs, no trailing blanks."""
+    text = page.read_text()
+
+    assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]", text)
+    assert not re.search(r"\t|[ ]$", text, re.MULTILINE)

@@ -1,0 +1,117 @@
+"""Which store a handle makes of what it is given."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import redis
+import redis.asyncio
+from ecart import (
+    AsyncCart,
+    AsyncMemoryStore,
+    AsyncRedisStore,
+    Cart,
+    EcartError,
+    MemoryStore,
+    RedisStore,
+)
+from ecart.stores.redis.clients import repeats_by_itself
+from engines import eventually
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+if TYPE_CHECKING:
+    from engines import Engine
+
+
+@pytest.mark.parametrize("kind", [Cart, AsyncCart])
+@pytest.mark.parametrize(
+    "target", [None, 5, b"redis://x", ["x"], "localhost:6379", "http://x", "x", "", "//x"], ids=repr
+)
+def test_odd_stores_are_refused(kind: type[Cart | AsyncCart], target: Any) -> None:
+    """Neither client, URL nor store: an error at once, not at the first call."""
+    with pytest.raises((TypeError, ValueError)) as error:
+        kind("c", target)
+
+    assert not isinstance(error.value, EcartError)
+
+
+def test_sync_and_asyncio_are_not_mixed_up() -> None:
+    """A store or client of the other kind is a `TypeError` that says which one it is."""
+    with pytest.raises(TypeError, match="is not a store"):
+        Cart("c", AsyncMemoryStore())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="is not an asyncio store"):
+        AsyncCart("c", MemoryStore())  # type: ignore[arg-type]
+    with redis.Redis() as client:
+        with pytest.raises(TypeError, match="not an asyncio client"):
+            AsyncCart("c", client)
+    with pytest.raises(TypeError, match="an asyncio client"):
+        Cart("c", redis.asyncio.Redis())
+
+
+def test_one_url_has_one_client(engine: Engine) -> None:
+    """Handles are made per request; they find the connections of the URL again."""
+    assert Cart("a", engine.url).store is Cart("b", engine.url).store
+    assert AsyncCart("a", engine.url).store is AsyncCart("b", engine.url).store
+
+
+def test_a_store_stays_itself() -> None:
+    """What is given as a store is used as it is."""
+    store = MemoryStore()
+
+    assert Cart("c", store).store is store
+
+
+def test_a_store_closes_what_it_opened(own_engine: Engine) -> None:
+    """The client of a URL is the store's; after `close` it opens another connection if asked."""
+    store = RedisStore(own_engine.url)
+    Cart("c", store).add("apple")
+    with own_engine.connected() as observer:
+        assert eventually(lambda: len(observer.client_list()) == 2)
+
+        store.close()
+
+        assert eventually(lambda: len(observer.client_list()) == 1)
+
+
+async def test_an_asyncio_store_closes_what_it_opened(own_engine: Engine) -> None:
+    """`close` ends the running loop's connections."""
+    store = AsyncRedisStore(own_engine.url)
+    await AsyncCart("c", store).add("apple")
+    with own_engine.connected() as observer:
+        assert eventually(lambda: len(observer.client_list()) == 2)
+
+        await store.close()
+
+        assert eventually(lambda: len(observer.client_list()) == 1)
+
+
+def test_a_client_stays_the_callers(engine: Engine) -> None:
+    """`close` of a store on somebody's client, or its end, leaves the client alone."""
+    with engine.connected() as client:
+        store = RedisStore(client)
+        Cart("c", store).add("apple")
+        store.close()
+        del store
+        gc.collect()
+
+        assert client.connection_pool._available_connections
+        assert client.ping()
+
+
+@pytest.mark.parametrize(
+    "options, may_repeat",
+    [({}, True), ({"retry": Retry(NoBackoff(), 0)}, False), ({"retry": Retry(NoBackoff(), 1)}, True)],
+)
+def test_a_client_that_repeats_is_known(options: dict[str, Any], may_repeat: bool) -> None:
+    """redis-py repeats by default: a refused connection then proves nothing."""
+    with redis.Redis(**options) as client:
+        assert repeats_by_itself(client) is may_repeat
+
+
+def test_an_unknown_client_may_repeat() -> None:
+    """If in doubt, yes."""
+    assert repeats_by_itself(object())
