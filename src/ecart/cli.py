@@ -162,7 +162,9 @@ def cart_table(cart: CartSnapshot) -> Table:
         caption=f"version {cart.version}, expires {expires}",
         show_footer=True,
     )
-    table.add_column("item", footer=f"{cart.line_count} lines")
+    table.add_column(
+        "item", footer=f"{cart.line_count} " + ("line" if cart.line_count == 1 else "lines")
+    )
     table.add_column("options")
     table.add_column("quantity", footer=str(cart.total_quantity), justify="right")
     table.add_column("unit price", justify="right")

@@ -91,6 +91,12 @@ class InvalidOperationIdError(InvalidInputError):
     code = "invalid_operation_id"
 
 
+class InvalidUrlError(InvalidInputError):
+    """A store URL of a scheme that is not known, or that cannot be read."""
+
+    code = "invalid_url"
+
+
 class InvalidVersionError(InvalidInputError):
     """An `expected_version` that is neither a version number nor an entity tag."""
 
@@ -234,8 +240,8 @@ class StoreUnavailableError(StoreError):
 class OutcomeUnknownError(StoreError):
     """The change was sent and no answer came; it was applied once or not at all.
 
-    `operation_id` names the attempt. To find out, repeat the call with the same
-    `operation_id=` if one was given, or read the cart.
+    `operation_id` names the change: the caller's own name, or the one it was given here. To find
+    out, repeat the call with the same `operation_id=` if one was given, or read the cart.
     """
 
     code = "outcome_unknown"

@@ -12,7 +12,7 @@ from ecart.http.documents import document_routes
 from ecart.http.guards import check_accept, check_origin, check_size
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
-from ecart.http.routes import HEALTH_ROUTES, SHOPPER_ROUTES, Router
+from ecart.http.routes import HEALTH_ROUTES, SHOPPER_ROUTES, Route, Router
 from ecart.http.sessions import Tokens, session_of
 from ecart.http.settings import HttpSettings
 
@@ -35,7 +35,7 @@ class Api:
     def __init__(self, settings: HttpSettings, tokens: Tokens, *, standalone: bool = False) -> None:
         self.settings = settings
         self._tokens = tokens
-        routes = SHOPPER_ROUTES
+        routes: tuple[Route, ...] = SHOPPER_ROUTES
         if standalone:
             routes += HEALTH_ROUTES
             routes += document_routes(routes)
@@ -50,7 +50,7 @@ class Api:
             response = yield from self._answer(request)
         except EcartError as error:
             if isinstance(error, StoreError | CatalogError):
-                _log.warning("%s: %s", error.code, error, exc_info=error)
+                _log.warning("%s: %s", error.code, error)
             response = problem_response(error)
         except Exception:
             _log.exception("a request failed unexpectedly")
@@ -79,7 +79,7 @@ class Api:
         if request.path.startswith("/cart"):
             if token is not None:
                 headers["Cart-Token"] = self._tokens.sign(session.cart_id)
-            elif session.is_new and not 400 <= response.status < 500:
+            elif session.is_new and response.status != 204 and not 400 <= response.status < 500:
                 keep = session
         body = b"" if request.method == "HEAD" else response.body
         return replace(response, headers=headers, body=body, keep_session=keep)

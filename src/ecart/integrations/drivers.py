@@ -57,7 +57,9 @@ def _checked(look_up: Callable[[], Any]) -> Products:
         raise CatalogError("the catalog answered with something that is no mapping")
     for sku, product in products.items():
         if not isinstance(product, Product):
-            raise CatalogError(f"the catalog answered for {sku!r} with something that is no Product")
+            raise CatalogError(
+                f"the catalog answered for {sku!r} with something that is no Product"
+            )
         try:
             check_product(product)
         except ValueError as error:

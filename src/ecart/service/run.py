@@ -17,6 +17,7 @@ import uvicorn
 from ecart.engine import open_engine
 from ecart.service.settings import (
     ServiceSettings,
+    check_address,
     find_secrets,
     hand_to_workers,
 )
@@ -50,6 +51,7 @@ def serve(options: Options) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     secrets = find_secrets(options.secret, options.data_dir, options.host)
+    check_address(options.host, options.port)
     with engine_url(options) as (url, described), contextlib.suppress(KeyboardInterrupt):
         settings = ServiceSettings(
             redis_url=url,

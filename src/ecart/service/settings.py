@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import os
 import secrets
+import socket
 from pathlib import Path
 
 import msgspec
@@ -61,6 +62,23 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def check_address(host: str, port: int) -> None:
+    """Refuses an address that cannot be listened on, before anything is started.
+
+    Raises:
+        ConfigurationError: it is taken, or none of this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def find_secrets(given: str | None, data_dir: Path, host: str) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def store_for(target: Store | Client | str) -> Store:
 
     Raises:
         TypeError: neither store, client nor URL, or an asyncio client.
-        ValueError: a URL of an unknown scheme.
+        InvalidUrlError: a URL of an unknown scheme.
     """
     if isinstance(target, str):
         return _store_of_url(target)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+from ecart.errors import InvalidUrlError
+
 CONNECT_TIMEOUT = 1.0
 REPLY_TIMEOUT = 2.0
 """Seconds; a reply later than that counts as lost, and the change is repeated."""
@@ -49,11 +51,11 @@ def known_scheme(url: str) -> str:
     """The URL with a scheme that redis-py knows.
 
     Raises:
-        ValueError: none that means the same.
+        InvalidUrlError: none that means the same.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _SCHEMES:
-        raise ValueError("a store URL begins with redis://, rediss://, unix:// or valkey://")
+        raise InvalidUrlError("a store URL begins with redis://, rediss://, unix:// or valkey://")
     return f"{_SCHEMES[scheme]}://{rest}"
 
 

@@ -29,6 +29,7 @@ class Call(msgspec.Struct, frozen=True):
     script: Script
     key: str
     arguments: tuple[Argument, ...]
+    operation_id: str
 
     def by_sha(self) -> tuple[Argument, ...]:
         """The command that names the script."""
@@ -130,7 +131,8 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
     attempt = _attempt(change, lane)
     shared = [value(attempt) for value in signature.shared]
     own = [value(change) for value in signature.own]
-    return Call(signature.script, key, (*shared, *own, *_tail(change)))
+    operation_id = change.operation_id or lane.operation_id
+    return Call(signature.script, key, (*shared, *own, *_tail(change)), operation_id)
 
 
 def _attempt(change: Change, lane: Lane) -> _Attempt:

@@ -80,7 +80,7 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
 def _until_answered(call: Call, terms: Terms, lane: Lane) -> Flow[Any]:
     """Repeats the same call, under the same number, until it is answered or time is up."""
     attempts = _Attempts(terms)
-    operation_id = lane.operation_id
+    operation_id = call.operation_id
     command = call.by_sha()
     while True:
         try:
