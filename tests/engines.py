@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-
-import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+import redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,7 +154,7 @@ class Engines:
         self._lent: list[Engine] = []
 
     def lend(self, kind: str) -> Engine:
-        """The shared server of this kind, empty. What a test leaves in it is looked at afterwards."""
+        """The shared server of this kind, empty. What a test leaves there is looked at."""
         return self._lend(kind, lambda: Engine(kind, tcp=True))
 
     def lend_cluster(self) -> Engine:

@@ -27,7 +27,7 @@ _LONG_NAMES = {
     "~": re.compile(r"~[\w-]{11}\.[1-9]\d*", re.ASCII),
     "#": re.compile(r"#[\w-]{16}", re.ASCII),
 }
-_CLOCK_TOLERANCE_MS = 60
+_CLOCK_TOLERANCE_MS = 250
 
 
 def violations(client: Any, *, allowed: tuple[re.Pattern[bytes], ...] = ()) -> list[str]:

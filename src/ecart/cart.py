@@ -60,7 +60,7 @@ class Cart:
     """One cart, by its id, in a store.
 
     `store` is a redis-py or valkey-py client, a URL (`redis://`, `rediss://`, `unix://`,
-    `valkey://`), a `RedisStore` or an `MemoryStore`. `ttl` is how long the cart lives after
+    `valkey://`), a `RedisStore` or a `MemoryStore`. `ttl` is how long the cart lives after
     each change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices given
     here. `rules` replaces both and sets the limits too.
 

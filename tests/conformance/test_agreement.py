@@ -170,7 +170,10 @@ class Told:
         if not isinstance(value, dict):
             return value
         # A digest is only ever looked at together with its epoch.
-        chance = {"epoch": value.get("epoch", ""), "digest": f"{value.get('epoch')}{value.get('digest')}"}
+        chance = {
+            "epoch": value.get("epoch", ""),
+            "digest": f"{value.get('epoch')}{value.get('digest')}",
+        }
         return {
             name: self._number(chance[name]) if name in chance else self._without_chance(item)
             for name, item in value.items()

@@ -37,8 +37,8 @@ CART_IDS: list[Any] = ["", "x" * 257, "x" * 10_240, "\ud800", "a\udfff", None, T
     b"a", [], ("a",), object(), 10**64]  # fmt: skip
 GOOD_CART_IDS = ["{}", "a}b", "{", "a\nb", "\0", "../", "../../etc/passwd", " ", "%", "x" * 256,
     "é" * 256, "🛒", "*", "a:cart:b", 0, -1, 10**63]  # fmt: skip
-SKUS: list[Any] = ["", " ", "x" * 129, " a", "a ", "a\nb", "\0", "a\x7f", "\x85", "\u2028", "a\u3000",
-    "\ud800", None, 5, True, b"a", ["a"]]  # fmt: skip
+SKUS: list[Any] = ["", " ", "x" * 129, " a", "a ", "a\nb", "\0", "a\x7f", "\x85", "\u2028",
+    "a\u3000", "\ud800", None, 5, True, b"a", ["a"]]  # fmt: skip
 OPTIONS: list[Any] = [{"": 1}, {"a": 1.5}, {"a": [1]}, {"a": {}}, {1: 1}, {"a\n": 1}, {"a": "\0"},
     {"a": 2**53}, {"x" * 65: 1}, {"a": "x" * 129}, {"a": "\ud800"}, [("a", 1)], ["a"], "ab", 5,
     {str(n): n for n in range(17)}]  # fmt: skip

@@ -60,9 +60,7 @@ def test_add_replaces_what_is_given_and_keeps_the_rest(cart: Cart) -> None:
     assert cart.add("apple", title="Pear").line == LineItem(
         "apple", 3, Decimal(2), 1, "Pear", {}, {"a": 1}
     )
-    assert cart.add("apple", details={}).line == LineItem(
-        "apple", 4, Decimal(2), 1, "Pear", {}, {}
-    )
+    assert cart.add("apple", details={}).line == LineItem("apple", 4, Decimal(2), 1, "Pear", {}, {})
     assert cart.summary().subtotal == Decimal(8)
 
 
@@ -92,7 +90,9 @@ def test_other_options_make_another_line(cart: Cart) -> None:
     assert [line.sku for line in cart.get().lines] == ["shirt", "shirt", "shirt"]
 
 
-@pytest.mark.parametrize("one, other", [(1, True), (1, "1"), (None, ""), (0, False), ("\u00e9", "e\u0301")])
+@pytest.mark.parametrize(
+    "one, other", [(1, True), (1, "1"), (None, ""), (0, False), ("\u00e9", "e\u0301")]
+)
 def test_options_are_told_apart_by_kind(cart: Cart, one: object, other: object) -> None:
     """1, true and "1" are three choices; texts are compared without Unicode normalisation."""
     cart.add("shirt", options={"size": one})  # type: ignore[dict-item]
@@ -258,7 +258,22 @@ def test_details_come_back_as_they_went_in(cart: Cart, details: dict[str, object
 
 @pytest.mark.parametrize(
     "sku",
-    [":", "~x.1", "#x", "v", "c", "m", "s", "a|b", "{x}", "日本", "a b", "%00", "x" * 128, "é" * 128],
+    [
+        ":",
+        "~x.1",
+        "#x",
+        "v",
+        "c",
+        "m",
+        "s",
+        "a|b",
+        "{x}",
+        "日本",
+        "a b",
+        "%00",
+        "x" * 128,
+        "é" * 128,
+    ],
 )
 def test_any_name_can_be_a_sku(cart: Cart, sku: str) -> None:
     """No SKU is taken for one of the cart's own fields."""

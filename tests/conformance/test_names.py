@@ -12,7 +12,9 @@ from ecart.stores.redis.keys import Keyspace
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 DIGEST = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=15, max_size=17)
-VALUES = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "0", "1", "a", "true"])
+VALUES = (
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "0", "1", "a", "true"])
+)
 OPTIONS = st.dictionaries(st.sampled_from(["", "a", "b", "ab"]), VALUES, max_size=2)
 
 

@@ -7,6 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import valkey
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 import redis
 from ecart import (
@@ -20,16 +23,12 @@ from ecart import (
 from ecart.stores.redis.clients import REPLY_TIMEOUT
 from ecart.stores.redis.failures import Failure, classify
 from engines import free_port
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engines import Engine
-
-valkey = pytest.importorskip("valkey")
 
 DEADLINE = 0.3
 MARGIN = 1.0
@@ -172,9 +171,13 @@ def test_a_client_that_repeats_by_itself_leaves_doubt() -> None:
             Cart("c", RedisStore(client, deadline=0.05)).add("apple")
         with pytest.raises(StoreUnavailableError):
             Cart("c", RedisStore(client, deadline=0.05)).get()
-    with redis.Redis(**options, retry=Retry(NoBackoff(), 0)) as client:
-        with pytest.raises(StoreUnavailableError):
-            Cart("c", RedisStore(client, deadline=0.05)).add("apple")
+
+
+def test_a_client_that_does_not_repeat_leaves_none() -> None:
+    """Refused once is not sent: `store_unavailable`."""
+    retry = Retry(NoBackoff(), 0)
+    with redis.Redis(port=free_port(), retry=retry) as client, pytest.raises(StoreUnavailableError):
+        Cart("c", RedisStore(client, deadline=0.05)).add("apple")
 
 
 def test_a_wrong_password_is_told_at_once(own_engine: Engine) -> None:
@@ -216,7 +219,10 @@ def errors_of(errors: Any) -> list[tuple[BaseException, Failure]]:
         (errors.ConnectionError("Error while reading from socket"), Failure.UNKNOWN),
         (errors.TimeoutError("Timeout reading from socket"), Failure.UNKNOWN),
         (errors.BusyLoadingError("Redis is loading the dataset in memory"), Failure.NOT_EXECUTED),
-        (errors.ReadOnlyError("You can't write against a read only replica."), Failure.NOT_EXECUTED),
+        (
+            errors.ReadOnlyError("You can't write against a read only replica."),
+            Failure.NOT_EXECUTED,
+        ),
         (errors.OutOfMemoryError("command not allowed"), Failure.NOT_EXECUTED),
         (errors.ResponseError("OOM command not allowed when used memory"), Failure.NOT_EXECUTED),
         (errors.ResponseError("BUSY Redis is busy running a script."), Failure.NOT_EXECUTED),
@@ -237,7 +243,9 @@ def errors_of(errors: Any) -> list[tuple[BaseException, Failure]]:
 
 
 @pytest.mark.parametrize(
-    "error, failure", errors_of(redis.exceptions) + errors_of(valkey.exceptions), ids=lambda value: str(value)[:40]
+    "error, failure",
+    errors_of(redis.exceptions) + errors_of(valkey.exceptions),
+    ids=lambda value: str(value)[:40],
 )
 def test_errors_are_classified(error: BaseException, failure: Failure) -> None:
     """By name and words, alike for redis-py and valkey-py."""

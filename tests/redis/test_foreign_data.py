@@ -150,9 +150,7 @@ def test_an_unreadable_line_is_left_alone(
 
 @each("call", {name: READS[name] for name in ("get", "line", "contains")})
 @each("value", TEXTS)
-def test_unreadable_text_is_told(
-    client: Any, value: bytes, call: Callable[[Cart], object]
-) -> None:
+def test_unreadable_text_is_told(client: Any, value: bytes, call: Callable[[Cart], object]) -> None:
     """Scripts do not look into a line's text; readers do."""
     Cart("c", client).add("apple", "1.5")
     client.hset(KEY, ":apple", value)

@@ -1,4 +1,4 @@
-"""Exactly once: the same call sent again is known; an older one is refused; lanes tell whose it is."""
+"""Exactly once: the same call sent again is known, an older one is refused."""
 
 from __future__ import annotations
 
@@ -192,8 +192,9 @@ def test_a_lane_of_unknown_outcome_is_retired(forgetful: Forgetful) -> None:
 def test_a_callers_id_settles_an_unknown_outcome(forgetful: Forgetful) -> None:
     """Repeated with the same `operation_id`, the change that landed is recognised."""
     cart = Cart("c", RedisStore(forgetful, deadline=0.1))
-    with pytest.raises(OutcomeUnknownError):
+    with pytest.raises(OutcomeUnknownError) as unknown:
         cart.add("apple", operation_id="order-1")
+    assert unknown.value.operation_id == "order-1"
     forgetful.losing = False
 
     again = cart.add("apple", operation_id="order-1")
@@ -204,6 +205,7 @@ def test_a_callers_id_settles_an_unknown_outcome(forgetful: Forgetful) -> None:
 
 def test_lost_replies_within_the_deadline_are_not_noticed(forgetful: Forgetful) -> None:
     """The change is repeated and known again; the caller sees one result."""
+
     class Recovering(Forgetful):
         def execute_command(self, *args: Any, **options: Any) -> Any:
             self.losing = self.sent < 3

@@ -60,7 +60,16 @@ def test_a_file_opens_with_a_sentence(path: Path) -> None:
 @each_script
 def test_a_script_names_its_arguments(name: str) -> None:
     """What every change brings comes first, in one order."""
-    shared = ("record", "sequence", "fingerprint", "digest", "expected", "epoch", "ttl", "want_cart")
+    shared = (
+        "record",
+        "sequence",
+        "fingerprint",
+        "digest",
+        "expected",
+        "epoch",
+        "ttl",
+        "want_cart",
+    )
 
     assert scripts.load_script(name).arguments[:8] == shared
 
@@ -86,7 +95,7 @@ def test_nothing_that_surprises(path: Path) -> None:
 
     for word in ("cjson", "cmsgpack", "math.random", "loadstring", "_G", "tostring", "os."):
         assert word not in source
-    assert re.findall(r"%[\d.]*[dfgei]\b", re.sub(r'string\.match\([^\n]*', "", source)) == [
+    assert re.findall(r"%[\d.]*[dfgei]\b", re.sub(r"string\.match\([^\n]*", "", source)) == [
         "%.0f" for _ in re.findall(r"%\.0f", source)
     ]
 
@@ -111,7 +120,9 @@ def test_what_is_included_is_used(name: str) -> None:
 
 def test_every_include_is_included() -> None:
     """None is left over."""
-    included = {name for path in SOURCES for name in re.findall(r"@include (\w+)", path.read_text())}
+    included = {
+        name for path in SOURCES for name in re.findall(r"@include (\w+)", path.read_text())
+    }
 
     assert sorted(included) == INCLUDES
 
@@ -153,7 +164,12 @@ def test_a_signature_that_differs_fails(planted: Path) -> None:
 
 @pytest.mark.parametrize(
     "old, new",
-    [("-- Takes", "Takes"), ("unpack(KEYS)", "KEYS[1]"), ("unpack(ARGV)", "ARGV[1]"), ("\n", "\n\n")],
+    [
+        ("-- Takes", "Takes"),
+        ("unpack(KEYS)", "KEYS[1]"),
+        ("unpack(ARGV)", "ARGV[1]"),
+        ("\n", "\n\n"),
+    ],
 )
 def test_a_script_without_signature_fails(planted: Path, old: str, new: str) -> None:
     """The sentence and both statements must be there, in their lines."""

@@ -38,7 +38,7 @@ class Api:
         routes: tuple[Route, ...] = SHOPPER_ROUTES
         if standalone:
             routes += HEALTH_ROUTES
-            routes += document_routes(routes)
+            routes += document_routes(routes, settings.rules)
         self._router = Router(routes)
 
     def handle(self, request: Request) -> Flow[Response]:

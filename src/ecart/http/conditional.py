@@ -10,6 +10,7 @@ from ecart.model import CartSummary
 from ecart.operations import Version, short_digest
 
 _TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$))')
+_KEY = re.compile(r'"([ -~]{1,255})"|([!#-~](?:[ -~]{0,253}[!#-~])?)')
 _NO_CART = ".0."
 
 
@@ -69,12 +70,12 @@ def idempotency_key(request: Request) -> str | None:
     header = request.headers.get("idempotency-key")
     if header is None:
         return None
-    key = header.strip()
-    if len(key) > 1 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if not 1 <= len(key) <= 255 or not key.isprintable():
-        raise HttpError("invalid_header", "an Idempotency-Key is 1 to 255 printable characters")
-    return key
+    match = _KEY.fullmatch(header.strip())
+    if match is None:
+        raise HttpError(
+            "invalid_header", "an Idempotency-Key is 1 to 255 printable ASCII characters"
+        )
+    return match[1] or match[2]
 
 
 def fingerprint(request: Request, cart_id: str) -> str:

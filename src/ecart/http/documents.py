@@ -15,11 +15,12 @@ from ecart.http.messages import Request, Response
 from ecart.http.openapi import body_fields, openapi_document
 from ecart.http.routes import Route
 from ecart.http.settings import HttpSettings
+from ecart.operations import Rules
 
 
-def document_routes(routes: Sequence[Route]) -> tuple[Route, ...]:
+def document_routes(routes: Sequence[Route], rules: Rules = Rules()) -> tuple[Route, ...]:
     """The routes that show the description of `routes`; whoever comes to `/` is sent there."""
-    document = openapi_document(routes)
+    document = openapi_document(routes, rules)
     page, policy = _page(document, routes)
     return (
         _fixed("/openapi.json", "application/json", msgspec.json.encode(document)),

@@ -11,6 +11,7 @@ import msgspec
 from ecart.http.problems import Problem, status_of
 from ecart.http.routes import Route
 from ecart.http.views import CartView, SummaryView
+from ecart.operations import Rules
 
 # A character that may stand in a SKU, and one that may stand at its ends (ECMA-262).
 _INNER = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]"
@@ -33,30 +34,22 @@ _OPTION = {
     "minimum": -(2**53) + 1,
     "maximum": 2**53 - 1,
 }
-_BODIES: dict[str, dict[str, Any]] = {
-    "AddItem": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["sku"],
-        "properties": {
-            "sku": _SKU,
-            "quantity": {"type": "integer", "minimum": 1, "default": 1},
-            "options": {
-                "type": "object",
-                "maxProperties": 16,
-                "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": f"^{_INNER}+$"},
-                "additionalProperties": _OPTION,
-                "examples": [{"size": "M"}],
-            },
-        },
-    },
-    "SetQuantity": {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["quantity"],
-        "properties": {"quantity": {"type": "integer", "minimum": 0}},
-    },
+_OPTIONS = {
+    "type": "object",
+    "maxProperties": 16,
+    "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": f"^{_INNER}+$"},
+    "additionalProperties": _OPTION,
+    "examples": [{"size": "M"}],
 }
+_FIELDS: dict[str, dict[str, Any]] = {
+    "AddItem": {
+        "sku": _SKU,
+        "quantity": {"type": "integer", "minimum": 1, "default": 1},
+        "options": _OPTIONS,
+    },
+    "SetQuantity": {"quantity": {"type": "integer", "minimum": 0}},
+}
+_REQUIRED = {"AddItem": "sku", "SetQuantity": "quantity"}
 _PARAMETERS = {
     "line_id": ("path", "The line's `id`: the SKU, or the SKU and a digest of its options.", True),
     "If-Match": ("header", "Change only this state: the `ETag` of a cart. Else 412.", False),
@@ -67,12 +60,12 @@ _PARAMETERS = {
 _TAG = '(W/)?"[!#-~]*"'
 _HEADER_PATTERNS = {
     "If-Match": rf"^(\*|{_TAG}( *, *{_TAG})*)$",
-    "Idempotency-Key": "^[!#-~]{1,255}$",
+    "Idempotency-Key": '^("[ -~]{1,255}"|[!#-~]([ -~]{0,253}[!#-~])?)$',
 }
 
 
-def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of a table of routes."""
+def openapi_document(routes: Sequence[Route], rules: Rules = Rules()) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of a table of routes, with the limits of these rules."""
     _, schemas = msgspec.json.schema_components(
         (CartView, SummaryView, Problem), ref_template="#/components/schemas/{name}"
     )
@@ -87,7 +80,20 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
             "description": "A shopping cart kept by session. Money is text; errors are RFC 9457.",
         },
         "paths": paths,
-        "components": {"schemas": {**schemas, **_BODIES, "Health": _HEALTH}},
+        "components": {"schemas": {**schemas, **_bodies(rules), "Health": _HEALTH}},
+    }
+
+
+def _bodies(rules: Rules) -> dict[str, Any]:
+    most = {"maximum": rules.max_quantity}
+    return {
+        name: {
+            "type": "object",
+            "additionalProperties": False,
+            "required": [_REQUIRED[name]],
+            "properties": {**fields, "quantity": {**fields["quantity"], **most}},
+        }
+        for name, fields in _FIELDS.items()
     }
 
 
@@ -174,4 +180,4 @@ def _problem(codes: list[str]) -> dict[str, Any]:
 
 def body_fields(name: str) -> list[str]:
     """The names of the fields of a request body."""
-    return list(_BODIES[name]["properties"]) if name else []
+    return list(_FIELDS[name]) if name else []

@@ -34,10 +34,11 @@ class Route(msgspec.Struct, frozen=True):
 
 _ANY_CHANGE = (
     "invalid_header", "cross_site_request", "cart_locked", "stale_operation", "version_conflict",
-    "idempotency_key_reused", "too_many_operations", "outcome_unknown",
+    "idempotency_key_reused", "too_many_operations", "outcome_unknown", "body_too_large",
+    "request_timeout",
 )  # fmt: skip
 _ANY_BODY = (
-    "invalid_json", "body_too_large", "unsupported_media_type", "invalid_body", "unknown_field",
+    "invalid_json", "unsupported_media_type", "invalid_body", "unknown_field",
     "missing_field", "invalid_quantity", "quantity_limit_exceeded", "amount_out_of_range",
     "catalog_unavailable",
 )  # fmt: skip

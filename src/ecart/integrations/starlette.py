@@ -7,6 +7,7 @@ nothing else. Everything here is plain ASGI; the bundled service runs on it too.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,8 +62,16 @@ class ECart:
         self.endpoint = CartEndpoint(store, secret, catalog, settings)
         app.state.ecart = self.endpoint
         app.router.routes.append(Route("/cart", self.endpoint))
-        app.router.routes.append(Route("/cart/{rest:path}", self.endpoint))
+        app.router.routes.append(Below("/cart/", self.endpoint))
         app.add_middleware(_KeepSession, endpoint=self.endpoint)
+
+
+class Below(Route):
+    """The route of all paths that begin like this; Starlette's own stop at a line end."""
+
+    def __init__(self, prefix: str, endpoint: ASGIApp) -> None:
+        super().__init__(f"{prefix}{{rest:path}}", endpoint)
+        self.path_regex = re.compile(re.escape(prefix) + r"(?P<rest>[\s\S]*)")
 
 
 def cart_from(request: StarletteRequest) -> AsyncCart:

@@ -9,11 +9,10 @@ import signal
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
-from starlette.routing import Route
 
 from ecart.catalog import FileCatalog
 from ecart.http import HttpSettings
-from ecart.integrations.starlette import CartEndpoint
+from ecart.integrations.starlette import Below, CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
 from ecart.service.settings import ServiceSettings, handed_settings
 from ecart.stores.redis import AsyncRedisStore
@@ -50,7 +49,7 @@ def create_app(settings: ServiceSettings | None = None) -> Starlette:
         watch.cancel()
         await store.close()
 
-    return Starlette(routes=[Route("/{path:path}", endpoint)], lifespan=lifespan)
+    return Starlette(routes=[Below("/", endpoint)], lifespan=lifespan)
 
 
 async def _leave_with(parent_pid: int) -> None:

@@ -1,0 +1,21 @@
+"""One small adapter per framework behind one face, so that no HTTP test names a framework.
+
+A `Shop` is one deployment of the contract on a real engine; a `Shopper` is one client of it, with
+a cookie jar of its own. An adapter says only how its framework is set up and how it takes a
+request.
+"""
+
+from clients.shop import Answer, Sent, Setup, Shop, Shopper
+
+__all__ = ["ALL", "INTEGRATIONS", "SERVICE", "TWO", "Answer", "Sent", "Setup", "Shop", "Shopper"]
+
+SERVICE = ("service", "ServiceShop", "starlette")
+STARLETTE = ("starlette", "StarletteShop", "starlette")
+FLASK = ("flask", "FlaskShop", "flask")
+
+# Module here, class in it, package without which it is skipped.
+ALL = [SERVICE, STARLETTE, FLASK]
+INTEGRATIONS = [STARLETTE, FLASK]
+"""Those that take any catalog and stand beside views of the app's own."""
+TWO = [SERVICE, FLASK]
+"""Enough for long tables: one asynchronous, one not."""

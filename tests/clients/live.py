@@ -1,0 +1,60 @@
+"""Deployments behind real servers on loopback, for what only a real wire and real threads show."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from engines import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clients.shop import Shop
+
+
+@contextlib.contextmanager
+def served(shop: Shop) -> Iterator[str]:
+    """The address of a shop that is served by threads (WSGI) or an event loop (ASGI) of its own."""
+    app = shop.app  # type: ignore[attr-defined]
+    with _flask_served(app) if hasattr(app, "wsgi_app") else _asgi_served(app) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _asgi_served(app: object) -> Iterator[str]:
+    import uvicorn
+
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_level="warning", server_header=False, lifespan="on")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "uvicorn did not start"
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextlib.contextmanager
+def _flask_served(app: object) -> Iterator[str]:
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = make_server("127.0.0.1", 0, app, threaded=True)  # type: ignore[arg-type]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

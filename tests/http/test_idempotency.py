@@ -1,0 +1,178 @@
+"""Idempotency-Key: a change under one name is applied once, however often it is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clients import Answer, Shop, Shopper
+
+
+def add(shopper: Shopper, key: str, **body: Any) -> Answer:
+    return shopper.post(
+        "/cart/items", json={"sku": "apple", **body}, headers={"Idempotency-Key": key}
+    )
+
+
+def test_a_repeated_add_counts_once(shopper: Shopper) -> None:
+    """The repeat answers 200 with the cart, and says that it was one."""
+    first = add(shopper, "k1")
+
+    second = add(shopper, "k1")
+
+    assert "idempotency-replayed" not in first.headers
+    assert second.headers["idempotency-replayed"] == "true"
+    assert (second.status, second.json) == (200, first.json)
+    assert second.headers["etag"] == first.headers["etag"]
+
+
+def test_other_keys_are_other_changes(shopper: Shopper) -> None:
+    """Two keys, two apples."""
+    add(shopper, "k1")
+
+    second = add(shopper, "k2")
+
+    assert "idempotency-replayed" not in second.headers
+    assert second.json["total_quantity"] == 2
+
+
+def test_a_repeat_shows_the_cart_as_it_is_now(shopper: Shopper) -> None:
+    """Not as it was: what came between stays."""
+    add(shopper, "k1")
+    shopper.post("/cart/items", json={"sku": "banana"})
+
+    again = add(shopper, "k1")
+
+    assert again.json == shopper.get("/cart").json
+    assert [item["sku"] for item in again.json["items"]] == ["apple", "banana"]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "options"),
+    [
+        ("PATCH", "/cart/items/apple", {"json": {"quantity": 5}}),
+        ("PATCH", "/cart/items/apple", {"json": {"quantity": 0}}),
+        ("DELETE", "/cart/items/apple", {}),
+        ("DELETE", "/cart", {}),
+    ],
+    ids=["set", "set to 0", "remove", "clear"],
+)
+def test_every_change_can_be_named(
+    shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
+) -> None:
+    """The repeat does not undo what was done since, and is no 404."""
+    headers = {"Idempotency-Key": "k"}
+    first = shopper.request(method, target, headers=headers, **options)
+    since = shopper.post("/cart/items", json={"sku": "apple", "quantity": 3})
+
+    again = shopper.request(method, target, headers=headers, **options)
+
+    assert (first.status, again.status) == (200, 200)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json == since.json
+
+
+def test_a_repeat_is_known_before_its_condition_is_checked(
+    shopper: Shopper, apple: dict[str, Any]
+) -> None:
+    """A change with `If-Match` whose answer was lost can be sent again as it was."""
+    headers = {"Idempotency-Key": "k", "If-Match": shopper.get("/cart").headers["etag"]}
+    first = shopper.post("/cart/items", json={"sku": "apple"}, headers=headers)
+
+    again = shopper.post("/cart/items", json={"sku": "apple"}, headers=headers)
+
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (again.status, again.json) == (200, first.json)
+
+
+def test_a_refused_change_does_not_use_up_its_key(shopper: Shopper) -> None:
+    """Nothing was applied, so the same request may succeed later."""
+    headers = {"Idempotency-Key": "k"}
+    refused = shopper.delete("/cart/items/apple", headers=headers)
+    shopper.post("/cart/items", json={"sku": "apple"})
+
+    answer = shopper.delete("/cart/items/apple", headers=headers)
+
+    assert (refused.status, answer.status) == (404, 200)
+    assert "idempotency-replayed" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "options"),
+    [
+        ("POST", "/cart/items", {"json": {"sku": "apple", "quantity": 2}}),
+        ("POST", "/cart/items", {"json": {"sku": "banana"}}),
+        ("PATCH", "/cart/items/apple", {"json": {"quantity": 5}}),
+        ("DELETE", "/cart/items/apple", {}),
+        ("DELETE", "/cart", {}),
+    ],
+)
+def test_a_key_names_one_request(
+    shopper: Shopper, method: str, target: str, options: dict[str, Any]
+) -> None:
+    """Another body, method or path under it is a mistake: 422, and nothing changes."""
+    cart = add(shopper, "k").json
+
+    answer = shopper.request(method, target, headers={"Idempotency-Key": "k"}, **options)
+
+    assert (answer.status, answer.code) == (422, "idempotency_key_reused")
+    assert shopper.get("/cart").json == cart
+
+
+def test_carts_do_not_share_keys(shopper: Shopper) -> None:
+    """Another shopper's `k` is another change."""
+    other = shopper.fresh()
+    add(shopper, "k")
+
+    answer = add(other, "k", quantity=3)
+
+    assert "idempotency-replayed" not in answer.headers
+    assert answer.json["total_quantity"] == 3
+
+
+def test_a_key_outlives_the_process(make_shop: Callable[..., Shop]) -> None:
+    """A repeat that another process answers is known there too."""
+    shopper = make_shop().shopper()
+    first = add(shopper, "k")
+    elsewhere = make_shop().shopper()
+    elsewhere.cookies |= shopper.cookies
+
+    again = add(elsewhere, "k")
+
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.json == first.json
+
+
+@pytest.mark.parametrize("bare", ["k", "8e03978e-40d5-43dd-bc93-6894a57f9324", "a b", 'a"b'])
+def test_a_key_may_be_quoted(shopper: Shopper, bare: str) -> None:
+    """As in the IETF draft, or bare: the same key."""
+    add(shopper, bare)
+
+    assert add(shopper, f'"{bare}"').headers["idempotency-replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    "key", ["", " ", '""', "x" * 256, "\x01", "a\tb", "\x85", "\xa0", "ä", '"', '"a', 'a"'], ids=ascii
+)
+def test_what_cannot_be_a_key(shopper: Shopper, apple: dict[str, Any], key: str) -> None:
+    """400 `invalid_header`: it is not taken for no key."""
+    answer = add(shopper, key)
+
+    assert (answer.status, answer.code) == (400, "invalid_header")
+    assert shopper.get("/cart").json == apple
+
+
+def test_a_long_key_is_fine(shopper: Shopper) -> None:
+    """Up to 255 characters."""
+    add(shopper, "x" * 255)
+
+    assert add(shopper, "x" * 255).json["total_quantity"] == 1
+
+
+def test_reading_needs_no_key(shopper: Shopper, apple: dict[str, Any]) -> None:
+    """One that comes along with a GET is not looked at."""
+    assert shopper.get("/cart", headers={"Idempotency-Key": ""}).json == apple
