@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-
-import redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

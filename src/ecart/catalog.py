@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -73,6 +73,7 @@ def _are_choices(options: Any) -> bool:
     )
 
 
+@runtime_checkable
 class Catalog(Protocol):
     """Tells what is sold. `lookup` may be a coroutine where the store is asynchronous."""
 
@@ -191,7 +192,7 @@ def as_catalog(
         return SampleCatalog(currency)
     if isinstance(source, str | Path):
         return FileCatalog(source, currency=currency)
-    if hasattr(source, "lookup"):
+    if isinstance(source, Catalog):
         return source
     return CallableCatalog(source)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -63,9 +64,9 @@ def _where(command: Any) -> Any:
 class _Group(click.Group):
     """Shows errors of ecart as one line and exits with 1; a stack trace helps no operator."""
 
-    def invoke(self, context: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except EcartError as error:
             click.echo(f"ecart: {printable(str(error))} [{error.code}]", err=True)
             sys.exit(1)
@@ -146,7 +147,7 @@ def show(cart_id: str, as_json: bool, **where: Any) -> None:
     with engine_url(Options(**where)) as (url, _):
         cart = Cart(cart_id, url).get()
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(cart_view(cart)), indent=2))
+        click.echo(printable_json(msgspec.json.encode(cart_view(cart))))
     elif cart.exists:
         Console().print(cart_table(cart))
     if not cart.exists:
@@ -180,6 +181,12 @@ def cart_table(cart: CartSnapshot) -> Table:
         cells = (name, options, str(line.quantity), *prices)
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
+
+
+def printable_json(document: bytes) -> str:
+    """The same JSON, indented, with what is not printable as JSON itself escapes it."""
+    text = msgspec.json.format(document, indent=2).decode()
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def printable(text: str) -> str:

@@ -23,6 +23,7 @@ from ecart.errors import (
     CurrencyMismatchError,
     IdempotencyKeyReusedError,
     InvalidDetailsError,
+    InvalidLineIdError,
     InvalidOperationIdError,
     InvalidOptionsError,
     InvalidQuantityError,
@@ -364,6 +365,8 @@ class PutLines(Change, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
+        if len({line.line_id for line in self.lines}) < len(self.lines):
+            raise InvalidLineIdError("a line is put only once")
         for line in self.lines:
             check_quantity(line.quantity, at_least=1, limit=self.rules.max_quantity)
         super().__post_init__()

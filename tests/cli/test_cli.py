@@ -62,7 +62,7 @@ def test_show_as_a_table(cart: Cart, engine: Engine) -> None:
     rows = [re.sub(r"\s+", " ", line).strip(" │┃") for line in shown.stdout.splitlines()]
     assert "cart user-1" in rows[0]
     assert "apple │ │ 3 │ 0.50 │ 1.50" in rows
-    assert "Apple │ │ │ │" in rows
+    assert "Apple" in rows
     assert "shirt │ gift=True, size=M │ 1 │ 19.90 │ 19.90" in rows
     assert "unicorn │ │ 1 │ – │ –" in rows
     assert "3 lines │ │ 5 │ │ 21.40 USD" in rows
@@ -242,8 +242,9 @@ def test_help_names_every_option_and_its_default() -> None:
     show = run(None, "show", "--help").stdout
 
     for name in (
-        "--host", "--port", "--workers", "--redis-url", "--data-dir", "--engine", "--fsync", "--catalog",
-        "--currency", "--ttl", "--trusted-origin", "ECART_SECRET", "127.0.0.1", "8000", "604800",
+        "--host", "--port", "--workers", "--redis-url", "--data-dir", "--engine", "--fsync",
+        "--catalog", "--currency", "--ttl", "--trusted-origin", "ECART_SECRET", "127.0.0.1",
+        "8000", "604800",
     ):  # fmt: skip
         assert name in serve
     for name in ("CART_ID", "--json", "--redis-url", "--data-dir"):

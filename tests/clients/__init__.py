@@ -5,15 +5,17 @@ a cookie jar of its own. An adapter says only how its framework is set up and ho
 request.
 """
 
+import pytest
+
 from clients.shop import Answer, Sent, Setup, Shop, Shopper
 
 __all__ = ["ALL", "INTEGRATIONS", "SERVICE", "TWO", "Answer", "Sent", "Setup", "Shop", "Shopper"]
 
-SERVICE = ("service", "ServiceShop", "starlette")
-STARLETTE = ("starlette", "StarletteShop", "starlette")
-FLASK = ("flask", "FlaskShop", "flask")
-
 # Module here, class in it, package without which it is skipped.
+SERVICE = pytest.param(("service", "ServiceShop", "starlette"), id="service")
+STARLETTE = pytest.param(("starlette", "StarletteShop", "starlette"), id="starlette")
+FLASK = pytest.param(("flask", "FlaskShop", "flask"), id="flask")
+
 ALL = [SERVICE, STARLETTE, FLASK]
 INTEGRATIONS = [STARLETTE, FLASK]
 """Those that take any catalog and stand beside views of the app's own."""

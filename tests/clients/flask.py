@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 
 import flask
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from clients.shop import Answer, Sent, Setup, Shop
 from ecart import RedisStore
 from ecart.integrations.flask import ECart, cart_from
-from redis import Redis
 
 
 class FlaskShop(Shop):

@@ -16,9 +16,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import redis
 import redis.asyncio
 
-import redis
 from ecart import AsyncCart, AsyncRedisStore, Cart, RedisStore
 
 AT_ONCE = 8

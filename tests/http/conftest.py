@@ -14,10 +14,8 @@ from engines import Engine, missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MakeShop = "Callable[..., Shop]"
 
-
-@pytest.fixture(params=ALL, ids=[module for module, _, _ in ALL])
+@pytest.fixture(params=ALL)
 def shop_class(request: pytest.FixtureRequest) -> type[Shop]:
     """The adapter of each integration in turn."""
     module, name, package = request.param

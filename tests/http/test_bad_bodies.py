@@ -19,9 +19,11 @@ DIGITS = "1" * 10_000
 NOT_JSON = [
     b"", b" ", b"{", b"}", b"not json", b"'sku'", b'{"sku":"apple"', b'{"sku":"apple"}}',
     b'{"sku":"apple"} {"sku":"apple"}', b'{"sku":"apple",}', b'{sku:"apple"}', b"{'sku':'apple'}",
-    b'{"sku":"apple"}//', b"\xef\xbb\xbf" + b'{"sku":"apple"}', '{"sku":"apple"}'.encode("utf-16"),
+    b'{"sku":"apple"}//', b"\xef\xbb\xbf" + b'{"sku":"apple"}',
+    '{"sku":"apple"}'.encode("utf-16"),
     '{"sku":"apple"}'.encode("utf-16-le"), '{"sku":"apple"}'.encode("utf-32"), b'{"sku":"\xff"}',
-    b'{"sku":"\xc0\xaf"}', b'{"sku":"\xed\xa0\x80"}', b'{"sku":"a\x00b"}', b'{"sku":"a\nb"}', b"\x00",
+    b'{"sku":"\xc0\xaf"}', b'{"sku":"\xed\xa0\x80"}', b'{"sku":"a\x00b"}', b'{"sku":"a\nb"}',
+    b"\x00",
     b'{"sku":"apple","quantity":NaN}', b'{"sku":"apple","quantity":Infinity}',
     b'{"sku":"apple","quantity":-Infinity}', b'{"sku":"apple","quantity":01}',
     b'{"sku":"apple","quantity":1.}', b'{"sku":"apple","quantity":.5}',
@@ -41,8 +43,9 @@ NO_OBJECT = [
 ]  # fmt: skip
 
 BAD_SKUS = [
-    '""', '" "', '" apple"', '"apple "', '"a\\nb"', '"\\u0000"', '"a\\u0000"', '"\\u007f"', '"\\u0085"',
-    '"\\u2028"', '"\\ud800"', '"a\\udfff"', '"\\udc00\\ud800"', '"\\u00a0apple"', '"apple\\u3000"', "null",
+    '""', '" "', '" apple"', '"apple "', '"a\\nb"', '"\\u0000"', '"a\\u0000"', '"\\u007f"',
+    '"\\u0085"', '"\\u2028"', '"\\ud800"', '"a\\udfff"', '"\\udc00\\ud800"', '"\\u00a0apple"',
+    '"apple\\u3000"', "null",
     "true", "5", "1.5", "[]", "{}", '["apple"]', '{"sku":"apple"}', "1e400", DIGITS,
     '"' + "x" * 129 + '"', '"' + "x" * 10_240 + '"',
 ]  # fmt: skip
@@ -57,7 +60,8 @@ BAD_OPTIONS = [
     "null", "true", "5", '"size"', "[]", '[["size","M"]]', '{"size":1.5}', '{"size":1e400}',
     '{"size":[]}', '{"size":{}}', '{"size":["M"]}', '{"":"M"}', '{"a\\nb":1}', '{"a":"\\u0000"}',
     '{"a":"\\ud800"}', '{"\\ud800":1}', '{"a":9007199254740992}', '{"a":' + DIGITS + "}",
-    json.dumps({"x" * 65: 1}), json.dumps({"a": "x" * 129}), json.dumps({f"a{n}": n for n in range(17)}),
+    json.dumps({"x" * 65: 1}), json.dumps({"a": "x" * 129}),
+    json.dumps({f"a{n}": n for n in range(17)}),
 ]  # fmt: skip
 
 UNKNOWN_FIELDS = [

@@ -143,7 +143,8 @@ def test_what_is_no_longer_sold_can_be_taken_out(
 
 BROKEN = [
     "", "not json", "{}", '{"mug": 1}', "[1]", '[{"sku": "mug"}, {"sku": "mug"}]', '[{"sku": ""}]',
-    '[{"sku": 5}]', "[{}]", '[{"sku": "mug", "unit_price": "1e3"}]', '[{"sku": "mug", "unit_price": -1}]',
+    '[{"sku": 5}]', "[{}]", '[{"sku": "mug", "unit_price": "1e3"}]',
+    '[{"sku": "mug", "unit_price": -1}]',
     '[{"sku": "mug", "unit_price": "NaN"}]', '[{"sku": "mug", "unit_price": true}]',
     '[{"sku": "mug", "price": 1}]', '[{"sku": "mug", "currency": "XXX"}]',
     '[{"sku": "mug", "max_quantity": 0}]', '[{"sku": "mug", "max_quantity": -1}]',

@@ -41,9 +41,7 @@ def shopper(make_shop: Callable[..., Shop], own_engine: Engine) -> Shopper:
 def assert_store_unavailable(answer: Answer) -> None:
     assert (answer.status, answer.code) == (503, "store_unavailable")
     assert answer.headers["retry-after"].isdecimal()
-    assert answer.json["detail"] == (
-        "the store cannot be reached; nothing was changed, try again"
-    )
+    assert answer.json["detail"] == ("the store cannot be reached; nothing was changed, try again")
 
 
 @integrations

@@ -1,4 +1,4 @@
-"""The cart as a guest in somebody's app: it takes `/cart`, its one session key, and nothing else."""
+"""The cart as a guest in somebody's app: it takes `/cart`, one session key, and nothing else."""
 
 from __future__ import annotations
 
@@ -338,9 +338,7 @@ def test_starlette_with_a_sync_store(store: RedisStore) -> None:
         ecart_starlette.ECart(Starlette(), store, secret=SECRET)  # type: ignore[arg-type]
 
 
-def test_failures_are_logged_and_not_told(
-    engine: Engine, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failures_are_logged_and_not_told(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     """What a catalog said when it failed is in the log; the shopper reads a calm sentence."""
 
     def failing(skus: Any) -> Any:

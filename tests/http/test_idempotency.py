@@ -156,7 +156,9 @@ def test_a_key_may_be_quoted(shopper: Shopper, bare: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", " ", '""', "x" * 256, "\x01", "a\tb", "\x85", "\xa0", "ä", '"', '"a', 'a"'], ids=ascii
+    "key",
+    ["", " ", '""', "x" * 256, "\x01", "a\tb", "\x85", "\xa0", "ä", '"', '"a', 'a"'],
+    ids=ascii,
 )
 def test_what_cannot_be_a_key(shopper: Shopper, apple: dict[str, Any], key: str) -> None:
     """400 `invalid_header`: it is not taken for no key."""

@@ -20,7 +20,8 @@ ALLOWED = {
     "/cart/items/apple": "DELETE, OPTIONS, PATCH",
 }
 METHODS = [
-    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "BREW",
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY",
+    "BREW",
 ]  # fmt: skip
 
 

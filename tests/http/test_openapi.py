@@ -211,8 +211,9 @@ def is_mislabelled(case: Any) -> bool:
     if not isinstance(case.body, dict):
         return False
     values = (*case.body.values(), *case.body.get("options", {}).values())
-    described = DOCUMENT["components"]["schemas"]["AddItem" if "sku" in case.body else "SetQuantity"]
-    return (
-        any(isinstance(value, float) for value in values)
-        or not OAS31Validator(described).is_valid(case.body)
-    )
+    described = DOCUMENT["components"]["schemas"][
+        "AddItem" if "sku" in case.body else "SetQuantity"
+    ]
+    return any(isinstance(value, float) for value in values) or not OAS31Validator(
+        described
+    ).is_valid(case.body)

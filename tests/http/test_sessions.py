@@ -1,4 +1,4 @@
-"""The session is the only key to a cart: it lasts, it is nobody else's, and reading costs nothing."""
+"""The session is the only key to a cart: it lasts, is nobody else's, and reading costs nothing."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 import redis.asyncio
 import valkey
 import valkey.asyncio
 
-import redis
 from ecart import AsyncCart, AsyncRedisStore, Cart, LineItem, RedisStore
 from ecart.errors import LineNotFoundError, VersionConflictError
 from waiting import Waiting

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 import valkey
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-import redis
 from ecart import (
     AsyncCart,
     AsyncRedisStore,

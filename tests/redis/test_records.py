@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart import Cart, MemoryStore
+from ecart import Cart, LineItem, MemoryStore
 from ecart.errors import TooManyOperationsError
+from ecart.operations import PutLines
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.lanes import take_lane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from engines import Engine
 
@@ -126,6 +127,32 @@ def test_the_512th_lane_is_the_last(planted: Planted) -> None:
         planted.cart.add("apple")
 
     assert refused.value.code == "too_many_operations"
+    assert planted.client.hgetall(KEY) == before
+
+
+CHANGES: dict[str, Callable[[Cart], object]] = {
+    "add": lambda cart: cart.add("apple"),
+    "add another": lambda cart: cart.add("pear", "1"),
+    "set_quantity": lambda cart: cart.set_quantity("apple", 5),
+    "set to zero": lambda cart: cart.set_quantity("apple", 0),
+    "remove": lambda cart: cart.remove("apple"),
+    "put": lambda cart: cart.perform(PutLines(lines=(LineItem("a", 1),), currency="USD")),
+    "clear": lambda cart: cart.clear(),
+    "set_ttl": lambda cart: cart.set_ttl(5),
+    "destroy": lambda cart: cart.destroy(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_full_cart_stays_as_it_is(planted: Planted, change: Callable[[Cart], object]) -> None:
+    """Whatever is refused for want of room is refused before anything is written."""
+    planted.plant(LANES, 512, 5)
+    take_lane()  # so that the change comes from a lane that the cart does not know
+    before = planted.client.hgetall(KEY)
+
+    with pytest.raises(TooManyOperationsError):
+        change(planted.cart)
+
     assert planted.client.hgetall(KEY) == before
 
 

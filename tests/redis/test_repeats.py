@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 import redis
+
 from ecart import Cart, LineItem, OutcomeUnknownError, RedisStore
 from ecart.errors import StaleOperationError
 from ecart.operations import (

@@ -88,6 +88,19 @@ def test_only_known_commands_on_the_one_key(path: Path) -> None:
         assert key == "key" or command == '"TIME"'
 
 
+@each_script
+def test_no_write_before_the_last_check(name: str) -> None:
+    """Scripts do not roll back: what may refuse stands above what writes."""
+    source = (FOLDER / f"{name}.lua").read_text()
+    writes = re.compile(
+        r'redis\.call\("(HSET|HDEL|DEL|PERSIST|PEXPIREAT)"|\n *(commit|drop_lines)\('
+    )
+    refusals = re.compile(r'return \{ "(?!ok")|return verdict|return ending')
+
+    first_write = min(found.start() for found in writes.finditer(source))
+    assert all(found.start() < first_write for found in refusals.finditer(source))
+
+
 @each_source
 def test_nothing_that_surprises(path: Path) -> None:
     """No JSON, no globals, no randomness, no text form of a number but `%.0f`."""

@@ -3,9 +3,9 @@
 from decimal import Decimal
 from typing import assert_type
 
+import redis
 import redis.asyncio
 
-import redis
 from ecart import (
     AsyncCart,
     AsyncMemoryStore,

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
+import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import ecart.engine
-import redis
 from ecart.engine import find_binary, open_engine
 from ecart.engine.launch import launch
 from ecart.engine.locks import Locks

@@ -6,11 +6,11 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-import redis
 from ecart import (
     AsyncCart,
     AsyncMemoryStore,

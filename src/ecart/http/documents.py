@@ -12,13 +12,13 @@ import msgspec
 
 from ecart.flows import Flow
 from ecart.http.messages import Request, Response
-from ecart.http.openapi import body_fields, openapi_document
+from ecart.http.openapi import DEFAULT_RULES, body_fields, openapi_document
 from ecart.http.routes import Route
 from ecart.http.settings import HttpSettings
 from ecart.operations import Rules
 
 
-def document_routes(routes: Sequence[Route], rules: Rules = Rules()) -> tuple[Route, ...]:
+def document_routes(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> tuple[Route, ...]:
     """The routes that show the description of `routes`; whoever comes to `/` is sent there."""
     document = openapi_document(routes, rules)
     page, policy = _page(document, routes)

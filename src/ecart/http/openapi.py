@@ -13,6 +13,8 @@ from ecart.http.routes import Route
 from ecart.http.views import CartView, SummaryView
 from ecart.operations import Rules
 
+DEFAULT_RULES = Rules()
+
 # A character that may stand in a SKU, and one that may stand at its ends (ECMA-262).
 _INNER = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]"
 _OUTER = (
@@ -64,7 +66,7 @@ _HEADER_PATTERNS = {
 }
 
 
-def openapi_document(routes: Sequence[Route], rules: Rules = Rules()) -> dict[str, Any]:
+def openapi_document(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> dict[str, Any]:
     """The OpenAPI 3.1 document of a table of routes, with the limits of these rules."""
     _, schemas = msgspec.json.schema_components(
         (CartView, SummaryView, Problem), ref_template="#/components/schemas/{name}"

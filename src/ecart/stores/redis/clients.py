@@ -22,10 +22,9 @@ class Client(Protocol):
 
 def open_client(url: str) -> Any:
     """A sync client for a URL, that repeats nothing by itself."""
+    from redis import Redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
-
-    from redis import Redis
 
     return Redis.from_url(known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
 

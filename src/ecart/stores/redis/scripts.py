@@ -16,7 +16,7 @@ _INCLUDE = re.compile(r"^-- @include (\w+)\n", re.MULTILINE)
 _SIGNATURE = re.compile(
     r"\A-- [^\n]+\nlocal key = unpack\(KEYS\)\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
 )
-_FOLDER = files(__package__) / "lua"
+_FOLDER = files("ecart.stores.redis") / "lua"
 
 
 class Script(msgspec.Struct, frozen=True):
