@@ -24,7 +24,7 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pyright --project .
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: .venv/dev.stamp
 	$(BIN)/ruff format .

@@ -503,3 +503,18 @@ def test_it_reaches_nobody(serve: Callable[..., Service]) -> None:
     }
 
     assert addresses == {"0100007F"}
+
+
+def test_behind_a_proxy_that_speaks_https(serve: Callable[..., Service]) -> None:
+    """A proxy on this machine tells the scheme; then the cookie is `__Host-` and Secure."""
+    service = serve().ready()
+
+    answer = requests.get(
+        f"{service.address}/cart",
+        headers={"X-Forwarded-Proto": "https", "Host": "shop.test"},
+        timeout=5,
+    )
+
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-ecart=")
+    assert cookie.endswith("; Secure")
