@@ -1,6 +1,7 @@
 # Everything a fresh machine needs is python3 (3.11 or newer) and make.
 #   make run     the cart service on http://localhost:8000      make run ARGS="--port 8123"
 #   make test    all tests, on real engines
+#   make soak    the proofs that draw at random, long; ECART_SEED repeats a run
 #   make check   format, lint, layers, types
 #   make lock    the hashed requirements again, from pyproject.toml
 
@@ -10,7 +11,7 @@ BIN := .venv/bin
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: run test check format lock clean
+.PHONY: run test soak check format lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -18,6 +19,10 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+soak: .venv/dev.stamp
+	ECART_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) -s --timeout 7200 \
+		tests/conformance/test_agreement.py tests/faults tests/http/test_openapi.py $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -17,15 +17,24 @@ _FIELDS = {
     "v": re.compile(rb"(\d+)\|([\w-]+)\|(\d+)\|(\d+)\|(\d+)\|(\d+)", re.ASCII),
     "c": re.compile(rb"(\d+)\|(\d+)\|(\d+)\|(\d{1,9})\|(\d+)", re.ASCII),
     "m": re.compile(rb"1\|([\w-]{11})\|([A-Z]{3})\|(\d+)\|(!?)(\d+)", re.ASCII),
-    "s": re.compile(rb"gone"),
+    "s": re.compile(
+        rb"(gone|locked(?=.+\|.+\|[01]$)|merg(?:ing|ed)(?=.+\|\w+\|[\w.~%-]+$))"
+        rb"(?:\|[\w-]+\|\w+\|[\w.~%-]+)?",
+        re.ASCII,
+    ),
     ":": re.compile(rb"([1-9]\d*)\|(|\d+(?:\.\d*[1-9])?)\|([1-9]\d*)\|(|\"[^|]*)\|(.*)", re.ASCII),
     "~": re.compile(rb"([1-9]\d*)\|([0-9a-f]+)\|(\d+)", re.ASCII),
+    "!": re.compile(rb"(0|[1-9]\d*)", re.ASCII),
     "#": re.compile(rb"1\|([0-9a-f]+)\|(\d+)", re.ASCII),
+    "&": re.compile(rb"1\|([0-9a-f]+)\|(\d+)\|(?:refused|\d+\|\d+\|\d+\|\d+)", re.ASCII),
 }
+_ENDED_MS = {"gone": 900_000, "merging": 7 * 86_400_000, "merged": 86_400_000}
 _LONG_NAMES = {
     ":": re.compile(r":[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,143}[^\x00-\x20\x7f])?"),
     "~": re.compile(r"~[\w-]{11}\.[1-9]\d*", re.ASCII),
+    "!": re.compile(r"![^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,143}[^\x00-\x20\x7f])?"),
     "#": re.compile(r"#[\w-]{16}", re.ASCII),
+    "&": re.compile(r"&[\w-]{16}", re.ASCII),
 }
 _CLOCK_TOLERANCE_MS = 250
 
@@ -84,9 +93,21 @@ def _wrong_sums(parsed: dict[str, dict[str, tuple[bytes, ...]]]) -> list[str]:
     wrong = [f"{what} {has}, not {is_}" for what, (has, is_) in counted.items() if has != is_]
     if last < max(positions, default=0):
         wrong.append(f"last position {last} is below {max(positions)}")
-    if parsed["s"] and lines:
+    state = _state(parsed)
+    if state == "gone" and lines:
         wrong.append("gone, but with lines")
+    if state in ("locked", "merging") and not lines:
+        wrong.append(f"{state}, but without lines")
+    seen = {name[1:]: int(n) for name, (n,) in parsed["!"].items()}
+    if seen and state != "locked":
+        wrong.append("remembers what check-out saw, but is not locked")
+    if any(n > int(lines.get(f":{name}", (b"0",))[0]) for name, n in seen.items()):
+        wrong.append("check-out saw more than there is")
     return [*wrong, *_wrong_extras(lines)]
+
+
+def _state(parsed: dict[str, dict[str, tuple[bytes, ...]]]) -> str:
+    return parsed["s"]["s"][0].decode() if parsed["s"] else "open"
 
 
 def _wrong_extras(lines: dict[str, tuple[bytes, ...]]) -> list[str]:
@@ -102,11 +123,12 @@ def _wrong_extras(lines: dict[str, tuple[bytes, ...]]) -> list[str]:
 
 
 def _wrong_records(parsed: dict[str, dict[str, tuple[bytes, ...]]]) -> list[str]:
-    counted = {"~": int(parsed["v"]["v"][3]), "#": int(parsed["v"]["v"][4])}
+    counted = {"~": int(parsed["v"]["v"][3]), "#&": int(parsed["v"]["v"][4])}
+    present = {kinds: sum(len(parsed[kind]) for kind in kinds) for kinds in counted}
     return [
-        f"{counted[kind]} records {kind!r} counted, {len(parsed[kind])} present"
-        for kind in counted
-        if counted[kind] != len(parsed[kind])
+        f"{counted[kinds]} records {kinds!r} counted, {present[kinds]} present"
+        for kinds in counted
+        if counted[kinds] != present[kinds]
     ]
 
 
@@ -114,8 +136,7 @@ def _wrong_expiry(
     parsed: dict[str, dict[str, tuple[bytes, ...]]], pttl: int, now_ms: int
 ) -> list[str]:
     ttl, updated = int(parsed["m"]["m"][4]), int(parsed["v"]["v"][2])
-    if parsed["s"] and ttl != 900_000:
-        return [f"gone, but kept for {ttl} ms"]
+    ttl = _ENDED_MS.get(_state(parsed), ttl)
     if ttl == 0:
         return [] if pttl == -1 else [f"never to expire, yet in {pttl} ms"]
     if pttl < 0:

@@ -72,7 +72,8 @@ class Proxy:
             asyncio.create_task(self._pump(client, to_engine)),
             asyncio.create_task(self._pump(engine, to_client, drop=self._drop)),
         ]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        with contextlib.suppress(asyncio.CancelledError):  # the proxy ends, with it open
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for pump in pumps:
             pump.cancel()
         await asyncio.gather(*pumps, return_exceptions=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ecart import AsyncCart, AsyncMemoryStore, AsyncRedisStore, Cart, MemoryStore, RedisStore, cart
-from ecart.operations import Change, Operation, Read
+from ecart.operations import Change, EndCheckout, Operation, Read
 from ecart.store import AsyncStore, Store
 
 TWINS = [(Cart, AsyncCart), (MemoryStore, AsyncMemoryStore), (RedisStore, AsyncRedisStore)]
@@ -47,7 +47,8 @@ def test_both_have_the_same_methods() -> None:
 def test_the_methods_are_those_of_the_contract() -> None:
     """The verbs of the glossary."""
     assert [
-        *("add", "clear", "contains", "destroy", "get", "line", "perform", "purge", "remove"),
+        *("add", "begin_checkout", "clear", "complete_checkout", "contains", "copy_to", "destroy"),
+        *("get", "line", "merge_from", "perform", "purge", "release_checkout", "remove"),
         *("set_quantity", "set_ttl", "summary", "ttl"),
     ] == METHODS
 
@@ -131,9 +132,14 @@ def test_stores_open_alike(sync: type, coroutine: type) -> None:
 
 def test_every_operation_says_what_it_means() -> None:
     """`apply` or `_change`: the specification has no gaps."""
-    kinds = [*Read.__subclasses__(), *Change.__subclasses__()]
+    kinds = [
+        kind
+        for family in (Read, Change, EndCheckout)
+        for kind in family.__subclasses__()
+        if kind is not EndCheckout
+    ]
 
-    assert len(kinds) == 12
+    assert len(kinds) == 18
     for kind in kinds:
         assert kind.__doc__
         own = {"apply", "_change"} & set(vars(kind))

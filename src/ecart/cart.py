@@ -7,6 +7,7 @@ state; what is worth keeping is found again for the same client or URL.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from ecart import flows
@@ -15,22 +16,28 @@ from ecart.model import (
     CartChange,
     CartSnapshot,
     CartSummary,
+    Checkout,
     Details,
     LineItem,
+    MergePolicy,
+    MergeReport,
     Options,
     check_cart_id,
     line_id_for,
 )
 from ecart.money import Amount, parse_amount
 from ecart.operations import (
+    QUARTER_HOUR,
     WEEK,
     AddItem,
     Clear,
+    CompleteCheckout,
     Destroy,
     GetCart,
     GetLine,
     GetSummary,
     Operation,
+    ReleaseCheckout,
     RemoveLine,
     Rules,
     SetQuantity,
@@ -218,9 +225,66 @@ class Cart:
         terms = _terms(self.rules, expected_version, operation_id)
         return self._run(flows.purge(self.cart_id, **terms))
 
+    def merge_from(self, source_id: str | int, policy: MergePolicy = "sum") -> MergeReport:
+        """Moves the lines of another cart of this store into this one, and ends that cart.
+
+        It happens once, however often it is called and wherever it was broken off. Of a line that
+        both have, `sum` adds the units up to the limit, `max` takes the larger number,
+        `keep_target` leaves this cart's line, `replace` takes the other's.
+
+        Raises:
+            CurrencyMismatchError: both hold lines, in different currencies; nothing was moved.
+            CartLockedError: a check-out holds one of the carts; nothing was moved.
+            CartMergedError: the source was merged into a third cart.
+        """
+        return self._run(flows.merge(source_id, self.cart_id, policy, self.rules))
+
+    def copy_to(self, target_id: str | int) -> CartChange | None:
+        """Puts this cart's lines, as they are, into another; its other lines stay. Self: None."""
+        return self._run(flows.copy(self.cart_id, target_id, self.rules))
+
+    def begin_checkout(
+        self,
+        expected_version: Version | None = None,
+        *,
+        hold: int | timedelta = QUARTER_HOUR,
+        keep_additions: bool = False,
+        operation_id: str | None = None,
+    ) -> Checkout:
+        """Holds the cart and hands it over to be ordered.
+
+        `hold` is how long: seconds or a `timedelta`. While it lasts, changes are refused as
+        `cart_locked`; with `keep_additions`, what is added stays in the cart for the next order.
+
+        Raises:
+            CartEmptyError: there is nothing to order.
+            CartLockedError: another check-out holds the cart.
+        """
+        terms = _terms(self.rules, expected_version, operation_id)
+        return self._run(flows.begin_checkout(self.cart_id, hold, keep_additions, terms))
+
+    def complete_checkout(self, checkout_id: str, order_id: str) -> CartChange:
+        """Takes what was ordered out of the cart, and only that. A repeat changes nothing.
+
+        Raises:
+            CheckoutNotOpenError: this check-out was released, or another came after its deadline.
+            IdempotencyKeyReusedError: it was completed as another order.
+        """
+        return self.perform(
+            CompleteCheckout(checkout_id=checkout_id, order_id=order_id, rules=self.rules)
+        )
+
+    def release_checkout(self, checkout_id: str) -> CartChange:
+        """Opens the cart again, as it is. A repeat changes nothing.
+
+        Raises:
+            CheckoutNotOpenError: this check-out does not hold the cart.
+        """
+        return self.perform(ReleaseCheckout(checkout_id=checkout_id, rules=self.rules))
+
     def perform(self, operation: Operation[Result]) -> Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return self.store.execute(self.cart_id, operation)
+        return self._run(flows.perform(self.cart_id, operation))
 
     def _run(self, flow: Flow[Result]) -> Result:
         return run(flow, steps_on(self.store))
@@ -390,9 +454,66 @@ class AsyncCart:
         terms = _terms(self.rules, expected_version, operation_id)
         return await self._run(flows.purge(self.cart_id, **terms))
 
+    async def merge_from(self, source_id: str | int, policy: MergePolicy = "sum") -> MergeReport:
+        """Moves the lines of another cart of this store into this one, and ends that cart.
+
+        It happens once, however often it is called and wherever it was broken off. Of a line that
+        both have, `sum` adds the units up to the limit, `max` takes the larger number,
+        `keep_target` leaves this cart's line, `replace` takes the other's.
+
+        Raises:
+            CurrencyMismatchError: both hold lines, in different currencies; nothing was moved.
+            CartLockedError: a check-out holds one of the carts; nothing was moved.
+            CartMergedError: the source was merged into a third cart.
+        """
+        return await self._run(flows.merge(source_id, self.cart_id, policy, self.rules))
+
+    async def copy_to(self, target_id: str | int) -> CartChange | None:
+        """Puts this cart's lines, as they are, into another; its other lines stay. Self: None."""
+        return await self._run(flows.copy(self.cart_id, target_id, self.rules))
+
+    async def begin_checkout(
+        self,
+        expected_version: Version | None = None,
+        *,
+        hold: int | timedelta = QUARTER_HOUR,
+        keep_additions: bool = False,
+        operation_id: str | None = None,
+    ) -> Checkout:
+        """Holds the cart and hands it over to be ordered.
+
+        `hold` is how long: seconds or a `timedelta`. While it lasts, changes are refused as
+        `cart_locked`; with `keep_additions`, what is added stays in the cart for the next order.
+
+        Raises:
+            CartEmptyError: there is nothing to order.
+            CartLockedError: another check-out holds the cart.
+        """
+        terms = _terms(self.rules, expected_version, operation_id)
+        return await self._run(flows.begin_checkout(self.cart_id, hold, keep_additions, terms))
+
+    async def complete_checkout(self, checkout_id: str, order_id: str) -> CartChange:
+        """Takes what was ordered out of the cart, and only that. A repeat changes nothing.
+
+        Raises:
+            CheckoutNotOpenError: this check-out was released, or another came after its deadline.
+            IdempotencyKeyReusedError: it was completed as another order.
+        """
+        return await self.perform(
+            CompleteCheckout(checkout_id=checkout_id, order_id=order_id, rules=self.rules)
+        )
+
+    async def release_checkout(self, checkout_id: str) -> CartChange:
+        """Opens the cart again, as it is. A repeat changes nothing.
+
+        Raises:
+            CheckoutNotOpenError: this check-out does not hold the cart.
+        """
+        return await self.perform(ReleaseCheckout(checkout_id=checkout_id, rules=self.rules))
+
     async def perform(self, operation: Operation[Result]) -> Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return await self.store.execute(self.cart_id, operation)
+        return await self._run(flows.perform(self.cart_id, operation))
 
     async def _run(self, flow: Flow[Result]) -> Result:
         return await run_async(flow, steps_on(self.store))

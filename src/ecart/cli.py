@@ -20,6 +20,7 @@ from ecart.errors import EcartError
 from ecart.http.views import cart_view
 from ecart.model import CartSnapshot
 from ecart.money import check_currency, display_text
+from ecart.operations import QUARTER_HOUR
 from ecart.service.run import Options, engine_url, serve
 
 
@@ -130,12 +131,34 @@ def main() -> None:
     metavar="ORIGIN",
     help="A site whose pages may change carts, beside the service's own; may be repeated.",
 )
+@click.option(
+    "--hold",
+    envvar="ECART_HOLD",
+    type=click.IntRange(1, 24 * 3600),
+    default=QUARTER_HOUR,
+    show_default=True,
+    help="Seconds that a check-out holds the cart.",
+)
+@click.option(
+    "--keep-additions",
+    envvar="ECART_KEEP_ADDITIONS",
+    is_flag=True,
+    help="Keep what is added during a check-out for the next order, instead of refusing it.",
+)
 def serve_command(**options: Any) -> None:
-    """Serve the HTTP API. ECART_SECRET holds the session secrets, the signing one first."""
+    """Serve the HTTP API.
+
+    ECART_SECRET holds the session secrets, the signing one first; ECART_OFFICE_KEYS the keys of
+    the back office, whose routes are not there without one. Both are lists with commas.
+    """
     check_currency(options["currency"])
     if options["catalog"] is not None:
         FileCatalog(options["catalog"], currency=options["currency"]).lookup(())
-    serve(Options(secret=os.environ.get("ECART_SECRET"), **options))
+    secrets: dict[str, Any] = {
+        "secret": os.environ.get("ECART_SECRET"),
+        "office_keys": os.environ.get("ECART_OFFICE_KEYS"),
+    }
+    serve(Options(**secrets, **options))
 
 
 @main.command()

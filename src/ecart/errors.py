@@ -10,7 +10,7 @@ Four families tell a caller what to do:
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class EcartError(Exception):
@@ -89,6 +89,12 @@ class InvalidOperationIdError(InvalidInputError):
     """Not a `str` of 1 to 255 characters without control characters."""
 
     code = "invalid_operation_id"
+
+
+class InvalidPolicyError(InvalidInputError):
+    """A merge policy other than `sum`, `max`, `keep_target`, `replace`."""
+
+    code = "invalid_policy"
 
 
 class InvalidUrlError(InvalidInputError):
@@ -203,6 +209,43 @@ class CartLockedError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__("the cart is locked by a check-out")
+
+
+class CartEmptyError(RefusedError):
+    """There is nothing in the cart to check out."""
+
+    code = "cart_empty"
+
+    def __init__(self) -> None:
+        super().__init__("the cart is empty")
+
+
+class CheckoutNotOpenError(RefusedError):
+    """The cart is not held by this check-out: it was completed, released, or ran out of time."""
+
+    code = "checkout_not_open"
+
+    def __init__(self) -> None:
+        super().__init__("this check-out does not hold the cart")
+
+
+class CartMergingError(RefusedError):
+    """A merge of the cart into another is half done; flows finish it and try again."""
+
+    code = "cart_merging"
+
+    def __init__(self, merge: Any) -> None:
+        super().__init__("the cart is being merged into another")
+        self.merge = merge
+
+
+class MergeRefusedError(RefusedError):
+    """This merge has been refused once and for all; the source is open again, or about to be."""
+
+    code = "merge_refused"
+
+    def __init__(self) -> None:
+        super().__init__("the merge was refused; nothing was moved")
 
 
 class CartMergedError(RefusedError):

@@ -6,17 +6,49 @@ does I/O; the drivers `run` and `run_async` in `ecart.store` do what the steps s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
 from ecart.catalog import Products
-from ecart.model import CartChange
-from ecart.operations import GetCart, GetLine, GetSummary, GetTtl, Operation, Purge, PutLines, Rules
+from ecart.errors import (
+    CartMergedError,
+    CartMergingError,
+    CheckoutNotOpenError,
+    InvalidTtlError,
+    MergeRefusedError,
+    RefusedError,
+    VersionConflictError,
+)
+from ecart.model import CartChange, Checkout, Merge, MergePolicy, MergeReport, check_cart_id
+from ecart.operations import (
+    BeginCheckout,
+    BeginMerge,
+    EndMerge,
+    GetCart,
+    GetLine,
+    GetSummary,
+    GetTtl,
+    MergeLines,
+    Operation,
+    Purge,
+    PutLines,
+    Rules,
+    check_policy,
+    handed_over,
+    new_token,
+    short_digest,
+    ttl_milliseconds,
+)
 
 Result = TypeVar("Result")
 Flow = Generator[Any, Any, Result]
+
+PATIENCE = 8
+"""How often a flow goes on after a merge of others that stood in its way; each was another one."""
 
 
 class Perform(msgspec.Struct, frozen=True):
@@ -27,9 +59,16 @@ class Perform(msgspec.Struct, frozen=True):
 
 
 def perform(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
-    """Yields the step and returns the operation's result, typed."""
-    result: Result = yield Perform(cart_id, operation)
-    return result
+    """Yields the step and returns the operation's result, typed.
+
+    A half-done merge that stands in its way is finished first, whoever began it.
+    """
+    for _ in range(PATIENCE):
+        try:
+            return (yield from _step(cart_id, operation))
+        except CartMergingError as error:
+            yield from settle(cart_id, error.merge, operation.rules)
+    return (yield from _step(cart_id, operation))
 
 
 def has_line(cart_id: str, line: GetLine) -> Flow[bool]:
@@ -51,8 +90,9 @@ def purge(cart_id: str, **arguments: Any) -> Flow[CartChange]:
     return (yield from perform(cart_id, Purge(epoch=summary.epoch, **arguments)))
 
 
-def copy(source_id: str, target_id: str, rules: Rules) -> Flow[CartChange | None]:
+def copy(source_id: str, target: str | int, rules: Rules) -> Flow[CartChange | None]:
     """Puts the source's lines into the target: one read, one write. Onto itself: nothing."""
+    target_id = check_cart_id(target)
     if source_id == target_id:
         return None
     source = yield from perform(source_id, GetCart(rules=rules))
@@ -70,3 +110,98 @@ def quote(*skus: str) -> Flow[Products]:
     """Yields the step and returns the products of those SKUs that are sold."""
     products: Products = yield Quote(skus)
     return products
+
+
+def begin_checkout(
+    cart_id: str, hold: int | timedelta, keep_additions: bool, terms: dict[str, Any]
+) -> Flow[Checkout]:
+    """Begins a check-out and hands over what it holds. A repeat hands over the same."""
+    if hold is None:
+        raise InvalidTtlError("a check-out holds the cart for seconds or a timedelta")
+    operation_id = terms["operation_id"]
+    mark = new_token() if operation_id is None else short_digest(operation_id)
+    begin = BeginCheckout(
+        checkout_id=new_token() + mark,
+        hold_ms=ttl_milliseconds(hold),
+        keeps_additions=keep_additions,
+        **{**terms, "want_cart": True},
+    )
+    begun = yield from perform(cart_id, begin)
+    lock = begun.cart.lock
+    if lock is None or not lock.checkout_id.endswith(mark):  # a late repeat of one that has ended
+        raise CheckoutNotOpenError
+    return Checkout(lock.checkout_id, lock.deadline, handed_over(begun.cart), begun.replayed)
+
+
+def merge(
+    source: str | int, target_id: str, policy: MergePolicy, rules: Rules
+) -> Flow[MergeReport]:
+    """Moves the source's lines into the target, once, and ends the source.
+
+    Onto itself, or from an empty cart, nothing is changed. A source that was merged into this
+    target before is reported again; into another one, `CartMergedError`.
+    """
+    check_policy(policy)
+    source_id = check_cart_id(source)
+    if source_id == target_id:
+        return MergeReport()
+    for _ in range(PATIENCE):
+        with contextlib.suppress(CartMergingError, MergeRefusedError, VersionConflictError):
+            return (yield from _merge(source_id, target_id, policy, rules))
+    return (yield from _merge(source_id, target_id, policy, rules))
+
+
+def _merge(source_id: str, target_id: str, policy: MergePolicy, rules: Rules) -> Flow[MergeReport]:
+    """One try, which fails if either cart turns out to be in another merge, or the target new."""
+    target = yield from _step(target_id, GetSummary(rules=rules))
+    if target.state == "merging" and target.merge:
+        yield from settle(target_id, target.merge, rules)
+    begin = BeginMerge(merge=Merge(new_token(), policy, target_id), rules=rules)
+    source = (yield from _step(source_id, begin)).summary
+    if source.merge is None:
+        return MergeReport()
+    if source.merge.target_id == target_id:
+        return (yield from finish_merge(source_id, source.merge, target.epoch, rules))
+    if source.state == "merged":
+        raise CartMergedError(source.merge.target_id)
+    yield from settle(source_id, source.merge, rules)
+    raise CartMergingError(source.merge)
+
+
+def settle(source_id: str, merge: Merge, rules: Rules) -> Flow[None]:
+    """Finishes somebody's half-done merge, one way or the other."""
+    target = yield from _step(merge.target_id, GetSummary(rules=rules))
+    with contextlib.suppress(RefusedError):  # then the source is open again, or to be tried again
+        yield from finish_merge(source_id, merge, target.epoch, rules)
+
+
+def finish_merge(source_id: str, merge: Merge, epoch: str, rules: Rules) -> Flow[MergeReport]:
+    """The steps of a merge that come after the first; each may have been taken before.
+
+    `epoch` is the target's, read before: later than it, the source is seen to be in the merge.
+    """
+    source = yield from _step(source_id, GetCart(rules=rules))
+    if source.merge is None or source.merge.merge_id != merge.merge_id:
+        raise MergeRefusedError  # the lines are those of a cart that is not in this merge
+    lines = MergeLines(
+        merge_id=merge.merge_id,
+        epoch=epoch,
+        policy=merge.policy,
+        lines=source.lines,
+        currency=source.currency,
+        rules=rules,
+    )
+    try:
+        report = (yield from _step(merge.target_id, lines)).report
+    except VersionConflictError:  # a target made meanwhile: nothing is decided
+        raise
+    except RefusedError:
+        yield from _step(source_id, EndMerge(merge_id=merge.merge_id, is_merged=False, rules=rules))
+        raise
+    yield from _step(source_id, EndMerge(merge_id=merge.merge_id, is_merged=True, rules=rules))
+    return report or MergeReport()
+
+
+def _step(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
+    result: Result = yield Perform(cart_id, operation)
+    return result

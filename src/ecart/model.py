@@ -29,10 +29,18 @@ Options = Mapping[str, OptionValue]
 Details = Mapping[str, Any]
 """Whatever else the shop keeps with a line, as a JSON object. No part of its identity."""
 
-State = Literal["open", "gone"]
+State = Literal["open", "locked", "merging", "merged", "gone"]
+MergePolicy = Literal["sum", "max", "keep_target", "replace"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_ID_DIGEST = re.compile(r":[a-z2-7]{16}\Z")
+
+
+_ENDED_MS: dict[State, int] = {
+    "gone": 15 * 60 * 1000,  # late repeats find the record and revive nothing
+    "merging": 7 * 24 * 3600 * 1000,  # so long a half-done merge waits to be finished
+    "merged": 24 * 3600 * 1000,  # the lines remain, unseen, in case it was a mistake
+}
 
 
 class LineItem(msgspec.Struct, frozen=True):
@@ -61,12 +69,34 @@ class LineItem(msgspec.Struct, frozen=True):
         return None if self.unit_price is None else multiply(self.unit_price, self.quantity)
 
 
+class Lock(msgspec.Struct, frozen=True):
+    """A check-out that has begun. After `deadline_ms` whoever touches the cart opens it again."""
+
+    checkout_id: str
+    deadline_ms: int
+    keeps_additions: bool = False
+
+    @property
+    def deadline(self) -> datetime:
+        """Until when the check-out holds the cart (UTC, the engine's clock)."""
+        return _datetime(self.deadline_ms)
+
+
+class Merge(msgspec.Struct, frozen=True):
+    """A merge of this cart into another: under way, or finished."""
+
+    merge_id: str
+    policy: MergePolicy
+    target_id: str
+
+
 class CartSummary(msgspec.Struct, frozen=True):
     """A cart without its lines: what a badge in a page header shows.
 
     A cart that does not exist reads as empty: version 0, `epoch` "". Times are milliseconds since
     1970 by the engine's clock. `ttl_ms` is 0 for a cart that never expires; `ttl_pinned` tells
-    that `set_ttl` chose it. `last_position` is that of the line added last.
+    that `set_ttl` chose it. `last_position` is that of the line added last. `lock` tells of a
+    check-out that has begun, `merge` of a merge into another cart.
     """
 
     cart_id: str
@@ -78,11 +108,18 @@ class CartSummary(msgspec.Struct, frozen=True):
     epoch: str = ""
     digest: str = ""
     state: State = "open"
+    lock: Lock | None = None
+    merge: Merge | None = None
     created_ms: int = 0
     updated_ms: int = 0
     ttl_ms: int = 0
     ttl_pinned: bool = False
     last_position: int = 0
+
+    @property
+    def lifetime_ms(self) -> int:
+        """How long the key lives after the last change: `ttl_ms`, unless the cart has ended."""
+        return _ENDED_MS.get(self.state, self.ttl_ms)
 
     @property
     def etag(self) -> str:
@@ -91,8 +128,8 @@ class CartSummary(msgspec.Struct, frozen=True):
 
     @property
     def exists(self) -> bool:
-        """Whether the store holds a live cart; False also after `destroy`."""
-        return bool(self.epoch) and self.state != "gone"
+        """Whether the store holds a live cart; False also after `destroy` and after a merge."""
+        return bool(self.epoch) and self.state not in ("gone", "merged")
 
     @property
     def created_at(self) -> datetime | None:
@@ -107,13 +144,19 @@ class CartSummary(msgspec.Struct, frozen=True):
     @property
     def expires_at(self) -> datetime | None:
         """When the cart will expire unless it is changed before (UTC); None for never."""
-        return _datetime(self.updated_ms + self.ttl_ms) if self.exists and self.ttl_ms else None
+        if not self.exists or not self.lifetime_ms:
+            return None
+        return _datetime(self.updated_ms + self.lifetime_ms)
 
 
 class CartSnapshot(CartSummary, frozen=True):
-    """A cart with its lines, all of one moment, in the order in which they were first added."""
+    """A cart with its lines, all of one moment, in the order in which they were first added.
+
+    `ordered` holds, for lines that were added to since check-out began, the units that it saw.
+    """
 
     lines: tuple[LineItem, ...] = ()
+    ordered: Mapping[str, int] = {}
 
     def line(self, line_id: str) -> LineItem:
         """The line with this id.
@@ -145,16 +188,53 @@ class Totals(msgspec.Struct, frozen=True):
     line_subtotals: Mapping[str, Decimal]
 
 
+class Checkout(msgspec.Struct, frozen=True):
+    """A cart handed over to be ordered: what was seen, and the id under which to complete it.
+
+    `replayed` tells that it had been handed over before, to a call of the same `operation_id`.
+    """
+
+    checkout_id: str
+    deadline: datetime
+    cart: CartSnapshot
+    replayed: bool = False
+
+
+class MergeReport(msgspec.Struct, frozen=True):
+    """What a merge did to the target, in lines.
+
+    `added` are new there, `raised` (or replaced) had other units before, `clamped` met the limit
+    of units, `left` stayed out: kept by policy, or no room. What a merge does not take remains in
+    the source's copy for 24 hours. `replayed`: this merge had been applied before.
+    """
+
+    merge_id: str = ""
+    added: int = 0
+    raised: int = 0
+    clamped: int = 0
+    left: int = 0
+    replayed: bool = False
+
+
 class CartChange(msgspec.Struct, frozen=True):
     """What a change left behind: the cart's summary and, if one was touched, the line.
 
     `replayed` tells that this very change had been applied before and was recognised; the rest
-    then shows the cart as it is now. `summary` is a `CartSnapshot` if the operation asked for it.
+    then shows the cart as it is now. `summary` is a `CartSnapshot` if the operation asked for it;
+    `report` tells what a merge did.
     """
 
     summary: CartSummary
     line: LineItem | None = None
     replayed: bool = False
+    report: MergeReport | None = None
+
+    @property
+    def cart(self) -> CartSnapshot:
+        """The whole cart, for an operation that was made with `want_cart`."""
+        if not isinstance(self.summary, CartSnapshot):
+            raise TypeError("the operation did not ask for the whole cart")
+        return self.summary
 
     @property
     def version(self) -> int:

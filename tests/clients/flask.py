@@ -33,6 +33,9 @@ class FlaskShop(Shop):
             "SECRET_KEY_FALLBACKS": fallbacks,
             "ECART_CURRENCY": setup.currency,
             "ECART_TRUSTED_ORIGINS": setup.trusted_origins,
+            "ECART_OFFICE_KEYS": setup.office_keys,
+            "ECART_HOLD": setup.hold_seconds,
+            "ECART_KEEP_ADDITIONS": setup.keep_additions,
         }
         self.app.add_url_rule("/hello", view_func=hello)
         self.app.add_url_rule("/gift", view_func=gift, methods=["POST"])

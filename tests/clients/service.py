@@ -18,5 +18,8 @@ class ServiceShop(AsgiShop):
             catalog=None if setup.catalog is None else str(setup.catalog),
             currency=setup.currency,
             trusted_origins=setup.trusted_origins,
+            office_keys=setup.office_keys,
+            hold_seconds=setup.hold_seconds,
+            keep_additions=setup.keep_additions,
         )
         self._begin(create_app(settings))

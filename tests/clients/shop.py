@@ -24,6 +24,9 @@ class Setup:
     catalog: Any = None
     currency: str = "USD"
     trusted_origins: tuple[str, ...] = ()
+    office_keys: tuple[str, ...] = ()
+    hold_seconds: int = 900
+    keep_additions: bool = False
     patience: float | None = None
 
 

@@ -36,6 +36,9 @@ class StarletteShop(AsgiShop):
             rules=Rules(currency=setup.currency),
             accept_unknown_skus=setup.catalog is None,
             trusted_origins=frozenset(setup.trusted_origins),
+            office_keys=setup.office_keys,
+            hold_seconds=setup.hold_seconds,
+            keep_additions=setup.keep_additions,
         )
         ECart(app, self._store, secret=setup.secrets, catalog=setup.catalog, settings=settings)
         self._begin(app)

@@ -19,18 +19,25 @@ from hypothesis import strategies as st
 
 from ecart import CartSnapshot, LineItem, MemoryStore, RedisStore, Rules, line_id_for
 from ecart.errors import EcartError
+from ecart.model import Merge
 from ecart.operations import (
     AddItem,
+    BeginCheckout,
+    BeginMerge,
     Change,
     Clear,
+    CompleteCheckout,
     Destroy,
+    EndMerge,
     GetCart,
     GetLine,
     GetSummary,
     GetTtl,
+    MergeLines,
     Operation,
     Purge,
     PutLines,
+    ReleaseCheckout,
     RemoveLine,
     SetQuantity,
     SetTtl,
@@ -69,6 +76,10 @@ def lines(draw: st.DrawFn) -> LineItem:
     )
 
 
+checkout_ids = st.sampled_from(["c1", "c2"])
+merge_ids = st.sampled_from(["m1", "m2", "m3"])
+policies: st.SearchStrategy[Any] = st.sampled_from(["sum", "max", "keep_target", "replace"])
+
 ARGUMENTS: dict[type[Operation[Any]], dict[str, st.SearchStrategy[Any]]] = {
     AddItem: {
         "sku": st.sampled_from(SKUS),
@@ -85,6 +96,22 @@ ARGUMENTS: dict[type[Operation[Any]], dict[str, st.SearchStrategy[Any]]] = {
         "lines": st.lists(lines(), max_size=4, unique_by=lambda line: line.line_id).map(tuple),
         "currency": st.sampled_from(["USD", "EUR"]),
     },
+    BeginCheckout: {
+        "checkout_id": checkout_ids,
+        "keeps_additions": st.booleans(),
+        "hold_ms": st.sampled_from([60_000, 900_000]),
+    },
+    CompleteCheckout: {"checkout_id": checkout_ids, "order_id": st.sampled_from(["o", "p"])},
+    ReleaseCheckout: {"checkout_id": checkout_ids},
+    BeginMerge: {"merge": st.builds(Merge, merge_ids, policies, st.sampled_from(["t", "t|%"]))},
+    MergeLines: {
+        "merge_id": merge_ids,
+        "epoch": st.sampled_from(["now", "now", "now", "before", ""]),
+        "policy": policies,
+        "lines": st.lists(lines(), max_size=4, unique_by=lambda line: line.line_id).map(tuple),
+        "currency": st.sampled_from(["USD", "EUR"]),
+    },
+    EndMerge: {"merge_id": merge_ids, "is_merged": st.booleans()},
     Clear: {},
     Destroy: {},
     SetTtl: {"ttl_ms": st.sampled_from([0, 50_000, 604_800_000])},
@@ -118,7 +145,7 @@ class Step(msgspec.Struct, frozen=True):
 
     def operation(self, seen: list[CartSnapshot]) -> Operation[Any]:
         arguments = dict(self.arguments)
-        if self.kind is Purge and arguments["epoch"]:
+        if self.kind in (Purge, MergeLines) and arguments["epoch"]:
             arguments["epoch"] = seen[-1 if arguments["epoch"] == "now" else 0].epoch
         if issubclass(self.kind, Change):
             arguments["expected"] = EXPECTATIONS[self.expect](seen)
@@ -177,7 +204,7 @@ class Told:
         return {
             name: self._number(chance[name]) if name in chance else self._without_chance(item)
             for name, item in value.items()
-            if name not in ("created_ms", "updated_ms", "cart_id")
+            if name not in ("created_ms", "updated_ms", "deadline_ms", "cart_id")
         }
 
     def _number(self, text: str) -> int:

@@ -243,3 +243,27 @@ def test_odd_operation_ids_are_refused(cart: Cart, text: object) -> None:
 
     assert refused.value.code == "invalid_operation_id"
     assert not cart.get().exists
+
+
+@pytest.mark.parametrize("method, arguments", [("clear", ()), ("destroy", ()), ("set_ttl", (60,))])
+def test_a_named_change_that_found_no_cart_is_known(
+    cart: Cart, method: str, arguments: tuple[Any, ...]
+) -> None:
+    """It did nothing the first time, so its repeat does nothing to the cart made since."""
+    first = getattr(cart, method)(*arguments, operation_id="x")
+    assert not first.replayed
+    assert not cart.get().exists
+    cart.add("apple")
+    before = cart.get()
+
+    assert getattr(cart, method)(*arguments, operation_id="x").replayed
+    assert cart.get() == before
+
+
+@pytest.mark.parametrize("method, arguments", [("clear", ()), ("destroy", ()), ("set_ttl", (60,))])
+def test_an_unnamed_change_that_found_no_cart_leaves_none(
+    cart: Cart, method: str, arguments: tuple[Any, ...]
+) -> None:
+    """Nothing was there, nothing is made."""
+    assert getattr(cart, method)(*arguments).version == 0
+    assert cart.summary().version == 0

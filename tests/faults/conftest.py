@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,37 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ecart import MemoryStore, RedisStore
+from engines import KINDS
+from faults.soak import IS_SOAK, SEED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from engines import Engines
+
 HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> random.Random:
+    """Random numbers of the test's own, from the seed that it prints."""
+    print(f"ECART_SEED={SEED}")
+    if IS_SOAK:
+        with capsys.disabled():
+            print(f"\nECART_SEED={SEED} {request.node.name}", flush=True)
+    return random.Random(f"{SEED} {request.node.name}")
+
+
+@pytest.fixture(params=("memory", *KINDS))
+def store(request: pytest.FixtureRequest, engines: Engines) -> Iterator[MemoryStore | RedisStore]:
+    """Every store, empty."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    redis_store = RedisStore(engines.lend(request.param).url)
+    yield redis_store
+    redis_store.close()
 
 
 @pytest.fixture
@@ -26,6 +54,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         what = [str(HERE / program)] if program.endswith(".py") else ["-c", program]
         process = subprocess.Popen(
             [sys.executable, "-W", "error", *what, *map(str, arguments)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

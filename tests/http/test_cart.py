@@ -64,6 +64,7 @@ def test_an_empty_cart(shopper: Shopper) -> None:
         "created_at": None,
         "updated_at": None,
         "expires_at": None,
+        "checkout": None,
         "messages": [],
     }
 
@@ -79,6 +80,7 @@ def test_adding_shows_the_cart(shopper: Shopper) -> None:
         "subtotal": "0.50",
         "currency": "USD",
         "version": 1,
+        "checkout": None,
         "messages": [],
     }
     assert shopper.get("/cart").json == answer.json
@@ -153,6 +155,7 @@ def test_patch_replaces_the_quantity(shopper: Shopper, apple: dict[str, Any]) ->
         "subtotal": "2.00",
         "currency": "USD",
         "version": 2,
+        "checkout": None,
         "messages": [],
     }
 
@@ -179,6 +182,7 @@ def test_delete_removes_a_line(shopper: Shopper, apple: dict[str, Any]) -> None:
         "subtotal": "0.25",
         "currency": "USD",
         "version": 3,
+        "checkout": None,
         "messages": [],
     }
 
@@ -208,6 +212,7 @@ def test_clearing_keeps_the_cart(shopper: Shopper, apple: dict[str, Any]) -> Non
         "subtotal": "0.00",
         "currency": "USD",
         "version": 2,
+        "checkout": None,
         "messages": [],
     }
 
@@ -243,6 +248,7 @@ def test_an_item_without_a_price_is_named(shopper: Shopper) -> None:
         "subtotal": "0.50",
         "currency": "USD",
         "version": 2,
+        "checkout": None,
         "messages": [
             {
                 "code": "price_missing",

@@ -30,6 +30,19 @@ def test_a_repeated_add_counts_once(shopper: Shopper) -> None:
     assert second.headers["etag"] == first.headers["etag"]
 
 
+def test_a_repeat_of_what_found_no_cart_changes_nothing(shopper: Shopper) -> None:
+    """Emptied while nothing was there: the repeat spares what was added since."""
+    headers = {"Idempotency-Key": "k1"}
+    shopper.get("/cart")
+    shopper.delete("/cart", headers=headers)
+    shopper.post("/cart/items", json={"sku": "apple"})
+
+    again = shopper.delete("/cart", headers=headers)
+
+    assert again.headers["idempotency-replayed"] == "true"
+    assert [item["sku"] for item in again.json["items"]] == ["apple"]
+
+
 def test_other_keys_are_other_changes(shopper: Shopper) -> None:
     """Two keys, two apples."""
     add(shopper, "k1")

@@ -18,6 +18,7 @@ ALLOWED = {
     "/cart/summary": "GET, HEAD, OPTIONS",
     "/cart/items": "OPTIONS, POST",
     "/cart/items/apple": "DELETE, OPTIONS, PATCH",
+    "/cart/checkout": "DELETE, OPTIONS, POST",
 }
 METHODS = [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY",
@@ -56,7 +57,7 @@ def test_any_other_method_is_refused(
     "target",
     [
         "/cart/", "/cart/x", "/cart/items/", "/cart//items", "/cart/item", "/cart/summary/",
-        "/cart/summary/x", "/cart/items%0A", "/cart/checkout", "/cart/Items",
+        "/cart/summary/x", "/cart/items%0A", "/cart/checkout/", "/cart/Items",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "TRACE"])
@@ -137,6 +138,7 @@ EVERYTHING: list[tuple[str, str, dict[str, Any], int]] = [
     ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}, 200),
     ("DELETE", "/cart/items/apple", {}, 200),
     ("DELETE", "/cart", {}, 200),
+    ("POST", "/cart/checkout", {}, 200),
     ("OPTIONS", "/cart", {}, 204),
     ("GET", "/cart", {"headers": {"If-None-Match": "*"}}, 304),
     ("POST", "/cart/items", {"body": b"x"}, 400),
@@ -147,6 +149,7 @@ EVERYTHING: list[tuple[str, str, dict[str, Any], int]] = [
     ("PUT", "/cart", {}, 405),
     ("TRACE", "/cart", {}, 405),
     ("GET", "/cart", {"headers": {"Accept": "text/html"}}, 406),
+    ("DELETE", "/cart/checkout", {}, 409),
     ("DELETE", "/cart", {"headers": {"If-Match": '"x"'}}, 412),
     ("POST", "/cart/items", {"body": b"x" * 20_000}, 413),
     ("POST", "/cart/items", {"body": b"x", "headers": {"Content-Type": None}}, 415),

@@ -102,7 +102,7 @@ def test_destroying_works(full: Cart) -> None:
     """The cart ends and leaves its trace."""
     assert full.destroy().version == 3
     assert not full.get().exists
-    assert full.summary().ttl_ms == 900_000
+    assert full.summary().lifetime_ms == 900_000
 
 
 def test_purging_works(full: Cart) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ecart import Cart, LineItem, MemoryStore
-from ecart.errors import TooManyOperationsError
+from ecart.errors import CartLockedError, TooManyOperationsError
 from ecart.operations import PutLines
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.lanes import take_lane
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engines import Engine
 
 KEY = Keyspace().cart("c")
-LANES, KEYS = b"~", b"#"
+LANES, KEYS, MERGES = b"~", b"#", b"&"
 TEN_MINUTES, A_DAY, A_MINUTE = 600, 86_400, 60
 
 
@@ -87,6 +87,20 @@ def test_young_records_are_kept(planted: Planted, kind: bytes, horizon: int) -> 
     planted.cart.add("apple")
 
     assert len(planted.records(kind)) == (301 if kind == LANES else 300)
+
+
+def test_a_refused_merge_forgets_old_records_too(planted: Planted) -> None:
+    """What it leaves is its own record, and a count that is right."""
+    Cart("guest", planted.client).add("apple")
+    planted.cart.begin_checkout()
+    planted.plant(LANES, 3, TEN_MINUTES)
+    planted.looked_through(seconds_ago=A_MINUTE)
+
+    with pytest.raises(CartLockedError):
+        planted.cart.merge_from("guest")
+
+    assert len(planted.records(LANES)) == 1
+    assert len(planted.records(MERGES)) == 1
 
 
 def test_looking_through_is_rare(planted: Planted) -> None:

@@ -20,7 +20,7 @@ from ecart import (
     Rules,
 )
 from ecart.ecart import Cart as OldCart
-from ecart.model import Totals
+from ecart.model import Checkout, MergeReport, Totals
 from ecart.operations import AddItem, GetCart, GetLine, GetSummary, GetTtl
 from ecart.store import AsyncStore, Store
 
@@ -47,6 +47,11 @@ def sync_carts(client: "redis.Redis", cluster: "redis.RedisCluster") -> None:
     assert_type(cart.set_ttl(None), CartChange)
     assert_type(cart.destroy(), CartChange)
     assert_type(cart.purge(), CartChange)
+    assert_type(cart.merge_from("d", "max"), MergeReport)
+    assert_type(cart.copy_to(7), CartChange | None)
+    assert_type(cart.begin_checkout("e.1.d", hold=60, keep_additions=True), Checkout)
+    assert_type(cart.complete_checkout("c", "o"), CartChange)
+    assert_type(cart.release_checkout("c"), CartChange)
 
 
 async def async_carts(client: "redis.asyncio.Redis") -> None:
@@ -58,6 +63,8 @@ async def async_carts(client: "redis.asyncio.Redis") -> None:
     assert_type(await cart.line("a"), LineItem | None)
     assert_type(await cart.add("a", "1.50"), CartChange)
     assert_type(await cart.ttl(), int | None)
+    assert_type(await cart.merge_from("d"), MergeReport)
+    assert_type(await cart.begin_checkout(), Checkout)
 
 
 def values(snapshot: CartSnapshot, change: CartChange) -> None:
@@ -94,6 +101,8 @@ def mistakes(cart: Cart) -> None:
     cart.add("a", quantity="1")  # type: ignore[arg-type]
     cart.add("a", b"1")  # type: ignore[arg-type]
     cart.add("a", options={"size": 1.5})  # type: ignore[dict-item]
+    cart.merge_from("d", "most")  # type: ignore[arg-type]
+    cart.begin_checkout(hold=None)  # type: ignore[arg-type]
     cart.set_ttl("60")  # type: ignore[arg-type]
     cart.clear(1)  # type: ignore[call-arg]
     cart.get().subtotal = Decimal(1)  # type: ignore[misc]

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from ecart.errors import CatalogError, EcartError, StoreError
 from ecart.flows import Flow
 from ecart.http.documents import document_routes
-from ecart.http.guards import check_accept, check_origin, check_size
+from ecart.http.guards import check_accept, check_key, check_origin, check_size
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
-from ecart.http.routes import HEALTH_ROUTES, SHOPPER_ROUTES, Route, Router
+from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES, Route, Router
 from ecart.http.sessions import Tokens, session_of
 from ecart.http.settings import HttpSettings
 
@@ -36,6 +36,8 @@ class Api:
         self.settings = settings
         self._tokens = tokens
         routes: tuple[Route, ...] = SHOPPER_ROUTES
+        if settings.office_keys:
+            routes += OFFICE_ROUTES
         if standalone:
             routes += HEALTH_ROUTES
             routes += document_routes(routes, settings.rules)
@@ -62,13 +64,18 @@ class Api:
         return self._finished(request, problem_response(error), None)
 
     def _answer(self, request: Request) -> Flow[Response]:
-        route = self._router.find(request.method, request.path)
-        if route is None:
-            return Response(status=204, headers={"Allow": self._router.allowed(request.path)})
+        try:
+            route, params = self._router.find(request.method, request.path)
+        except HttpError as error:
+            if request.method == "OPTIONS" and "Allow" in error.headers:
+                return Response(status=204, headers=error.headers)
+            raise
         check_size(request, self.settings.body_limit)
         check_origin(request, self.settings.trusted_origins)
         check_accept(request, route.media)
-        return (yield from route.handler(request, self.settings))
+        if route.access == "office":
+            check_key(request, self.settings.office_keys)
+        return (yield from route.handler(replace(request, params=params), self.settings))
 
     def _finished(self, request: Request, response: Response, token: str | None) -> Response:
         headers = {**_EVERY_ANSWER, **response.headers}
@@ -76,7 +83,7 @@ class Api:
             # That of the body which GET would have, also where HEAD sends none (RFC 9110 §8.6).
             headers["Content-Length"] = str(len(response.body))
         session, keep = request.session, None
-        if request.path.startswith("/cart"):
+        if request.is_of_shopper:
             if token is not None:
                 headers["Cart-Token"] = self._tokens.sign(session.cart_id)
             elif session.is_new and response.status != 204 and not 400 <= response.status < 500:

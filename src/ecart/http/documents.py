@@ -40,7 +40,7 @@ def _fixed(
         return answer
         yield
 
-    return Route("GET", path, show, "", media=media)
+    return Route("GET", path, show, "", media=media, access="all")
 
 
 _STYLE = """
@@ -50,8 +50,8 @@ h1{margin-bottom:.2rem}section{border-top:1px solid var(--line);margin-top:1.6re
 code,pre{font-family:ui-monospace,monospace;font-size:.92em}
 code{background:var(--soft);border-radius:.25rem;padding:.05rem .3rem}
 pre{background:var(--soft);border-radius:.4rem;padding:.7rem;overflow-x:auto}
-.method{display:inline-block;min-width:4.6rem;font-weight:700}
-table{border-collapse:collapse;width:100%}
+.method{display:inline-block;min-width:4.6em;font-weight:700}
+table{border-collapse:collapse;width:100%;margin-top:.9rem}th:first-child,td:first-child{width:11rem}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-align:top}
 """
 
@@ -94,6 +94,7 @@ def _section(route: Route, operation: dict[str, Any]) -> str:
     return (
         f"<section><h2>{heading}</h2>"
         f"<p>{_prose(operation['summary'])}</p>"
+        + ("<p>With <code>Authorization: Bearer</code> and a key.</p>" * ("security" in operation))
         + (f"<p>Body: JSON with {names}.</p>" if names else "")
         + (f"<table><tr><th>Parameter<th>Meaning</tr>{parameters}</table>" if parameters else "")
         + f"<table><tr><th>Status<th>Meaning, or codes</tr>{answers}</table></section>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from collections.abc import Mapping
@@ -75,15 +76,39 @@ def check_accept(request: Request, offered: str) -> None:
     raise HttpError("not_acceptable", f"this is answered as {offered}")
 
 
+def check_key(request: Request, keys: tuple[str, ...]) -> None:
+    """Lets in who has one of the keys (RFC 6750), in the same time whoever asks.
+
+    Raises:
+        HttpError: `unauthorized`.
+    """
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    # Every key is compared, so that the time tells nothing.
+    known = [hmac.compare_digest(given.strip().encode(), key.encode()) for key in keys]
+    if scheme.lower() != "bearer" or not any(known):
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise HttpError("unauthorized", "this wants Authorization: Bearer <key>", headers=headers)
+
+
+def check_empty(request: Request) -> None:
+    """Refuses a body where there is nothing to say; `{}` says nothing.
+
+    Raises:
+        HttpError: as `read_object`.
+    """
+    if request.body:
+        read_object(request)
+    elif "content-type" in request.headers:
+        _check_media(request)
+
+
 def read_object(request: Request, *, required: str = "", optional: tuple[str, ...] = ()) -> Any:
     """The JSON object in the body, holding the required name, maybe the optional ones, no other.
 
     Raises:
         HttpError: `unsupported_media_type`, `invalid_json`, `unknown_field`, `missing_field`.
     """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
-        raise HttpError("unsupported_media_type", "send application/json")
+    _check_media(request)
     value = parse_json(request.body)
     if not isinstance(value, dict):
         raise HttpError("invalid_body", "the body is a JSON object")
@@ -92,9 +117,15 @@ def read_object(request: Request, *, required: str = "", optional: tuple[str, ..
             shown = name[:40].encode(errors="replace").decode()
             pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
             raise HttpError("unknown_field", f"no field {shown!r} is known here", pointer=pointer)
-    if required not in value:
+    if required and required not in value:
         raise HttpError("missing_field", f"{required!r} is needed", pointer=f"/{required}")
     return value
+
+
+def _check_media(request: Request) -> None:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise HttpError("unsupported_media_type", "send application/json")
 
 
 def parse_json(body: bytes) -> Any:

@@ -28,7 +28,7 @@ from ecart.http.messages import Request, Response
 from ecart.http.problems import problem_response
 from ecart.http.settings import HttpSettings
 from ecart.http.views import cart_view, summary_view
-from ecart.model import CartSnapshot, CartSummary, check_line_id, check_sku, sku_of
+from ecart.model import CartSummary, check_line_id, check_sku, sku_of
 from ecart.operations import (
     AddItem,
     Change,
@@ -63,8 +63,8 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     options = body.get("options", {})
     _check_options(product, options)
     return (
-        yield from _changed(
-            request,
+        yield from change_cart(
+            request.session.cart_id,
             AddItem(
                 sku=sku,
                 quantity=body.get("quantity", 1),
@@ -72,7 +72,7 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
                 currency=product.currency,
                 title=product.title,
                 options=options,
-                **_terms(request, _limited(settings.rules, product)),
+                **terms_of(request, _limited(settings.rules, product)),
             ),
         )
     )
@@ -83,20 +83,22 @@ def set_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
     line_id = _line_id(request)
     body = read_object(request, required="quantity")
     product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
-    terms = _terms(request, _limited(settings.rules, product))
+    terms = terms_of(request, _limited(settings.rules, product))
     change = SetQuantity(line_id=line_id, quantity=body["quantity"], **terms)
-    return (yield from _changed(request, change))
+    return (yield from change_cart(request.session.cart_id, change))
 
 
 def remove_line(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Takes a line out of the cart."""
-    change = RemoveLine(line_id=_line_id(request), **_terms(request, settings.rules))
-    return (yield from _changed(request, change))
+    change = RemoveLine(line_id=_line_id(request), **terms_of(request, settings.rules))
+    return (yield from change_cart(request.session.cart_id, change))
 
 
 def clear_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Empties the cart, which keeps its id."""
-    return (yield from _changed(request, Clear(**_terms(request, settings.rules))))
+    return (
+        yield from change_cart(request.session.cart_id, Clear(**terms_of(request, settings.rules)))
+    )
 
 
 def is_alive(request: Request, settings: HttpSettings) -> Flow[Response]:
@@ -118,22 +120,27 @@ def _shown(request: Request, cart: CartSummary, view: Any) -> Response:
     return Response(status=200, headers=headers, body=msgspec.json.encode(view(cart)))
 
 
-def _changed(request: Request, change: Change) -> Flow[Response]:
+def change_cart(cart_id: str, change: Change) -> Flow[Response]:
+    """Performs a change that was made with `terms_of`, and shows the cart."""
     try:
-        done = yield from perform(request.session.cart_id, change)
+        done = yield from perform(cart_id, change)
     except VersionConflictError as error:
-        current = yield from perform(request.session.cart_id, GetCart(rules=change.rules))
-        refusal = problem_response(error, cart=cart_view(current))
-        return replace(refusal, headers={**refusal.headers, "ETag": entity_tag(current)})
-    cart = done.summary
-    assert isinstance(cart, CartSnapshot)  # want_cart, in _terms
-    headers = {**JSON, "ETag": entity_tag(cart)}
+        return (yield from conflict_response(error, cart_id, change.rules))
+    headers = {**JSON, "ETag": entity_tag(done.cart)}
     if done.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(status=200, headers=headers, body=msgspec.json.encode(cart_view(cart)))
+    return Response(status=200, headers=headers, body=msgspec.json.encode(cart_view(done.cart)))
 
 
-def _terms(request: Request, rules: Rules) -> dict[str, Any]:
+def conflict_response(error: VersionConflictError, cart_id: str, rules: Rules) -> Flow[Response]:
+    """The refusal of a change to a state that has passed, with the cart as it is now."""
+    current = yield from perform(cart_id, GetCart(rules=rules))
+    refusal = problem_response(error, cart=cart_view(current))
+    return replace(refusal, headers={**refusal.headers, "ETag": entity_tag(current)})
+
+
+def terms_of(request: Request, rules: Rules) -> dict[str, Any]:
+    """What the headers say of a change: its name, the state that it is for."""
     key = idempotency_key(request)
     return {
         "rules": rules,
@@ -145,7 +152,7 @@ def _terms(request: Request, rules: Rules) -> dict[str, Any]:
 
 
 def _line_id(request: Request) -> str:
-    line_id = request.path.removeprefix("/cart/items/")
+    line_id = request.params["line_id"]
     try:
         return check_line_id(line_id)
     except InvalidLineIdError as error:

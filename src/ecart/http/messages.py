@@ -12,7 +12,8 @@ from ecart.http.sessions import Session
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What came in. Header names are lower case; `path` is percent-decoded.
 
-    `body` may be cut after the limit's first byte too many: that is enough to refuse it.
+    `body` may be cut after the limit's first byte too many: that is enough to refuse it. `params`
+    are the parts of the path that the route names.
     """
 
     method: str
@@ -20,6 +21,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     body: bytes = b""
     session: Session
+    params: Mapping[str, str] = {}
+
+    @property
+    def is_of_shopper(self) -> bool:
+        """Whether it speaks of the session's own cart."""
+        return self.path == "/cart" or self.path.startswith("/cart/")
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):

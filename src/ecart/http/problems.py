@@ -14,15 +14,20 @@ from ecart.http.messages import Response
 _STATUS_BY_CODE = {
     "invalid_json": 400,
     "invalid_header": 400,
-    "invalid_operation_id": 400,
     "invalid_version": 400,
+    "unauthorized": 401,
     "cross_site_request": 403,
     "not_found": 404,
     "line_not_found": 404,
+    "cart_not_found": 404,
     "method_not_allowed": 405,
     "not_acceptable": 406,
     "request_timeout": 408,
+    "cart_empty": 409,
     "cart_locked": 409,
+    "cart_merging": 409,
+    "checkout_not_open": 409,
+    "merge_refused": 409,
     "cart_merged": 409,
     "currency_mismatch": 409,
     "stale_operation": 409,
@@ -42,6 +47,9 @@ _POINTER_BY_CODE = {
     "invalid_quantity": "/quantity",
     "quantity_limit_exceeded": "/quantity",
     "invalid_options": "/options",
+    "invalid_cart_id": "/source",
+    "invalid_policy": "/policy",
+    "invalid_operation_id": "/order_id",
 }
 _RETRY_AFTER = {429: "60", 503: "1"}
 
@@ -110,6 +118,8 @@ def problem_response(error: EcartError, *, cart: Any = None) -> Response:
 
 def _detail(error: EcartError, code: str) -> str:
     # What an engine or a catalog said of itself is for the log, not for a stranger.
+    if code == "cart_merged":
+        return "the cart was merged into another"  # whose id is no stranger's business
     if status_of(code) >= 500:
         return _CALM.get(code, "something went wrong on our side; nothing is known to be lost")
     return str(error)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
 from ecart.flows import Flow
-from ecart.http import handlers
+from ecart.http import checkout, handlers, office
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError
 from ecart.http.settings import HttpSettings
@@ -15,12 +17,16 @@ from ecart.http.settings import HttpSettings
 Handler = Callable[[Request, HttpSettings], Flow[Response]]
 
 ITEM_PATH = "/cart/items/{line_id}"
+CHECKOUT_PATH = "/cart/checkout"
+OFFICE_PATH = "/carts/{cart_id}"
+HOLD_PATH = OFFICE_PATH + "/checkout/{checkout_id}"
 
 
 class Route(msgspec.Struct, frozen=True):
     """One method of one path.
 
-    `answers` names the view that a 200 carries, `codes` the refusals, `body` what is to be sent.
+    `answers` names the view that a 200 carries ("": 204), `codes` the refusals, `body` what is to
+    be sent, `access` whose it is: the session's, the back office's, all the world's.
     """
 
     method: str
@@ -30,17 +36,27 @@ class Route(msgspec.Struct, frozen=True):
     codes: tuple[str, ...] = ()
     body: str = ""
     media: str = "application/json"
+    access: Literal["session", "office", "all"] = "session"
 
 
 _ANY_CHANGE = (
-    "invalid_header", "cross_site_request", "cart_locked", "stale_operation", "version_conflict",
+    "invalid_header", "cross_site_request", "cart_locked", "cart_merging", "cart_merged",
+    "stale_operation", "version_conflict",
     "idempotency_key_reused", "too_many_operations", "outcome_unknown", "body_too_large",
     "request_timeout",
 )  # fmt: skip
+_ANY_JSON = (
+    "invalid_json", "unsupported_media_type", "invalid_body", "unknown_field", "missing_field",
+)  # fmt: skip
+_EMPTY_JSON = ("invalid_json", "unsupported_media_type", "invalid_body", "unknown_field")
 _ANY_BODY = (
-    "invalid_json", "unsupported_media_type", "invalid_body", "unknown_field",
-    "missing_field", "invalid_quantity", "quantity_limit_exceeded", "amount_out_of_range",
+    *_ANY_JSON, "invalid_quantity", "quantity_limit_exceeded", "amount_out_of_range",
     "catalog_unavailable",
+)  # fmt: skip
+_OFFICE = (
+    "unauthorized", "cart_not_found", "cart_locked", "cart_merging", "cart_merged",
+    "stale_operation", "too_many_operations", "outcome_unknown", "body_too_large",
+    "request_timeout", "cross_site_request",
 )  # fmt: skip
 
 SHOPPER_ROUTES = (
@@ -69,11 +85,56 @@ SHOPPER_ROUTES = (
     Route(
         "DELETE", ITEM_PATH, handlers.remove_line, "CartView", (*_ANY_CHANGE, "line_not_found")
     ),
+    Route(
+        "POST", CHECKOUT_PATH, checkout.begin_checkout, "CheckoutView",
+        (*_ANY_CHANGE, *_EMPTY_JSON, "cart_empty", "checkout_not_open"),
+    ),
+    Route(
+        "DELETE", CHECKOUT_PATH, checkout.release_checkout, "CartView",
+        (*_ANY_CHANGE, "checkout_not_open"),
+    ),
+)  # fmt: skip
+
+OFFICE_ROUTES = (
+    Route("GET", OFFICE_PATH, office.show_cart, "CartView", _OFFICE, access="office"),
+    Route("DELETE", OFFICE_PATH, office.purge_cart, "", _OFFICE, access="office"),
+    Route(
+        "POST",
+        OFFICE_PATH + "/merge",
+        office.merge_cart,
+        "MergeView",
+        (
+            *_OFFICE, *_ANY_JSON, "currency_mismatch", "merge_refused", "version_conflict",
+            "invalid_cart_id", "invalid_policy",
+        ),
+        "Merge",
+        access="office",
+    ),
+    Route(
+        "POST",
+        HOLD_PATH + "/complete",
+        office.complete_checkout,
+        "CartView",
+        (
+            *_OFFICE, *_ANY_JSON, "checkout_not_open", "idempotency_key_reused",
+            "invalid_operation_id",
+        ),
+        "CompleteCheckout",
+        access="office",
+    ),
+    Route(
+        "POST",
+        HOLD_PATH + "/release",
+        office.release_checkout,
+        "CartView",
+        (*_OFFICE, *_EMPTY_JSON, "checkout_not_open"),
+        access="office",
+    ),
 )  # fmt: skip
 
 HEALTH_ROUTES = (
-    Route("GET", "/healthz", handlers.is_alive, ""),
-    Route("GET", "/readyz", handlers.is_ready, ""),
+    Route("GET", "/healthz", handlers.is_alive, "Health", access="all"),
+    Route("GET", "/readyz", handlers.is_ready, "Health", access="all"),
 )
 
 
@@ -81,34 +142,36 @@ class Router:
     """Finds the route of a request in a table."""
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
-        self.routes = routes
-        self._methods: dict[str, dict[str, Route]] = {}
+        self._paths: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
         for route in routes:
-            self._methods.setdefault(route.path, {})[route.method] = route
+            pattern = re.compile(_PARAMETER.sub(_pattern_of, re.escape(route.path)), re.DOTALL)
+            self._paths.setdefault(route.path, (pattern, {}))[1][route.method] = route
 
-    def find(self, method: str, path: str) -> Route | None:
-        """The route; None for OPTIONS, which is answered by `allowed`.
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route, and the parts of the path that it names.
 
         Raises:
             HttpError: `not_found`, or `method_not_allowed` with `Allow`.
         """
-        methods = self._methods.get(_template(path))
-        if methods is None:
+        allowed: set[str] = set()
+        for pattern, methods in self._paths.values():
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            route = methods.get("GET" if method == "HEAD" else method)
+            if route is not None:
+                return route, match.groupdict()
+            allowed |= methods.keys()
+        if not allowed:
             raise HttpError("not_found", "there is nothing here")
-        if method == "OPTIONS":
-            return None
-        route = methods.get("GET" if method == "HEAD" else method)
-        if route is None:
-            allow = {"Allow": self.allowed(path)}
-            raise HttpError("method_not_allowed", "this cannot be done here", headers=allow)
-        return route
-
-    def allowed(self, path: str) -> str:
-        """The value of `Allow` for a path that is known."""
-        methods = set(self._methods[_template(path)]) | {"OPTIONS"}
-        return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+        allow = ", ".join(sorted(allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())))
+        raise HttpError("method_not_allowed", "this cannot be done here", headers={"Allow": allow})
 
 
-def _template(path: str) -> str:
-    # A SKU may hold slashes, so all that follows is the line's id.
-    return ITEM_PATH if path.startswith("/cart/items/") and len(path) > 12 else path
+_PARAMETER = re.compile(r"\\{(\w+)\\}")
+
+
+def _pattern_of(parameter: re.Match[str]) -> str:
+    # A SKU or a cart id may hold slashes, so it takes all that is not the rest of the route.
+    characters = "[^/]" if parameter[1] == "checkout_id" else "."
+    return f"(?P<{parameter[1]}>{characters}+)"

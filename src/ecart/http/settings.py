@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import msgspec
 
-from ecart.operations import Rules
+from ecart.operations import QUARTER_HOUR, Rules, ttl_milliseconds
+
+SHORTEST_KEY = 16
+"""Characters of a back-office key: fewer can be guessed."""
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`body_limit` is in bytes. `trusted_origins` may send changes beside the site's own pages."""
+    """`body_limit` is in bytes. `trusted_origins` may send changes beside the site's own pages.
+
+    `office_keys`, of 16 characters or more, open the back-office routes, which are not there
+    without one. A check-out holds the cart for `hold_seconds`; with `keep_additions`, what is
+    added meanwhile waits for the next order instead of being refused.
+    """
 
     rules: Rules = Rules()
     accept_unknown_skus: bool = True
     body_limit: int = 16_384
     trusted_origins: frozenset[str] = frozenset()
+    office_keys: tuple[str, ...] = ()
+    hold_seconds: int = QUARTER_HOUR
+    keep_additions: bool = False
+
+    def __post_init__(self) -> None:
+        # A text where a list is wanted would make each of its letters a key.
+        if any(len(key) < SHORTEST_KEY for key in self.office_keys):
+            raise ValueError("office_keys is a list of keys of 16 characters or more")
+        if not ttl_milliseconds(self.hold_seconds):
+            raise ValueError("hold_seconds is 1 second to 365 days")

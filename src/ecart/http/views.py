@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Options
+from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Lock, Options
 from ecart.money import display_text
 
 
@@ -30,6 +30,13 @@ class MessageView(msgspec.Struct, frozen=True):
     code: str
     line_id: str
     text: str
+
+
+class HoldView(msgspec.Struct, frozen=True):
+    """A check-out that holds the cart, until when."""
+
+    checkout_id: str
+    expires_at: datetime
 
 
 class SummaryView(msgspec.Struct, frozen=True):
@@ -56,7 +63,33 @@ class CartView(msgspec.Struct, frozen=True):
     created_at: datetime | None
     updated_at: datetime | None
     expires_at: datetime | None
+    checkout: HoldView | None
     messages: list[MessageView]
+
+
+class CheckoutView(msgspec.Struct, frozen=True):
+    """What is to be ordered, the id to order it under, and until when the cart is held."""
+
+    checkout_id: str
+    expires_at: datetime
+    cart: CartView
+
+
+class MergeView(msgspec.Struct, frozen=True):
+    """What a merge did, in lines (see `ecart.MergeReport`), and the cart it was done to."""
+
+    added: int
+    raised: int
+    clamped: int
+    left: int
+    replayed: bool
+    cart: CartView
+
+
+class Health(msgspec.Struct, frozen=True):
+    """That it is well."""
+
+    status: str
 
 
 def cart_view(cart: CartSnapshot) -> CartView:
@@ -72,8 +105,13 @@ def cart_view(cart: CartSnapshot) -> CartView:
         created_at=cart.created_at,
         updated_at=cart.updated_at,
         expires_at=cart.expires_at,
+        checkout=_hold_view(cart.lock),
         messages=[_unpriced(line) for line in cart.lines if line.unit_price is None],
     )
+
+
+def _hold_view(lock: Lock | None) -> HoldView | None:
+    return None if lock is None else HoldView(lock.checkout_id, lock.deadline)
 
 
 def summary_view(cart: CartSummary) -> SummaryView:

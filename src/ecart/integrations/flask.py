@@ -15,7 +15,7 @@ from ecart.cart import Cart
 from ecart.catalog import Catalog, as_catalog
 from ecart.http import Api, HttpSettings, Request, Response, is_told_too_long, session_of
 from ecart.integrations.drivers import answer
-from ecart.operations import WEEK, Rules, ttl_milliseconds
+from ecart.operations import QUARTER_HOUR, WEEK, Rules, ttl_milliseconds
 from ecart.store import Store
 from ecart.stores.redis import Client, store_for
 from ecart.tokens import SignedTokens
@@ -28,8 +28,9 @@ class ECart:
 
     `store` is a store, a Redis client or a URL; without one, `app.config["ECART_REDIS_URL"]` is.
     `catalog` is a catalog, a function or a file's path; without one, `ECART_CATALOG`, else the
-    sample. `ECART_TTL`, `ECART_CURRENCY`, `ECART_ACCEPT_UNKNOWN_SKUS` and `ECART_TRUSTED_ORIGINS`
-    are read too. One object serves several apps.
+    sample. `ECART_TTL`, `ECART_CURRENCY`, `ECART_ACCEPT_UNKNOWN_SKUS`, `ECART_TRUSTED_ORIGINS`,
+    `ECART_HOLD` and `ECART_KEEP_ADDITIONS` are read too, and `ECART_OFFICE_KEYS`, without which
+    there is no back office below `/carts`. One object serves several apps.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class ECart:
             self.init_app(app)
 
     def init_app(self, app: flask.Flask) -> None:
-        """Adds the routes below `/cart`.
+        """Adds the routes below `/cart`, and with keys those below `/carts`.
 
         Raises:
+            ValueError: a setting that cannot work, such as a key that can be guessed.
             RuntimeError: no store is given or configured. It is never memory by silence.
         """
         store = self._store or app.config.get("ECART_REDIS_URL")
@@ -59,7 +61,10 @@ class ECart:
         app.extensions["ecart"] = _Installed(store_for(store), catalog, settings)
         app.view_functions["ecart"] = _view
         app.url_map.converters["ecart_rest"] = _Rest
-        for rule in ("/cart", "/cart/<ecart_rest:rest>"):
+        rules = ["/cart", "/cart/<ecart_rest:rest>"]
+        if settings.office_keys:
+            rules.append("/carts/<ecart_rest:rest>")
+        for rule in rules:
             # Not by add_url_rule: it wants methods named, and the refusal of any is ours.
             app.url_map.add(app.url_rule_class(rule, endpoint="ecart", merge_slashes=False))
 
@@ -145,4 +150,7 @@ def _settings(config: flask.Config, *, has_own_catalog: bool) -> HttpSettings:
         rules=rules,
         accept_unknown_skus=config.get("ECART_ACCEPT_UNKNOWN_SKUS", not has_own_catalog),
         trusted_origins=frozenset(config.get("ECART_TRUSTED_ORIGINS", ())),
+        office_keys=tuple(config.get("ECART_OFFICE_KEYS", ())),
+        hold_seconds=config.get("ECART_HOLD", QUARTER_HOUR),
+        keep_additions=config.get("ECART_KEEP_ADDITIONS", False),
     )

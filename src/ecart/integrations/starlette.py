@@ -63,6 +63,8 @@ class ECart:
         app.state.ecart = self.endpoint
         app.router.routes.append(Route("/cart", self.endpoint))
         app.router.routes.append(Below("/cart/", self.endpoint))
+        if settings.office_keys:
+            app.router.routes.append(Below("/carts/", self.endpoint))
         app.add_middleware(_KeepSession, endpoint=self.endpoint)
 
 

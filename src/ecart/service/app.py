@@ -38,6 +38,9 @@ def create_app(settings: ServiceSettings | None = None) -> Starlette:
             rules=rules,
             accept_unknown_skus=catalog is None,
             trusted_origins=frozenset(settings.trusted_origins),
+            office_keys=settings.office_keys,
+            hold_seconds=settings.hold_seconds,
+            keep_additions=settings.keep_additions,
         ),
         standalone=True,
     )

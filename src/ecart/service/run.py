@@ -15,9 +15,11 @@ import msgspec
 import uvicorn
 
 from ecart.engine import open_engine
+from ecart.operations import QUARTER_HOUR
 from ecart.service.settings import (
     ServiceSettings,
     check_address,
+    find_office_keys,
     find_secrets,
     hand_to_workers,
 )
@@ -41,6 +43,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
     ttl: int | None = 604_800
     trusted_origins: tuple[str, ...] = ()
+    office_keys: str | None = None
+    hold: int = QUARTER_HOUR
+    keep_additions: bool = False
 
 
 def serve(options: Options) -> None:
@@ -51,6 +56,7 @@ def serve(options: Options) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     secrets = find_secrets(options.secret, options.data_dir, options.host)
+    office_keys = find_office_keys(options.office_keys)
     check_address(options.host, options.port)
     with engine_url(options) as (url, described), contextlib.suppress(KeyboardInterrupt):
         settings = ServiceSettings(
@@ -60,6 +66,9 @@ def serve(options: Options) -> None:
             currency=options.currency,
             ttl_seconds=options.ttl,
             trusted_origins=options.trusted_origins,
+            office_keys=office_keys,
+            hold_seconds=options.hold,
+            keep_additions=options.keep_additions,
             parent_pid=os.getpid(),
         )
         print(f"ecart on http://{_shown(options.host)}:{options.port}  {described}", flush=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 
 from ecart.errors import EcartError
+from ecart.http.settings import SHORTEST_KEY
+from ecart.operations import QUARTER_HOUR
 
 _VARIABLE = "ECART_WORKER_SETTINGS"
 
@@ -28,6 +30,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
     ttl_seconds: int | None = 604_800
     trusted_origins: tuple[str, ...] = ()
+    office_keys: tuple[str, ...] = ()
+    hold_seconds: int = QUARTER_HOUR
+    keep_additions: bool = False
     parent_pid: int = 0
 
 
@@ -62,6 +67,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def find_office_keys(given: str | None) -> tuple[str, ...]:
+    """The back office's keys, separated by commas; without any its routes are not there.
+
+    Raises:
+        ConfigurationError: one is short enough to be guessed.
+    """
+    keys = tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise ConfigurationError("ECART_OFFICE_KEYS: each key has 16 characters or more")
+    return keys
 
 
 def check_address(host: str, port: int) -> None:

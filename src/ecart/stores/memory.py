@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ecart.operations import Operation, StoredCart, absent_cart
+from ecart.operations.change import RecordedRefusalError
 
 Result = TypeVar("Result")
 
@@ -32,7 +33,11 @@ class MemoryStore:
         """Applies the operation to the cart, one at a time."""
         with self._lock:
             now_ms = self._clock()
-            stored, result = operation.apply(self._cart(cart_id, operation, now_ms), now_ms)
+            try:
+                stored, result = operation.apply(self._cart(cart_id, operation, now_ms), now_ms)
+            except RecordedRefusalError as refusal:
+                self._carts[cart_id] = refusal.stored
+                raise refusal.error from None
             if stored.snapshot.epoch:
                 self._carts[cart_id] = stored
             else:
@@ -59,4 +64,4 @@ class AsyncMemoryStore:
 
 def _has_expired(stored: StoredCart, now_ms: int) -> bool:
     cart = stored.snapshot
-    return bool(cart.ttl_ms) and now_ms >= cart.updated_ms + cart.ttl_ms
+    return bool(cart.lifetime_ms) and now_ms >= cart.updated_ms + cart.lifetime_ms

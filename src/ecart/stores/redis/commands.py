@@ -18,6 +18,7 @@ from ecart.operations import Change, new_token
 from ecart.stores.redis.fields import extra_text, line_field, line_text, title_text
 from ecart.stores.redis.lanes import Lane
 from ecart.stores.redis.scripts import Script, load_script
+from ecart.stores.redis.states import target_text
 
 Argument = str | int
 Arguments = dict[str, Callable[[Any], Argument]]
@@ -83,9 +84,37 @@ _OF_CHANGE: dict[type[Change], Arguments] = {
         "priced": lambda op: "1" if any(line.unit_price is not None for line in op.lines) else "0",
         "count": lambda op: len(op.lines),
     },
-    operations.Clear: {},
-    operations.Destroy: {},
-    operations.SetTtl: {"cart_ttl": lambda op: op.ttl_ms},
+    operations.BeginCheckout: {
+        "checkout_id": lambda op: op.checkout_id,
+        "milliseconds": lambda op: op.hold_ms,
+        "keeps": lambda op: "1" if op.keeps_additions else "0",
+    },
+    operations.CompleteCheckout: {"checkout_id": lambda op: op.checkout_id},
+    operations.ReleaseCheckout: {"checkout_id": lambda op: op.checkout_id},
+    operations.BeginMerge: {
+        "merge_id": lambda op: op.merge.merge_id,
+        "policy": lambda op: op.merge.policy,
+        "target": lambda op: target_text(op.merge.target_id),
+    },
+    operations.MergeLines: {
+        "target_epoch": lambda op: op.epoch,
+        "policy": lambda op: op.policy,
+        "currency": lambda op: op.currency,
+        "max_quantity": lambda op: op.rules.max_quantity,
+        "max_lines": lambda op: op.rules.max_lines,
+        "priced": lambda op: "1" if any(line.unit_price is not None for line in op.lines) else "0",
+        "count": lambda op: len(op.lines),
+    },
+    operations.EndMerge: {
+        "merge_id": lambda op: op.merge_id,
+        "is_merged": lambda op: "1" if op.is_merged else "0",
+    },
+    operations.Clear: {"currency": lambda op: op.rules.currency},
+    operations.Destroy: {"currency": lambda op: op.rules.currency},
+    operations.SetTtl: {
+        "currency": lambda op: op.rules.currency,
+        "cart_ttl": lambda op: op.ttl_ms,
+    },
     operations.Purge: {"purged_epoch": lambda op: op.epoch},
 }
 
@@ -96,7 +125,7 @@ def _expected(versions: tuple[operations.Version, ...]) -> str:
 
 
 def _tail(change: Change) -> Iterable[str]:
-    if isinstance(change, operations.PutLines):
+    if isinstance(change, operations.PutLines | operations.MergeLines):
         for line in change.lines:
             yield line_field(line.line_id)
             yield line_text(line)
@@ -138,7 +167,8 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
 def _attempt(change: Change, lane: Lane) -> _Attempt:
     if change.operation_id is None:
         return _Attempt(change, lane.field, lane.sequence, _digest(lane.operation_id, 6))
-    record = "#" + _digest(change.operation_id, 12)
+    kind = "&" if isinstance(change, operations.MergeLines) else "#"
+    record = kind + _digest(change.operation_id, 12)
     return _Attempt(change, record, 1, _digest(change.operation_id, 6))
 
 

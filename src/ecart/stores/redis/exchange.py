@@ -141,11 +141,14 @@ def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Fl
             return read_summary(key, cart_id, currency, present)
         case GetLine(line_id=line_id):
             field = line_field(line_id)
-            text = yield from _ask(("HGET", key, field), key, terms)
-            return None if text is None else read_line(key, field.encode(), text)
+            text, state = yield from _ask(("HMGET", key, field, "s"), key, terms)
+            if text is None or (state or b"").startswith(b"merged"):
+                return None
+            return read_line(key, field.encode(), text)
         case GetTtl():
             state = yield from _ask(("HGET", key, "s"), key, terms)
-            return -2 if state else (yield from _ask(("PTTL", key), key, terms))
+            ended = (state or b"").startswith((b"gone", b"merged"))
+            return -2 if ended else (yield from _ask(("PTTL", key), key, terms))
     raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
 
 

@@ -1,8 +1,9 @@
 """What the fields of a cart's hash mean: the one place that reads and writes their text.
 
-`v` version and records · `c` counters · `m` what was settled when the cart was made · `s` state ·
-`:<line id>` a line · `~<writer>.<lane>` and `#<digest>` operation records. Values are split by
-bars; docs/data-model.md has a table. A text that does not fit is `CorruptCartError`.
+`v` version and records · `c` counters · `m` what was settled when the cart was made · `s` state
+(see `states.py`) · `:<line id>` a line · `!<line id>` the units of it that check-out saw ·
+`~<writer>.<lane>`, `#<digest>`, `&<digest>` records of changes, keys and merges. Values are split
+by bars; docs/data-model.md has a table. A text that does not fit is `CorruptCartError`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from ecart.errors import CorruptCartError
 from ecart.model import (
@@ -18,11 +20,11 @@ from ecart.model import (
     Details,
     LineItem,
     Options,
-    State,
     canonical_json,
 )
 from ecart.money import ZERO, from_parts, parse_amount
 from ecart.operations import price_text
+from ecart.stores.redis.states import read_state
 
 Fields = Mapping[bytes, bytes]
 
@@ -62,17 +64,20 @@ def line_text(line: LineItem) -> str:
 
 def read_summary(key: str, cart_id: str, currency: str, fields: Fields) -> CartSummary:
     """The summary in a cart's header fields; `currency` is that of a cart that does not exist."""
-    return CartSummary(**_header(key, cart_id, currency, fields))  # type: ignore[arg-type]
+    return CartSummary(**_header(key, cart_id, currency, fields))
 
 
 def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> CartSnapshot:
     """The cart in all the fields of its hash."""
     header = _header(key, cart_id, currency, fields)
+    if header.get("state") == "merged":  # the lines are there for undoing, not to be seen
+        return CartSnapshot(**header)
     lines = [read_line(key, name, text) for name, text in fields.items() if name[:1] == b":"]
     if len(lines) != header["line_count"]:
         raise CorruptCartError(key, "c")
     lines.sort(key=_position)
-    return CartSnapshot(lines=tuple(lines), **header)  # type: ignore[arg-type]
+    ordered = {name[1:].decode(): int(n) for name, n in fields.items() if name[:1] == b"!"}
+    return CartSnapshot(lines=tuple(lines), ordered=ordered, **header)
 
 
 def read_line(key: str, field: bytes, text: bytes) -> LineItem:
@@ -96,7 +101,7 @@ def read_line(key: str, field: bytes, text: bytes) -> LineItem:
         raise CorruptCartError(key, field.decode(errors="replace")) from error
 
 
-def _header(key: str, cart_id: str, currency: str, fields: Fields) -> dict[str, object]:
+def _header(key: str, cart_id: str, currency: str, fields: Fields) -> dict[str, Any]:
     made = fields.get(b"m")
     if not made:
         if fields:
@@ -106,7 +111,7 @@ def _header(key: str, cart_id: str, currency: str, fields: Fields) -> dict[str, 
     version, digest, updated = _match(key, "v", _VERSION, fields.get(b"v"))
     epoch, own_currency, created, pinned, ttl = _match(key, "m", _MADE, made)
     counters = (b"0", b"0", b"0", b"0", b"0")
-    if state == "open":
+    if state["state"] not in ("gone", "merged"):
         counters = _match(key, "c", _COUNTERS, fields.get(b"c"))  # type: ignore[assignment]
     lines, quantity, units, nanos, position = counters
     return {
@@ -118,7 +123,7 @@ def _header(key: str, cart_id: str, currency: str, fields: Fields) -> dict[str, 
         "version": int(version),
         "epoch": epoch.decode(),
         "digest": digest.decode(),
-        "state": state,
+        **state,
         "created_ms": int(created),
         "updated_ms": int(updated),
         "ttl_ms": int(ttl),
@@ -136,12 +141,13 @@ def _match(
     return match.groups()
 
 
-def _state(key: str, text: bytes | None) -> State:
+def _state(key: str, text: bytes | None) -> dict[str, Any]:
     if not text:
-        return "open"
-    if text != b"gone":
+        return {"state": "open"}
+    state = read_state(text.decode(errors="replace"))
+    if state is None:
         raise CorruptCartError(key, "s")
-    return "gone"
+    return state
 
 
 def _title(text: str) -> str:

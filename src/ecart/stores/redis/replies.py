@@ -4,26 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from ecart.errors import (
     AmountOutOfRangeError,
+    CartEmptyError,
+    CartLockedError,
+    CartMergedError,
+    CartMergingError,
+    CheckoutNotOpenError,
     CorruptCartError,
     CurrencyMismatchError,
     EcartError,
     IdempotencyKeyReusedError,
     LineLimitExceededError,
     LineNotFoundError,
+    MergeRefusedError,
     QuantityLimitExceededError,
     StaleOperationError,
     TooManyOperationsError,
     VersionConflictError,
 )
-from ecart.model import CartChange, LineItem
-from ecart.operations import AddItem, Change, SetQuantity
+from ecart.model import CartChange, LineItem, MergeReport
+from ecart.operations import AddItem, Change, MergeLines, SetQuantity
 from ecart.stores.redis.fields import line_field, read_line, read_snapshot, read_summary
+from ecart.stores.redis.states import read_merge
 
 _REFUSALS: dict[str, Callable[..., EcartError]] = {
     "amount_out_of_range": AmountOutOfRangeError,
+    "cart_empty": CartEmptyError,
+    "cart_locked": CartLockedError,
+    "cart_merged": lambda target: CartMergedError(unquote(target)),
+    "cart_merging": lambda *merge: CartMergingError(read_merge(*merge)),
+    "checkout_not_open": CheckoutNotOpenError,
+    "merge_refused": MergeRefusedError,
     "currency_mismatch": CurrencyMismatchError,
     "idempotency_key_reused": IdempotencyKeyReusedError,
     "line_limit_exceeded": lambda limit: LineLimitExceededError(int(limit)),
@@ -44,11 +58,19 @@ def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) ->
     status, *rest = reply
     if status != b"ok":
         raise _refusal(key, change, status.decode(), [detail.decode() for detail in rest])
-    replayed, pairs = rest
+    replayed, pairs, *note = rest
     fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
     read = read_snapshot if change.want_cart else read_summary
     summary = read(key, cart_id, change.rules.currency, {k: v for k, v in fields.items() if v})
-    return CartChange(summary, _touched_line(key, change, fields), replayed == b"1")
+    is_replay = replayed == b"1"
+    report = _report(change, note[0], is_replay) if note else None
+    return CartChange(summary, _touched_line(key, change, fields), is_replay, report)
+
+
+def _report(change: Change, note: bytes, replayed: bool) -> MergeReport:
+    assert isinstance(change, MergeLines)  # no other script answers with a note
+    added, raised, clamped, left = map(int, note.split(b"|"))
+    return MergeReport(change.merge_id, added, raised, clamped, left, replayed)
 
 
 def _touched_line(key: str, change: Change, fields: dict[bytes, bytes]) -> LineItem | None:

@@ -2,15 +2,17 @@
 local key = unpack(KEYS)
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity, unit_price, currency, title, extra, has_details, max_quantity, max_lines = unpack(ARGV)
 -- @include read_cart
+-- @include state_refusal
 -- @include judge
 -- @include answer
 -- @include begin
 -- @include revive
 -- @include money
 -- @include make_room
+-- @include drop_fields
 -- @include commit
 
-local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
+local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl, works_on = "kept" }
 local cart, ending = begin(key, change, expected, line, want_cart)
 if not cart then return ending end
 
@@ -44,5 +46,12 @@ end
 cart.quantity = cart.quantity + quantity
 local value = string.format("%.0f|%s|%.0f|", units, price, position)
   .. (title ~= "" and title or old_title) .. "|" .. old_extra
-commit(key, cart, change, old, { line, value })
+local writes = { line, value }
+if cart.keeps and cart.s then
+  local seen = "!" .. string.sub(line, 2)
+  if redis.call("HEXISTS", key, seen) == 0 then
+    writes[3], writes[4] = seen, string.format("%.0f", was)
+  end
+end
+commit(key, cart, change, old, writes)
 return answer(key, cart, want_cart, "0", line, value)

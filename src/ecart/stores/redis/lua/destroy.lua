@@ -1,23 +1,25 @@
 -- Ends the cart; a tombstone keeps its records for 15 minutes, so that no late retry brings it back.
 local key = unpack(KEYS)
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart = unpack(ARGV)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency = unpack(ARGV)
 -- @include read_cart
+-- @include state_refusal
 -- @include judge
 -- @include answer
 -- @include begin
 -- @include make_room
--- @include drop_lines
+-- @include drop_fields
+-- @include entomb
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
-if not cart.alive then return answer(key, cart, want_cart, "0", "v", cart.v) end
+local is_named = string.sub(record, 1, 1) == "#"
+if not cart.alive and not is_named then return answer(key, cart, want_cart, "0", "v", cart.v) end
 local old = make_room(key, cart, record)
 if not old then return { "too_many_operations" } end
 
-drop_lines(key, cart)
-cart.ttl, cart.renew, cart.s = "900000", true, "gone"
-change.ttl = cart.ttl
-commit(key, cart, change, old, { "s", "gone" })
+drop_fields(key, ":")
+entomb(cart, change, epoch, currency)
+commit(key, cart, change, old, {})
 return answer(key, cart, want_cart, "0", "v", cart.v)

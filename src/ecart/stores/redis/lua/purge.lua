@@ -2,10 +2,11 @@
 local key = unpack(KEYS)
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, purged_epoch = unpack(ARGV)
 -- @include read_cart
+-- @include state_refusal
 -- @include judge
 -- @include answer
 
-local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
+local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl, works_on = "any" }
 local cart, bad = read_cart(key, record, "v")
 if not cart then return { "corrupt_cart", bad } end
 -- Not the cart that was meant, or no longer: this may be a repeat.

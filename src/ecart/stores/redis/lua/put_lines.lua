@@ -2,12 +2,14 @@
 local key = unpack(KEYS)
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
 -- @include read_cart
+-- @include state_refusal
 -- @include judge
 -- @include answer
 -- @include begin
 -- @include revive
 -- @include money
 -- @include make_room
+-- @include drop_fields
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }

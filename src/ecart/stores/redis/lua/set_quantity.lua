@@ -2,11 +2,13 @@
 local key = unpack(KEYS)
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity = unpack(ARGV)
 -- @include read_cart
+-- @include state_refusal
 -- @include judge
 -- @include answer
 -- @include begin
 -- @include money
 -- @include make_room
+-- @include drop_fields
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }

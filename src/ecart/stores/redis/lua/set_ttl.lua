@@ -1,20 +1,28 @@
 -- Gives the cart a time to live of its own, which later changes keep. "0": it never expires.
 local key = unpack(KEYS)
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, cart_ttl = unpack(ARGV)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, cart_ttl = unpack(ARGV)
 -- @include read_cart
+-- @include state_refusal
 -- @include judge
 -- @include answer
 -- @include begin
 -- @include make_room
+-- @include drop_fields
+-- @include entomb
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
-if not cart.alive then return answer(key, cart, want_cart, "0", "v", cart.v) end
+local is_named = string.sub(record, 1, 1) == "#"
+if not cart.alive and not is_named then return answer(key, cart, want_cart, "0", "v", cart.v) end
 local old = make_room(key, cart, record)
 if not old then return { "too_many_operations" } end
 
-cart.ttl, cart.pinned, cart.renew = cart_ttl, "!", true
+if cart.alive then
+  cart.ttl, cart.pinned, cart.renew = cart_ttl, "!", true
+else
+  entomb(cart, change, epoch, currency)
+end
 commit(key, cart, change, old, {})
 return answer(key, cart, want_cart, "0", "v", cart.v)

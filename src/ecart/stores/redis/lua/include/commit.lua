@@ -11,23 +11,26 @@ local function commit(key, cart, change, old, writes)
     writes[#writes + 1] = "m"
     writes[#writes + 1] = cart.m
   end
-  local record = string.format("%s|%s|%.0f",
-    change.sequence, change.fingerprint, math.floor(cart.now / 1000))
+  if cart.s and cart.s ~= cart.stored_s then
+    writes[#writes + 1] = "s"
+    writes[#writes + 1] = cart.s
+  end
+  local record = string.format("%s|%s|%.0f%s",
+    change.sequence, change.fingerprint, math.floor(cart.now / 1000), change.note or "")
   redis.call("HSET", key, "v", cart.v, "c", cart.c, change.record, record,
     unpack(writes, 1, math.min(1000, #writes)))
   for i = 1001, #writes, 1000 do
     redis.call("HSET", key, unpack(writes, i, math.min(i + 999, #writes)))
   end
-  if cart.gone then
-    redis.call("HDEL", key, "s")
-    cart.s = nil
-  end
+  if cart.stored_s and not cart.s then redis.call("HDEL", key, "s") end
+  if cart.keeps and cart.s ~= cart.stored_s then drop_fields(key, "!") end
   for i = 1, #old, 1000 do
     redis.call("HDEL", key, unpack(old, i, math.min(i + 999, #old)))
   end
-  if cart.ttl == "0" then
+  local ttl = change.ends_in or cart.ttl
+  if ttl == "0" then
     redis.call("PERSIST", key)
   else
-    redis.call("PEXPIREAT", key, string.format("%.0f", cart.now + cart.ttl))
+    redis.call("PEXPIREAT", key, string.format("%.0f", cart.now + ttl))
   end
 end

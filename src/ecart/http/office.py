@@ -1,0 +1,107 @@
+"""The back office: what the shop itself does to any cart, with a key instead of a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ecart import flows
+from ecart.errors import CheckoutNotOpenError, InvalidCartIdError, InvalidOperationIdError
+from ecart.flows import Flow, perform
+from ecart.http.conditional import entity_tag
+from ecart.http.guards import check_empty, read_object
+from ecart.http.handlers import JSON, change_cart
+from ecart.http.messages import Request, Response
+from ecart.http.problems import HttpError
+from ecart.http.settings import HttpSettings
+from ecart.http.views import MergeView, cart_view
+from ecart.model import check_cart_id
+from ecart.operations import CompleteCheckout, EndCheckout, GetCart, GetSummary, ReleaseCheckout
+from ecart.operations.arguments import check_token
+
+
+def show_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Any cart, by its id."""
+    cart = yield from perform(_cart_id(request), GetCart(rules=settings.rules))
+    if not cart.exists:
+        raise _no_cart()
+    headers = {**JSON, "ETag": entity_tag(cart)}
+    return Response(status=200, headers=headers, body=msgspec.json.encode(cart_view(cart)))
+
+
+def purge_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Erases a cart and every trace of it; done already is done too."""
+    yield from flows.purge(_cart_id(request), rules=settings.rules)
+    return Response(status=204)
+
+
+def merge_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Moves the lines of the cart `source` into this one, once, and ends that cart."""
+    body = read_object(request, required="source", optional=("policy",))
+    target, source = _cart_id(request), _source(body)
+    report = yield from flows.merge(source, target, body.get("policy", "sum"), settings.rules)
+    cart = yield from perform(target, GetCart(rules=settings.rules))
+    view = MergeView(
+        added=report.added,
+        raised=report.raised,
+        clamped=report.clamped,
+        left=report.left,
+        replayed=report.replayed,
+        cart=cart_view(cart),
+    )
+    headers = {**JSON, "ETag": entity_tag(cart)}
+    return Response(status=200, headers=headers, body=msgspec.json.encode(view))
+
+
+def complete_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Takes what was ordered out of the cart, and only that. A repeat changes nothing."""
+    body = read_object(request, required="order_id")
+    return (yield from _end(request, settings, CompleteCheckout, order_id=body["order_id"]))
+
+
+def release_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Opens the cart again, as it is. A repeat changes nothing."""
+    check_empty(request)
+    return (yield from _end(request, settings, ReleaseCheckout))
+
+
+def _end(
+    request: Request, settings: HttpSettings, kind: type[EndCheckout], **arguments: Any
+) -> Flow[Response]:
+    cart_id = _cart_id(request)
+    terms = {"rules": settings.rules, "want_cart": True, **arguments}
+    try:
+        change = kind(checkout_id=_checkout_id(request), **terms)
+        return (yield from change_cart(cart_id, change))
+    except CheckoutNotOpenError:
+        cart = yield from perform(cart_id, GetSummary(rules=settings.rules))
+        if not cart.exists:
+            raise _no_cart() from None
+        raise
+
+
+def _checkout_id(request: Request) -> str:
+    checkout_id = request.params["checkout_id"]
+    try:
+        check_token(checkout_id)
+    except InvalidOperationIdError as error:
+        raise CheckoutNotOpenError from error
+    return checkout_id
+
+
+def _source(body: dict[str, Any]) -> str:
+    if not isinstance(body["source"], str):
+        raise InvalidCartIdError("a cart id is text of 1 to 256 characters")
+    return check_cart_id(body["source"])
+
+
+def _cart_id(request: Request) -> str:
+    try:
+        return check_cart_id(request.params["cart_id"])
+    except InvalidCartIdError as error:
+        raise _no_cart() from error
+
+
+def _no_cart() -> HttpError:
+    return HttpError("cart_not_found", "there is no such cart")

@@ -1,0 +1,75 @@
+"""What can be done to one cart, as values. `apply()` is the executable specification.
+
+The memory store runs `apply()`; the Redis store turns each change into one call of the script of
+the same name (`AddItem`: `add_item.lua`), and a property test holds that both agree, refusals
+included. Nothing here does I/O, and a refusal raises before anything is made.
+"""
+
+from ecart.operations.arguments import (
+    Ttl,
+    Version,
+    new_token,
+    short_digest,
+    ttl_milliseconds,
+)
+from ecart.operations.carts import handed_over, price_text
+from ecart.operations.change import (
+    WEEK,
+    Change,
+    Operation,
+    Read,
+    Record,
+    Rules,
+    StoredCart,
+    absent_cart,
+)
+from ecart.operations.checkout import (
+    QUARTER_HOUR,
+    BeginCheckout,
+    CompleteCheckout,
+    EndCheckout,
+    ReleaseCheckout,
+)
+from ecart.operations.life import Destroy, Purge, SetTtl
+from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity
+from ecart.operations.merge import BeginMerge, EndMerge, MergeLines, check_policy
+from ecart.operations.reads import GetCart, GetLine, GetSummary, GetTtl
+
+__all__ = [
+    "QUARTER_HOUR",
+    "WEEK",
+    "AddItem",
+    "BeginCheckout",
+    "BeginMerge",
+    "Change",
+    "Clear",
+    "CompleteCheckout",
+    "Destroy",
+    "EndCheckout",
+    "EndMerge",
+    "GetCart",
+    "GetLine",
+    "GetSummary",
+    "GetTtl",
+    "MergeLines",
+    "Operation",
+    "Purge",
+    "PutLines",
+    "Read",
+    "Record",
+    "ReleaseCheckout",
+    "RemoveLine",
+    "Rules",
+    "SetQuantity",
+    "SetTtl",
+    "StoredCart",
+    "Ttl",
+    "Version",
+    "absent_cart",
+    "check_policy",
+    "handed_over",
+    "new_token",
+    "price_text",
+    "short_digest",
+    "ttl_milliseconds",
+]

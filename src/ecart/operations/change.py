@@ -1,0 +1,219 @@
+"""What all operations share: rules, repeats, states, versions, and the shape of `apply()`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from ecart.errors import (
+    CartLockedError,
+    CartMergedError,
+    CartMergingError,
+    IdempotencyKeyReusedError,
+    RefusedError,
+    TooManyOperationsError,
+    VersionConflictError,
+)
+from ecart.model import CartChange, CartSnapshot, CartSummary, MergeReport, State
+from ecart.money import check_currency
+from ecart.operations.arguments import (
+    Version,
+    check_operation_id,
+    check_versions,
+    new_token,
+    short_digest,
+)
+from ecart.operations.carts import entombed, find_line, matches, reborn, seen, summary_of
+
+WEEK = 604_800
+"""Seconds that a cart lives after its last change, unless told otherwise."""
+
+KEY_HORIZON_MS = 24 * 3600 * 1000
+MAX_KEYS = 1000
+"""Young operation ids that one cart remembers; beyond, changes that bring one are refused."""
+
+Result = TypeVar("Result", covariant=True)
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What holds for every change made through one handle.
+
+    `ttl_ms` (0: never) starts again with each change; `currency` is that of prices given without
+    one. Limits: `max_quantity` units a line (at most 1,000,000), `max_lines` lines a cart,
+    `max_details_bytes` of JSON a line.
+    """
+
+    ttl_ms: int = WEEK * 1000
+    currency: str = "USD"
+    max_quantity: int = 9_999
+    max_lines: int = 500
+    max_details_bytes: int = 1024
+
+    def __post_init__(self) -> None:
+        check_currency(self.currency)
+        if not 1 <= self.max_quantity <= 1_000_000 or not 1 <= self.max_lines <= 10_000:
+            raise ValueError("max_quantity is 1 to 1,000,000 and max_lines 1 to 10,000")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """That an operation id has been applied, to what, and what is to be told of it again."""
+
+    fingerprint: str
+    time_ms: int
+    horizon_ms: int = KEY_HORIZON_MS
+    note: MergeReport | None = None
+
+
+class StoredCart(msgspec.Struct, frozen=True):
+    """Everything that one cart's key holds: what readers see, and the records behind it."""
+
+    snapshot: CartSnapshot
+    records: Mapping[str, Record] = {}
+
+
+class RecordedRefusalError(Exception):
+    """A refusal that leaves a record: the store keeps `stored` and raises `error`."""
+
+    def __init__(self, error: RefusedError, stored: StoredCart) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.stored = stored
+
+
+class Operation(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
+    """Something to do to one cart, read or change, under the rules of the handle it came from."""
+
+    rules: Rules = Rules()
+
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, Result]:
+        """The cart after the operation, and the operation's result."""
+        raise AssertionError(f"{type(self).__name__} says nothing of its meaning")
+
+
+class Read(Operation[Result], Generic[Result], frozen=True, kw_only=True):
+    """An operation that changes nothing: repeating it is always safe."""
+
+
+class Change(Operation[CartChange], frozen=True, kw_only=True):
+    """An operation that takes effect once, however often it is repeated.
+
+    `operation_id` is the caller's name for this very change, remembered for 24 hours;
+    `fingerprint` is what a repeat must agree in (by default: the operation and its arguments).
+    `expected` holds versions or entity tags of which the cart must match one. With `want_cart`
+    the result carries the whole cart.
+    """
+
+    identity: ClassVar[tuple[str, ...]] = ()
+    """The fields that the fingerprint covers."""
+    horizon_ms: ClassVar[int] = KEY_HORIZON_MS
+    """How long its operation id is remembered."""
+    heeds_deadline: ClassVar[bool] = True
+    """Whether a check-out that ran out of time is over for it."""
+
+    operation_id: str | None = None
+    fingerprint: str = ""
+    expected: tuple[Version, ...] = ()
+    want_cart: bool = False
+
+    def __post_init__(self) -> None:
+        if self.operation_id is not None:
+            check_operation_id(self.operation_id)
+        if self.expected:
+            check_versions(self.expected)
+        if not self.fingerprint:
+            put_in_place(self, "fingerprint", self._own_fingerprint())
+
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartChange]:
+        """Repeat? state? expected version? then the change itself, next version and record."""
+        record = self._record_in(stored, now_ms)
+        if record is not None:
+            if record.fingerprint != self.fingerprint:
+                raise IdempotencyKeyReusedError
+            return stored, self._result(stored.snapshot, self._touched(), replayed=True)
+        cart = self._admitted(stored.snapshot, now_ms)
+        changed = self._change(cart, now_ms)
+        if changed is None:
+            return stored, self._result(stored.snapshot, None)
+        records = self._recorded(stored.records, now_ms)
+        stamped = self._stamp(changed, now_ms)
+        return StoredCart(stamped, records), self._result(stamped, self._touched())
+
+    def _admitted(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
+        """The cart that the change works on, if it is in a state and at a version that allow it."""
+        if self.heeds_deadline and cart.lock and now_ms >= cart.lock.deadline_ms:
+            cart = replace(cart, state="open", lock=None, ordered={})
+        if cart.state not in self._works_on(cart):
+            raise _refusal(cart)
+        if self.expected and not matches(cart, self.expected):
+            raise VersionConflictError(cart.version)
+        return cart
+
+    def _works_on(self, cart: CartSnapshot) -> tuple[State, ...]:
+        """The states in which the cart takes this change."""
+        return ("open", "gone")
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
+        """The cart with this operation's effect; None if there is nothing to change."""
+        raise AssertionError(f"{type(self).__name__} says nothing of its effect")
+
+    def _touched(self) -> str | None:
+        """The id of the line that the result shows."""
+        return None
+
+    def _own_fingerprint(self) -> str:
+        parts = [type(self).__name__, *(repr(getattr(self, name)) for name in self.identity)]
+        return short_digest("\x1f".join(parts))
+
+    def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:
+        record = stored.records.get(self.operation_id) if self.operation_id else None
+        return record if record and now_ms - record.time_ms < record.horizon_ms else None
+
+    def _recorded(self, records: Mapping[str, Record], now_ms: int) -> Mapping[str, Record]:
+        if self.operation_id is None:
+            return records
+        young = {k: r for k, r in records.items() if now_ms - r.time_ms < r.horizon_ms}
+        if len(young) >= MAX_KEYS:
+            raise TooManyOperationsError
+        return {**young, self.operation_id: Record(self.fingerprint, now_ms)}
+
+    def _stamp(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
+        ttl_ms = cart.ttl_ms if cart.ttl_pinned else self.rules.ttl_ms
+        return replace(
+            cart, version=cart.version + 1, digest=new_token(), updated_ms=now_ms, ttl_ms=ttl_ms
+        )
+
+    def _result(
+        self, cart: CartSnapshot, line_id: str | None, replayed: bool = False
+    ) -> CartChange:
+        cart = seen(cart)
+        summary = cart if self.want_cart else summary_of(cart)
+        line = None if line_id is None else find_line(cart, line_id)
+        return CartChange(summary, line, replayed)
+
+
+def _refusal(cart: CartSummary) -> RefusedError:
+    if cart.merge is None:
+        return CartLockedError()
+    if cart.state == "merging":
+        return CartMergingError(cart.merge)
+    return CartMergedError(cart.merge.target_id)
+
+
+def absent_cart(cart_id: str, currency: str) -> StoredCart:
+    """How a cart that nobody has put anything into reads."""
+    return StoredCart(CartSnapshot(cart_id=cart_id, currency=currency))
+
+
+def traced(cart: CartSnapshot, change: Change, now_ms: int) -> CartSnapshot | None:
+    """A trace of a change that found no cart: only if it has a name, by which it may come again."""
+    if change.operation_id is None:
+        return None
+    return entombed(cart if cart.epoch else reborn(cart, change.rules.currency, now_ms))
+
+
+def put_in_place(operation: Operation[Any], name: str, value: object) -> None:
+    """Replaces an argument by its canonical form while the operation is being made."""
+    msgspec.structs.force_setattr(operation, name, value)

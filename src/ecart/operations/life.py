@@ -1,0 +1,51 @@
+"""What changes the life of a cart: its time to live, its end."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ecart.errors import IdempotencyKeyReusedError, VersionConflictError
+from ecart.model import CartChange, CartSnapshot
+from ecart.operations.carts import entombed, matches
+from ecart.operations.change import Change, StoredCart, absent_cart, traced
+
+
+class SetTtl(Change, frozen=True, kw_only=True):
+    """Gives the cart a life of its own, which later changes keep. 0 milliseconds: never expires."""
+
+    identity = ("ttl_ms",)
+
+    ttl_ms: int
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
+        if not cart.exists:
+            return traced(cart, self, now_ms)
+        return replace(cart, ttl_ms=self.ttl_ms, ttl_pinned=True)
+
+
+class Destroy(Change, frozen=True, kw_only=True):
+    """Ends the cart, and keeps its records a while so that no late retry brings it back."""
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
+        return entombed(cart) if cart.exists else traced(cart, self, now_ms)
+
+
+class Purge(Change, frozen=True, kw_only=True):
+    """Erases the cart of this epoch and every record of it; another epoch is left alone."""
+
+    identity = ("epoch",)
+
+    epoch: str
+
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartChange]:
+        cart = stored.snapshot
+        if cart.epoch != self.epoch:
+            # Not the cart that was meant, or no longer: this may be a repeat.
+            return stored, self._result(cart, None)
+        record = self._record_in(stored, now_ms)
+        if record is not None and record.fingerprint != self.fingerprint:
+            raise IdempotencyKeyReusedError
+        if self.expected and not matches(cart, self.expected):
+            raise VersionConflictError(cart.version)
+        absent = absent_cart(cart.cart_id, self.rules.currency)
+        return absent, self._result(absent.snapshot, None)

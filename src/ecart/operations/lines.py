@@ -1,0 +1,186 @@
+"""What changes the lines of a cart."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from ecart.errors import LineLimitExceededError, QuantityLimitExceededError
+from ecart.model import (
+    CartSnapshot,
+    Details,
+    LineItem,
+    Options,
+    State,
+    check_line_id,
+    check_sku,
+    line_id_for,
+)
+from ecart.money import check_currency, parse_amount
+from ecart.operations.arguments import (
+    check_distinct,
+    check_quantity,
+    check_title,
+    checked_details,
+    checked_options,
+)
+from ecart.operations.carts import find_line, in_currency, line_in, reborn, with_lines, without
+from ecart.operations.change import Change, put_in_place, traced
+
+
+class AddItem(Change, frozen=True, kw_only=True):
+    """Adds units of a SKU to its line, making the line, and the cart, as needed.
+
+    What is given replaces what the line had: `unit_price`, `title`, `details`. What is None
+    stays. An empty cart takes the currency of its first price.
+    """
+
+    identity = ("line_id", "quantity", "unit_price", "currency", "title", "details")
+
+    sku: str
+    quantity: int = 1
+    unit_price: Decimal | None = None
+    currency: str = ""
+    title: str | None = None
+    options: Options = {}
+    details: Details | None = None
+    line_id: str = ""
+
+    def __post_init__(self) -> None:
+        check_sku(self.sku)
+        check_quantity(self.quantity, at_least=1, limit=self.rules.max_quantity)
+        if self.unit_price is not None:
+            put_in_place(self, "unit_price", parse_amount(self.unit_price))
+        put_in_place(self, "currency", check_currency(self.currency or self.rules.currency))
+        if self.title is not None:
+            check_title(self.title)
+        if self.options:
+            put_in_place(self, "options", checked_options(self.options))
+        if self.details is not None:
+            put_in_place(
+                self, "details", checked_details(self.details, self.rules.max_details_bytes)
+            )
+        put_in_place(self, "line_id", line_id_for(self.sku, self.options))
+        super().__post_init__()
+
+    def _touched(self) -> str:
+        return self.line_id
+
+    def _works_on(self, cart: CartSnapshot) -> tuple[State, ...]:
+        keeps = cart.lock is not None and cart.lock.keeps_additions
+        return ("open", "gone", "locked") if keeps else ("open", "gone")
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
+        cart = reborn(cart, self.currency, now_ms)
+        old = find_line(cart, self.line_id)
+        quantity = self.quantity + (old.quantity if old else 0)
+        if quantity > self.rules.max_quantity:
+            raise QuantityLimitExceededError(self.rules.max_quantity)
+        if old is None and cart.line_count >= self.rules.max_lines:
+            raise LineLimitExceededError(self.rules.max_lines)
+        cart = in_currency(cart, None if self.unit_price is None else self.currency)
+        if cart.lock and self.line_id not in cart.ordered:
+            ordered = {**cart.ordered, self.line_id: old.quantity if old else 0}
+            cart = replace(cart, ordered=ordered)
+        if old is None:
+            cart = replace(cart, last_position=cart.last_position + 1)
+        return with_lines(cart, (*without(cart, self.line_id), self._line(cart, old, quantity)))
+
+    def _line(self, cart: CartSnapshot, old: LineItem | None, quantity: int) -> LineItem:
+        if old is None:
+            old = LineItem(
+                line_id=self.line_id,
+                quantity=quantity,
+                position=cart.last_position,
+                options=self.options,
+            )
+        return replace(
+            old,
+            quantity=quantity,
+            unit_price=old.unit_price if self.unit_price is None else self.unit_price,
+            title=old.title if self.title is None else self.title,
+            details=old.details if self.details is None else self.details,
+        )
+
+
+class SetQuantity(Change, frozen=True, kw_only=True):
+    """Replaces the quantity of a line; 0 removes the line."""
+
+    identity = ("line_id", "quantity")
+
+    line_id: str
+    quantity: int
+
+    def __post_init__(self) -> None:
+        check_line_id(self.line_id)
+        check_quantity(self.quantity, at_least=0, limit=self.rules.max_quantity)
+        super().__post_init__()
+
+    def _touched(self) -> str:
+        return self.line_id
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
+        line = line_in(cart, self.line_id)
+        others = without(cart, self.line_id)
+        if self.quantity == 0:
+            return with_lines(cart, others)
+        return with_lines(cart, (*others, replace(line, quantity=self.quantity)))
+
+
+class RemoveLine(Change, frozen=True, kw_only=True):
+    """Takes a line out of the cart, whatever its quantity."""
+
+    identity = ("line_id",)
+
+    line_id: str
+
+    def __post_init__(self) -> None:
+        check_line_id(self.line_id)
+        super().__post_init__()
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
+        line_in(cart, self.line_id)
+        return with_lines(cart, without(cart, self.line_id))
+
+
+class PutLines(Change, frozen=True, kw_only=True):
+    """Makes the cart hold these lines as they are given; its other lines stay."""
+
+    identity = ("lines", "currency")
+
+    lines: tuple[LineItem, ...]
+    currency: str
+
+    def __post_init__(self) -> None:
+        check_currency(self.currency)
+        check_distinct(self.lines)
+        for line in self.lines:
+            check_quantity(line.quantity, at_least=1, limit=self.rules.max_quantity)
+        super().__post_init__()
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
+        if not self.lines:
+            return None
+        cart = reborn(cart, self.currency, now_ms)
+        mine = {line.line_id: line for line in cart.lines}
+        last = cart.last_position
+        for line in self.lines:
+            if line.line_id in mine:
+                position = mine[line.line_id].position
+            else:
+                last += 1
+                position = last
+            mine[line.line_id] = replace(line, position=position)
+        if len(mine) > self.rules.max_lines:
+            raise LineLimitExceededError(self.rules.max_lines)
+        priced = any(line.unit_price is not None for line in self.lines)
+        cart = in_currency(cart, self.currency if priced else None)
+        return with_lines(replace(cart, last_position=last), mine.values())
+
+
+class Clear(Change, frozen=True, kw_only=True):
+    """Removes every line; the cart itself stays, with its id and its version."""
+
+    def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
+        return with_lines(cart, ()) if cart.exists else traced(cart, self, now_ms)

@@ -1,0 +1,9 @@
+-- Makes a trace of what is not there, so that a named change that found nothing to do stays known.
+local function entomb(cart, change, epoch, currency)
+  if cart.epoch == "" then
+    cart.epoch, cart.currency, cart.created = epoch, currency, string.format("%.0f", cart.now)
+    cart.pinned, cart.ttl = "", ""
+  end
+  cart.lines, cart.quantity, cart.units, cart.nanos, cart.position = 0, 0, 0, 0, 0
+  cart.renew, cart.s, change.ends_in = true, "gone", "900000"
+end

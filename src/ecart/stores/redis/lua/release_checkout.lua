@@ -1,0 +1,23 @@
+-- Opens the cart again, as it is.
+local key = unpack(KEYS)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, checkout_id = unpack(ARGV)
+-- @include read_cart
+-- @include state_refusal
+-- @include judge
+-- @include answer
+-- @include begin
+-- @include make_room
+-- @include drop_fields
+-- @include commit
+
+local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl, works_on = "held" }
+local cart, ending = begin(key, change, expected, "v", want_cart)
+if not cart then return ending end
+if cart.status ~= "locked" or cart.hold ~= checkout_id then return { "checkout_not_open" } end
+local old = make_room(key, cart, record)
+if not old then return { "too_many_operations" } end
+
+redis.call("HDEL", key, "s")
+cart.s = nil
+commit(key, cart, change, old, {})
+return answer(key, cart, want_cart, "0", "v", cart.v)
