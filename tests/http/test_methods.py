@@ -215,7 +215,7 @@ def test_an_error_in_full(shopper: Shopper) -> None:
 
     assert answer.json == {
         "type": "urn:ecart:error:invalid_quantity",
-        "title": "Unprocessable Entity",
+        "title": "Unprocessable Content",
         "status": 422,
         "code": "invalid_quantity",
         "detail": "a quantity is a whole number, 1 or more",

@@ -51,6 +51,8 @@ _POINTER_BY_CODE = {
     "invalid_policy": "/policy",
     "invalid_operation_id": "/order_id",
 }
+# As the standard has them; Python had the older names until 3.13.
+_RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
 _RETRY_AFTER = {429: "60", 503: "1"}
 
 
@@ -102,7 +104,7 @@ def problem_response(error: EcartError, *, cart: Any = None) -> Response:
         headers["Retry-After"] = _RETRY_AFTER[status]
     problem = Problem(
         type=f"urn:ecart:error:{code}",
-        title=HTTPStatus(status).phrase,
+        title=_RFC_9110.get(status) or HTTPStatus(status).phrase,
         status=status,
         code=code,
         detail=detail,
