@@ -58,6 +58,12 @@ class Perform(msgspec.Struct, frozen=True):
     operation: Operation[Any]
 
 
+class Quote(msgspec.Struct, frozen=True):
+    """The step that has the catalog look up SKUs."""
+
+    skus: tuple[str, ...]
+
+
 def perform(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
     """Yields the step and returns the operation's result, typed.
 
@@ -69,6 +75,12 @@ def perform(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
         except CartMergingError as error:
             yield from settle(cart_id, error.merge, operation.rules)
     return (yield from _step(cart_id, operation))
+
+
+def quote(*skus: str) -> Flow[Products]:
+    """Yields the step and returns the products of those SKUs that are sold."""
+    products: Products = yield Quote(skus)
+    return products
 
 
 def has_line(cart_id: str, line: GetLine) -> Flow[bool]:
@@ -98,18 +110,6 @@ def copy(source_id: str, target: str | int, rules: Rules) -> Flow[CartChange | N
     source = yield from perform(source_id, GetCart(rules=rules))
     put = PutLines(lines=source.lines, currency=source.currency, rules=rules)
     return (yield from perform(target_id, put))
-
-
-class Quote(msgspec.Struct, frozen=True):
-    """The step that has the catalog look up SKUs."""
-
-    skus: tuple[str, ...]
-
-
-def quote(*skus: str) -> Flow[Products]:
-    """Yields the step and returns the products of those SKUs that are sold."""
-    products: Products = yield Quote(skus)
-    return products
 
 
 def begin_checkout(

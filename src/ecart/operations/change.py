@@ -108,8 +108,6 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
 
     identity: ClassVar[tuple[str, ...]] = ()
     """The fields that the fingerprint covers."""
-    horizon_ms: ClassVar[int] = KEY_HORIZON_MS
-    """How long its operation id is remembered."""
     heeds_deadline: ClassVar[bool] = True
     """Whether a check-out that ran out of time is over for it."""
 

@@ -1,4 +1,4 @@
--- Makes a trace of what is not there, so that a named change that found nothing to do stays known.
+-- Leaves a tombstone, where a cart ends or where a named change found none, so that repeats stay known.
 local function entomb(cart, change, epoch, currency)
   if cart.epoch == "" then
     cart.epoch, cart.currency, cart.created = epoch, currency, string.format("%.0f", cart.now)
