@@ -49,7 +49,7 @@ def test_the_methods_are_those_of_the_contract() -> None:
     assert [
         *("add", "begin_checkout", "clear", "complete_checkout", "contains", "copy_to", "destroy"),
         *("get", "line", "merge_from", "perform", "purge", "release_checkout", "remove"),
-        *("set_quantity", "set_ttl", "summary", "ttl"),
+        *("resolve", "set_quantity", "set_ttl", "summary", "ttl"),
     ] == METHODS
 
 
@@ -139,7 +139,7 @@ def test_every_operation_says_what_it_means() -> None:
         if kind is not EndCheckout
     ]
 
-    assert len(kinds) == 18
+    assert len(kinds) == 19
     for kind in kinds:
         assert kind.__doc__
         own = {"apply", "_change"} & set(vars(kind))

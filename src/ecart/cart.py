@@ -7,7 +7,7 @@ state; what is worth keeping is found again for the same client or URL.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ecart import flows
@@ -35,6 +35,7 @@ from ecart.operations import (
     Destroy,
     GetCart,
     GetLine,
+    GetOperation,
     GetSummary,
     Operation,
     ReleaseCheckout,
@@ -121,6 +122,15 @@ class Cart:
     def ttl(self) -> int | None:
         """Seconds until the cart expires unless it is changed; 0 for no cart, None for never."""
         return self._run(flows.seconds_to_live(self.cart_id, self.rules))
+
+    def resolve(self, operation_id: str) -> datetime | None:
+        """When the change of this name took effect (UTC), or None: not so far.
+
+        `operation_id` is your own, remembered for 24 hours, or that of an `OutcomeUnknownError`,
+        remembered for 10 minutes. While None, the change may still be under way; to have it for
+        certain, repeat it with the same `operation_id`.
+        """
+        return self.perform(GetOperation(operation_id=operation_id, rules=self.rules))
 
     def add(
         self,
@@ -348,6 +358,15 @@ class AsyncCart:
     async def ttl(self) -> int | None:
         """Seconds until the cart expires unless it is changed; 0 for no cart, None for never."""
         return await self._run(flows.seconds_to_live(self.cart_id, self.rules))
+
+    async def resolve(self, operation_id: str) -> datetime | None:
+        """When the change of this name took effect (UTC), or None: not so far.
+
+        `operation_id` is your own, remembered for 24 hours, or that of an `OutcomeUnknownError`,
+        remembered for 10 minutes. While None, the change may still be under way; to have it for
+        certain, repeat it with the same `operation_id`.
+        """
+        return await self.perform(GetOperation(operation_id=operation_id, rules=self.rules))
 
     async def add(
         self,

@@ -283,8 +283,9 @@ class StoreUnavailableError(StoreError):
 class OutcomeUnknownError(StoreError):
     """The change was sent and no answer came; it was applied once or not at all.
 
-    `operation_id` names the change: the caller's own name, or the one it was given here. To find
-    out, repeat the call with the same `operation_id=` if one was given, or read the cart.
+    `operation_id` names the change: the caller's own name, or the one it was given here. Repeat
+    the call with it as `operation_id=` to have the change once for certain, or ask the cart to
+    `resolve` it. A name given here is remembered for 10 minutes.
     """
 
     code = "outcome_unknown"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -267,3 +268,30 @@ def test_an_unnamed_change_that_found_no_cart_leaves_none(
     """Nothing was there, nothing is made."""
     assert getattr(cart, method)(*arguments).version == 0
     assert cart.summary().version == 0
+
+
+def test_a_named_change_can_be_asked_about(cart: Cart) -> None:
+    """`resolve` tells when it took effect, in whole seconds; None: not so far."""
+    assert cart.resolve("k1") is None
+    before = datetime.now(UTC).replace(microsecond=0)
+    cart.add("apple", operation_id="k1")
+
+    landed = cart.resolve("k1")
+
+    assert landed is not None
+    assert before <= landed <= datetime.now(UTC)
+    assert cart.resolve("k2") is None
+
+
+def test_a_refused_change_has_not_landed(cart: Cart) -> None:
+    """Its name is free for another try."""
+    with pytest.raises(LineNotFoundError):
+        cart.remove("apple", operation_id="k1")
+
+    assert cart.resolve("k1") is None
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256, "a\nb", "~", "~x.1.1", "~AAAAAAAAAAA.0.1"])
+def test_what_is_no_name_cannot_be_asked_about(cart: Cart, name: str) -> None:
+    with pytest.raises(InvalidOperationIdError):
+        cart.resolve(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,45 @@ def test_a_repeat_of_what_found_no_cart_changes_nothing(shopper: Shopper) -> Non
 
     assert again.headers["idempotency-replayed"] == "true"
     assert [item["sku"] for item in again.json["items"]] == ["apple"]
+
+
+def test_a_key_can_be_asked_about(shopper: Shopper) -> None:
+    """Whether its change has reached this cart, and when. Asking changes nothing."""
+    shopper.get("/cart")
+    assert shopper.get("/cart/operations/k%201").code == "operation_not_found"
+    before = datetime.now(UTC).replace(microsecond=0)
+    add(shopper, "k 1")
+
+    told = shopper.get("/cart/operations/k%201")
+
+    assert (told.status, told.json["operation_id"]) == (200, "k 1")
+    assert before <= datetime.fromisoformat(told.json["applied_at"]) <= datetime.now(UTC)
+    assert "etag" not in told.headers
+    assert shopper.get("/cart").json["version"] == 1
+
+
+@pytest.mark.parametrize("key", ["k2", "~", "~writer.1.1", "%00", "k1/k1", "x" * 300])
+def test_what_never_was_a_key_is_not_found(shopper: Shopper, key: str) -> None:
+    """Unknown, given by nobody, or no key at all."""
+    add(shopper, "k1")
+
+    assert shopper.get(f"/cart/operations/{key}").code == "operation_not_found"
+
+
+def test_a_key_of_another_session_is_not_found(shopper: Shopper) -> None:
+    """Each cart knows its own changes."""
+    add(shopper, "k1")
+    stranger = shopper.fresh()
+    add(stranger, "k2")
+
+    assert stranger.get("/cart/operations/k1").code == "operation_not_found"
+
+
+def test_names_that_the_store_gives_are_no_keys(shopper: Shopper) -> None:
+    """Else a client could number the changes of a worker."""
+    answer = add(shopper, "~AAAAAAAAAAA.1.1")
+
+    assert (answer.status, answer.code) == (400, "invalid_header")
 
 
 def test_other_keys_are_other_changes(shopper: Shopper) -> None:

@@ -32,6 +32,7 @@ ROUTES = {
     ("get", "/cart"),
     ("delete", "/cart"),
     ("get", "/cart/summary"),
+    ("get", "/cart/operations/{key}"),
     ("post", "/cart/items"),
     ("patch", "/cart/items/{line_id}"),
     ("delete", "/cart/items/{line_id}"),

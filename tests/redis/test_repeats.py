@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from ecart import Cart, LineItem, OutcomeUnknownError, RedisStore
+from ecart import Cart, CorruptCartError, LineItem, OutcomeUnknownError, RedisStore
 from ecart.errors import StaleOperationError
 from ecart.operations import (
     AddItem,
@@ -137,10 +137,12 @@ class Forgetful:
     def __init__(self, client: Any) -> None:
         self._client = client
         self.losing = True
+        self.deaf = False
+        """Whether requests are lost already, instead of replies."""
         self.sent = 0
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        reply = self._client.execute_command(*args, **options)
+        reply = None if self.deaf else self._client.execute_command(*args, **options)
         self.sent += 1
         if self.losing:
             raise redis.ConnectionError("Connection closed by server.")
@@ -163,10 +165,9 @@ def test_an_unknown_outcome_is_told_with_its_name(forgetful: Forgetful) -> None:
 
     assert unknown.value.code == "outcome_unknown"
     assert forgetful.sent > 2
-    writer, lane, sequence = unknown.value.operation_id.rsplit(".", 2)
-    assert len(writer) == 11
+    lane, _, sequence = unknown.value.operation_id.rpartition(".")
     forgetful.losing = False
-    stored = forgetful.execute_command("HGET", KEY, f"~{writer}.{lane}")
+    stored = forgetful.execute_command("HGET", KEY, lane)
     assert stored.split(b"|")[0].decode() == sequence
     assert cart.line("apple").quantity == 2  # type: ignore[union-attr]
 
@@ -184,23 +185,70 @@ def test_a_lane_of_unknown_outcome_is_retired(forgetful: Forgetful) -> None:
 
     taken = take_lane()
     give_lane_back(taken)
-    assert taken.name != retired
+    assert taken.field != retired
     names = {name.decode() for name in forgetful.execute_command("HKEYS", KEY)}
-    assert {f"~{retired}", f"~{taken.name}"} <= names
+    assert {retired, taken.field} <= names
 
 
-def test_a_callers_id_settles_an_unknown_outcome(forgetful: Forgetful) -> None:
-    """Repeated with the same `operation_id`, the change that landed is recognised."""
+@pytest.mark.parametrize("name", ["order-1", None])
+def test_an_unknown_outcome_can_be_settled(forgetful: Forgetful, name: str | None) -> None:
+    """Repeated under the name that the error tells, the change that landed is recognised."""
     cart = Cart("c", RedisStore(forgetful, deadline=0.1))
     with pytest.raises(OutcomeUnknownError) as unknown:
-        cart.add("apple", operation_id="order-1")
-    assert unknown.value.operation_id == "order-1"
+        cart.add("apple", operation_id=name)
+    told = unknown.value.operation_id
+    assert told == name or name is None
     forgetful.losing = False
 
-    again = cart.add("apple", operation_id="order-1")
+    again = cart.add("apple", operation_id=told)
 
     assert again.replayed
     assert again.summary.total_quantity == 2
+    assert cart.resolve(told) is not None
+
+
+@pytest.mark.parametrize("name", ["order-1", None])
+def test_a_change_that_never_arrived_is_made_by_its_repeat(
+    forgetful: Forgetful, name: str | None
+) -> None:
+    """The request was lost on its way: `resolve` says so, and the repeat is the one change."""
+    forgetful.deaf = True
+    cart = Cart("c", RedisStore(forgetful, deadline=0.1))
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        cart.add("apple", operation_id=name)
+    told = unknown.value.operation_id
+    forgetful.losing = forgetful.deaf = False
+    assert cart.resolve(told) is None
+
+    repeats = [cart.add("apple", operation_id=told) for _ in range(3)]
+
+    assert [repeat.replayed for repeat in repeats] == [False, True, True]
+    assert cart.line("apple").quantity == 2  # type: ignore[union-attr]
+    assert cart.resolve(told) is not None
+
+
+def test_a_later_change_of_a_lane_tells_nothing_of_an_earlier(client: Any) -> None:
+    """A record tells of its last number alone."""
+    for _ in range(2):
+        Cart("c", client).add("apple")
+    lane = take_lane()
+    give_lane_back(lane)
+
+    assert Cart("c", client).resolve(f"{lane.field}.{lane.sequence - 1}") is not None
+    assert Cart("c", client).resolve(f"{lane.field}.{lane.sequence - 2}") is None
+
+
+def test_a_damaged_record_is_told(client: Any) -> None:
+    """It is neither a yes nor a no."""
+    Cart("c", client).add("apple", operation_id="k1")
+    (record,) = (name for name in client.hkeys(KEY) if name[:1] == b"#")
+    client.hset(KEY, record, "1|zz|yesterday")
+
+    with pytest.raises(CorruptCartError) as told:
+        Cart("c", client).resolve("k1")
+    client.delete(KEY)
+
+    assert (told.value.key, told.value.field) == (KEY, record.decode())
 
 
 def test_lost_replies_within_the_deadline_are_not_noticed(forgetful: Forgetful) -> None:
@@ -237,7 +285,7 @@ def test_a_refusal_frees_the_lane(forgetful: Forgetful) -> None:
 def test_changes_at_once_take_lanes_of_their_own() -> None:
     """Last freed, first taken: few are in use."""
     first, second = take_lane(), take_lane()
-    assert first.name != second.name
+    assert first.field != second.field
 
     give_lane_back(first)
     give_lane_back(second)

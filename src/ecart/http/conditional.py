@@ -71,11 +71,13 @@ def idempotency_key(request: Request) -> str | None:
     if header is None:
         return None
     match = _KEY.fullmatch(header.strip())
-    if match is None:
+    key = match and (match[1] or match[2])
+    if not key or key.startswith("~"):  # such names are given by the store alone
         raise HttpError(
-            "invalid_header", "an Idempotency-Key is 1 to 255 printable ASCII characters"
+            "invalid_header",
+            "an Idempotency-Key is 1 to 255 printable ASCII characters and does not begin with ~",
         )
-    return match[1] or match[2]
+    return key
 
 
 def fingerprint(request: Request, cart_id: str) -> str:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ecart.catalog import Product
 from ecart.errors import (
     InvalidLineIdError,
+    InvalidOperationIdError,
     InvalidOptionsError,
     LineNotFoundError,
     UnknownSkuError,
@@ -25,15 +26,16 @@ from ecart.http.conditional import (
 )
 from ecart.http.guards import read_object
 from ecart.http.messages import Request, Response
-from ecart.http.problems import problem_response
+from ecart.http.problems import HttpError, problem_response
 from ecart.http.settings import HttpSettings
-from ecart.http.views import cart_view, summary_view
+from ecart.http.views import OperationView, cart_view, summary_view
 from ecart.model import CartSummary, check_line_id, check_sku, sku_of
 from ecart.operations import (
     AddItem,
     Change,
     Clear,
     GetCart,
+    GetOperation,
     GetSummary,
     RemoveLine,
     Rules,
@@ -98,6 +100,27 @@ def clear_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Empties the cart, which keeps its id."""
     return (
         yield from change_cart(request.session.cart_id, Clear(**terms_of(request, settings.rules)))
+    )
+
+
+def get_operation(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Whether the change of this name has reached the session's cart, and when."""
+    operation_id = request.params["key"]
+    try:
+        ask = GetOperation(operation_id=operation_id, rules=settings.rules)
+    except InvalidOperationIdError as error:
+        raise _no_operation() from error
+    applied_at = yield from perform(request.session.cart_id, ask)
+    if applied_at is None:
+        raise _no_operation()
+    view = OperationView(operation_id, applied_at)
+    return Response(status=200, headers=JSON, body=msgspec.json.encode(view))
+
+
+def _no_operation() -> HttpError:
+    return HttpError(
+        "operation_not_found",
+        "no such change has reached this cart; repeat it with the same Idempotency-Key",
     )
 
 

@@ -11,7 +11,14 @@ import msgspec
 
 from ecart.http.problems import Problem, status_of
 from ecart.http.routes import Route
-from ecart.http.views import CartView, CheckoutView, Health, MergeView, SummaryView
+from ecart.http.views import (
+    CartView,
+    CheckoutView,
+    Health,
+    MergeView,
+    OperationView,
+    SummaryView,
+)
 from ecart.model import MergePolicy
 from ecart.operations import Rules
 
@@ -72,6 +79,7 @@ _REQUIRED = {
 _PARAMETERS = {
     "line_id": ("path", "The line's `id`: the SKU, or the SKU and a digest of its options.", True),
     "cart_id": ("path", "The cart's id.", True),
+    "key": ("path", "The `Idempotency-Key`, or the `operation_id` of a 504.", True),
     "checkout_id": ("path", "The id that the check-out was handed over under.", True),
     "If-Match": ("header", "Change only this state: the `ETag` of a cart. Else 412.", False),
     "If-None-Match": ("header", "Answer 304 if the cart still has this `ETag`.", False),
@@ -81,14 +89,14 @@ _PARAMETERS = {
 _TAG = '(W/)?"[!#-~]*"'
 _HEADER_PATTERNS = {
     "If-Match": rf"^(\*|{_TAG}( *, *{_TAG})*)$",
-    "Idempotency-Key": '^("[ -~]{1,255}"|[!#-~]([ -~]{0,253}[!#-~])?)$',
+    "Idempotency-Key": '^("[ -}][ -~]{0,254}"|[!#-}]([ -~]{0,253}[!#-~])?)$',
 }
 
 
 def openapi_document(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> dict[str, Any]:
     """The OpenAPI 3.1 document of a table of routes, with the limits of these rules."""
     _, schemas = msgspec.json.schema_components(
-        (CartView, SummaryView, CheckoutView, MergeView, Health, Problem),
+        (CartView, SummaryView, CheckoutView, MergeView, OperationView, Health, Problem),
         ref_template="#/components/schemas/{name}",
     )
     paths: dict[str, dict[str, Any]] = {}
@@ -148,7 +156,10 @@ def _parameter_names(route: Route) -> list[str]:
     names = re.findall(r"{(\w+)}", route.path)
     if route.access != "session":
         return names
-    names += ["If-None-Match"] if route.method == "GET" else ["If-Match", "Idempotency-Key"]
+    if route.method != "GET":
+        names += ["If-Match", "Idempotency-Key"]
+    elif route.shows_cart:
+        names += ["If-None-Match"]
     return [*names, "Cart-Token"]
 
 
@@ -170,7 +181,7 @@ def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {"200": _success(route)}
     if not route.answers:
         responses = {"204": {"description": "Done."}}
-    if route.method == "GET" and route.access == "session":
+    if route.method == "GET" and route.access == "session" and route.shows_cart:
         responses["304"] = {"description": "The client has this state.", "headers": _ETAG}
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = _problem(sorted(set(codes)))
@@ -193,7 +204,7 @@ def _success(route: Route) -> dict[str, Any]:
         "description": "OK",
         "content": {"application/json": {"schema": schema}},
     }
-    return answer if route.access == "all" else {**answer, "headers": _ETAG}
+    return {**answer, "headers": _ETAG} if route.shows_cart else answer
 
 
 def _problem(codes: list[str]) -> dict[str, Any]:

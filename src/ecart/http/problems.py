@@ -20,6 +20,7 @@ _STATUS_BY_CODE = {
     "not_found": 404,
     "line_not_found": 404,
     "cart_not_found": 404,
+    "operation_not_found": 404,
     "method_not_allowed": 405,
     "not_acceptable": 406,
     "request_timeout": 408,
@@ -86,6 +87,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str
     errors: tuple[FieldProblem, ...] = ()
     cart: Any = None
+    operation_id: str | None = None
 
 
 def status_of(code: str) -> int:
@@ -110,6 +112,7 @@ def problem_response(error: EcartError, *, cart: Any = None) -> Response:
         detail=detail,
         errors=(FieldProblem(pointer, code, detail),) if pointer else (),
         cart=cart,
+        operation_id=getattr(error, "operation_id", None),
     )
     return Response(
         status=status,

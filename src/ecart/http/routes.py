@@ -18,6 +18,7 @@ Handler = Callable[[Request, HttpSettings], Flow[Response]]
 
 ITEM_PATH = "/cart/items/{line_id}"
 CHECKOUT_PATH = "/cart/checkout"
+OPERATION_PATH = "/cart/operations/{key}"
 OFFICE_PATH = "/carts/{cart_id}"
 HOLD_PATH = OFFICE_PATH + "/checkout/{checkout_id}"
 
@@ -37,6 +38,11 @@ class Route(msgspec.Struct, frozen=True):
     body: str = ""
     media: str = "application/json"
     access: Literal["session", "office", "all"] = "session"
+
+    @property
+    def shows_cart(self) -> bool:
+        """Whether a 200 shows a cart, and with it the `ETag` of its state."""
+        return self.access != "all" and self.answers not in ("", "OperationView")
 
 
 _ANY_CHANGE = (
@@ -84,6 +90,9 @@ SHOPPER_ROUTES = (
     ),
     Route(
         "DELETE", ITEM_PATH, handlers.remove_line, "CartView", (*_ANY_CHANGE, "line_not_found")
+    ),
+    Route(
+        "GET", OPERATION_PATH, handlers.get_operation, "OperationView", ("operation_not_found",)
     ),
     Route(
         "POST", CHECKOUT_PATH, checkout.begin_checkout, "CheckoutView",

@@ -86,6 +86,13 @@ class MergeView(msgspec.Struct, frozen=True):
     cart: CartView
 
 
+class OperationView(msgspec.Struct, frozen=True):
+    """A change that has taken effect, by its `Idempotency-Key`, and when."""
+
+    operation_id: str
+    applied_at: datetime
+
+
 class Health(msgspec.Struct, frozen=True):
     """That it is well."""
 

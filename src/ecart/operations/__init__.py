@@ -8,6 +8,7 @@ included. Nothing here does I/O, and a refusal raises before anything is made.
 from ecart.operations.arguments import (
     Ttl,
     Version,
+    lane_of,
     new_token,
     short_digest,
     ttl_milliseconds,
@@ -33,7 +34,7 @@ from ecart.operations.checkout import (
 from ecart.operations.life import Destroy, Purge, SetTtl
 from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity
 from ecart.operations.merge import BeginMerge, EndMerge, MergeLines, check_policy
-from ecart.operations.reads import GetCart, GetLine, GetSummary, GetTtl
+from ecart.operations.reads import GetCart, GetLine, GetOperation, GetSummary, GetTtl
 
 __all__ = [
     "QUARTER_HOUR",
@@ -49,6 +50,7 @@ __all__ = [
     "EndMerge",
     "GetCart",
     "GetLine",
+    "GetOperation",
     "GetSummary",
     "GetTtl",
     "MergeLines",
@@ -68,6 +70,7 @@ __all__ = [
     "absent_cart",
     "check_policy",
     "handed_over",
+    "lane_of",
     "new_token",
     "price_text",
     "short_digest",

@@ -24,6 +24,7 @@ from ecart.model import Details, LineItem, Options, canonical_json, has_only_cha
 from ecart.money import MAX_UNITS
 
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
+_GIVEN_HERE = re.compile(r"(~[\w-]{11}\.[1-9]\d{0,8})\.([1-9]\d{0,14})", re.ASCII)
 
 YEAR = 365 * 24 * 3600
 
@@ -68,6 +69,20 @@ def check_operation_id(operation_id: object) -> None:
         raise InvalidOperationIdError(
             "an operation id is 1 to 255 characters without control characters"
         )
+    if operation_id.startswith("~"):
+        lane_of(operation_id)
+
+
+def lane_of(operation_id: str) -> tuple[str, int]:
+    """The lane and the number in a name that this library gave: `~<writer>.<lane>.<number>`.
+
+    Raises:
+        InvalidOperationIdError: it gave no such name.
+    """
+    match = _GIVEN_HERE.fullmatch(operation_id)
+    if match is None:
+        raise InvalidOperationIdError("operation ids that begin with ~ are given by ecart alone")
+    return match[1], int(match[2])
 
 
 def check_distinct(lines: Sequence[LineItem]) -> None:

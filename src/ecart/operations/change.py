@@ -207,7 +207,7 @@ def absent_cart(cart_id: str, currency: str) -> StoredCart:
 
 def traced(cart: CartSnapshot, change: Change, now_ms: int) -> CartSnapshot | None:
     """A trace of a change that found no cart: only if it has a name, by which it may come again."""
-    if change.operation_id is None:
+    if change.operation_id is None or change.operation_id.startswith("~"):
         return None
     return entombed(cart if cart.epoch else reborn(cart, change.rules.currency, now_ms))
 

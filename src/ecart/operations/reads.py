@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from ecart.model import CartSnapshot, CartSummary, LineItem, check_line_id
+from ecart.operations.arguments import check_operation_id
 from ecart.operations.carts import find_line, seen, summary_of
 from ecart.operations.change import Read, StoredCart
 
@@ -41,3 +44,18 @@ class GetLine(Read[LineItem | None], frozen=True, kw_only=True):
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, LineItem | None]:
         return stored, find_line(seen(stored.snapshot), self.line_id)
+
+
+class GetOperation(Read[datetime | None], frozen=True, kw_only=True):
+    """Reads when a change of this name took effect; None if it has not, so far as is remembered."""
+
+    operation_id: str
+
+    def __post_init__(self) -> None:
+        check_operation_id(self.operation_id)
+
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, datetime | None]:
+        record = stored.records.get(self.operation_id)
+        return stored, None if record is None else datetime.fromtimestamp(
+            record.time_ms // 1000, UTC
+        )

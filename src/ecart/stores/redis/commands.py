@@ -165,11 +165,17 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
 
 
 def _attempt(change: Change, lane: Lane) -> _Attempt:
-    if change.operation_id is None:
-        return _Attempt(change, lane.field, lane.sequence, _digest(lane.operation_id, 6))
+    operation_id = change.operation_id or lane.operation_id
     kind = "&" if isinstance(change, operations.MergeLines) else "#"
-    record = kind + _digest(change.operation_id, 12)
-    return _Attempt(change, record, 1, _digest(change.operation_id, 6))
+    record, sequence = record_of(operation_id, kind)
+    return _Attempt(change, record, sequence, _digest(operation_id, 6))
+
+
+def record_of(operation_id: str, kind: str = "#") -> tuple[str, int]:
+    """The field that records an operation id, and its number there."""
+    if operation_id.startswith("~"):
+        return operations.lane_of(operation_id)
+    return kind + _digest(operation_id, 12), 1
 
 
 def _digest(text: str, size: int) -> str:

@@ -14,13 +14,14 @@ import msgspec
 from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailableError
 from ecart.flows import Flow
 from ecart.model import CartChange
-from ecart.operations import Change, GetCart, GetLine, GetSummary, GetTtl, Operation
-from ecart.stores.redis.commands import Argument, Call, build_call
+from ecart.operations import Change, GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
+from ecart.stores.redis.commands import Argument, Call, build_call, record_of
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.fields import (
     HEADER,
     line_field,
     read_line,
+    read_record,
     read_snapshot,
     read_summary,
 )
@@ -145,6 +146,10 @@ def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Fl
             if text is None or (state or b"").startswith(b"merged"):
                 return None
             return read_line(key, field.encode(), text)
+        case GetOperation(operation_id=operation_id):
+            record, sequence = record_of(operation_id)
+            text = yield from _ask(("HGET", key, record), key, terms)
+            return read_record(key, record, text, sequence)
         case GetTtl():
             state = yield from _ask(("HGET", key, "s"), key, terms)
             ended = (state or b"").startswith((b"gone", b"merged"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ecart.errors import CorruptCartError
@@ -33,6 +34,7 @@ HEADER = (b"v", b"c", b"m", b"s")
 _VERSION = re.compile(rb"(\d{1,16})\|([\w-]+)\|(\d{1,16})\|\d+\|\d+\|\d+", re.ASCII)
 _COUNTERS = re.compile(rb"(\d{1,9})\|(\d{1,16})\|(\d{1,16})\|(\d{1,9})\|(\d{1,16})", re.ASCII)
 _MADE = re.compile(rb"1\|([\w-]+)\|([A-Z]{3})\|(\d{1,16})\|(!?)(\d{1,16})", re.ASCII)
+_RECORD = re.compile(rb"(\d{1,16})\|[0-9a-f]+\|(\d{1,11})(?:\||$)", re.ASCII)
 _LINE = re.compile(rb"(\d{1,9})\|([\d.]*)\|(\d{1,16})\|([^|]*)\|(.*)", re.ASCII | re.DOTALL)
 
 
@@ -99,6 +101,16 @@ def read_line(key: str, field: bytes, text: bytes) -> LineItem:
         )
     except (ValueError, AttributeError, RecursionError) as error:
         raise CorruptCartError(key, field.decode(errors="replace")) from error
+
+
+def read_record(key: str, field: str, text: bytes | None, sequence: int) -> datetime | None:
+    """When the change with this number was recorded; None if the record tells of another."""
+    if text is None:
+        return None
+    match = _RECORD.match(text)
+    if match is None:
+        raise CorruptCartError(key, field)
+    return datetime.fromtimestamp(int(match[2]), UTC) if int(match[1]) == sequence else None
 
 
 def _header(key: str, cart_id: str, currency: str, fields: Fields) -> dict[str, Any]:

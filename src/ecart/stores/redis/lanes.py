@@ -15,18 +15,17 @@ from ecart.operations import new_token
 class Lane:
     """One caller's line of numbered changes."""
 
-    __slots__ = ("field", "name", "sequence", "writer")
+    __slots__ = ("field", "sequence", "writer")
 
     def __init__(self, writer: Writer, number: int) -> None:
         self.writer = writer
-        self.name = f"{writer.name}.{number}"
-        self.field = f"~{self.name}"
+        self.field = f"~{writer.name}.{number}"
         self.sequence = 0
 
     @property
     def operation_id(self) -> str:
-        """Names the change that the lane is making."""
-        return f"{self.name}.{self.sequence}"
+        """Names the change that the lane is making; `operations.lane_of` takes it apart."""
+        return f"{self.field}.{self.sequence}"
 
 
 class Writer:
