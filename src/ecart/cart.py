@@ -67,10 +67,10 @@ def _terms(
 class Cart:
     """One cart, by its id, in a store.
 
-    `store` is a redis-py or valkey-py client, a URL (`redis://`, `rediss://`, `unix://`,
-    `valkey://`), a `RedisStore` or a `MemoryStore`. `ttl` is how long the cart lives after
-    each change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices given
-    here. `rules` replaces both and sets the limits too.
+    `store` is a redis-py or valkey-py client, a URL, a `RedisStore`, which tells what URLs there
+    are, or a `MemoryStore`. `ttl` is how long the cart lives after each change: seconds, a
+    `timedelta`, or None for ever. `currency` is that of the prices given here. `rules` replaces
+    both and sets the limits too.
 
     Every change takes effect once, however often the network repeats it, and takes
     `expected_version` (a version number or a snapshot's `etag`: refuse if the cart has moved on)
@@ -303,10 +303,10 @@ class Cart:
 class AsyncCart:
     """One cart for asyncio, by its id, in a store.
 
-    `store` is a redis-py or valkey-py asyncio client, a URL (`redis://`, `rediss://`, `unix://`,
-    `valkey://`), an `AsyncRedisStore` or an `AsyncMemoryStore`. `ttl` is how long the cart lives
-    after each change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices
-    given here. `rules` replaces both and sets the limits too.
+    `store` is a redis-py or valkey-py asyncio client, a URL, an `AsyncRedisStore`, which tells
+    what URLs there are, or an `AsyncMemoryStore`. `ttl` is how long the cart lives after each
+    change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices given here.
+    `rules` replaces both and sets the limits too.
 
     Every change takes effect once, however often the network repeats it, and takes
     `expected_version` (a version number or a snapshot's `etag`: refuse if the cart has moved on)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import time
 from functools import cache
 from typing import Any, TypeVar
@@ -17,15 +18,18 @@ from ecart.flows import Flow
 from ecart.operations import Operation
 from ecart.store import AsyncStore, Store, run, run_async
 from ecart.stores.redis.clients import (
+    Address,
     Client,
-    known_scheme,
     open_async_client,
     open_client,
+    read_url,
     repeats_by_itself,
 )
 from ecart.stores.redis.commands import Argument
+from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
+from ecart.stores.redis.together import UNDECODED, send_together, send_together_async
 
 __all__ = ["AsyncRedisStore", "Client", "RedisStore", "async_store_for", "store_for"]
 
@@ -33,9 +37,6 @@ Result = TypeVar("Result")
 
 DEADLINE = 5.0
 """Seconds after which a failing operation is given up."""
-
-# Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
-_UNDECODED = {"NEVER_DECODE": True}
 
 
 def _in_utf8(command: tuple[Argument, ...]) -> tuple[Argument | bytes, ...]:
@@ -45,11 +46,18 @@ def _in_utf8(command: tuple[Argument, ...]) -> tuple[Argument | bytes, ...]:
 
 
 class RedisStore:
-    """A `Store` on a client or a URL (`redis://`, `rediss://`, `unix://`, `valkey://`).
+    """A `Store` on a client or a URL: `redis://`, `rediss://`, `unix://`, `valkey://`, and for
+    clusters `redis+cluster://host:port,host:port`, for Sentinel
+    `redis+sentinel://host:port,host:port/service`.
 
     A client handed in keeps its own time-outs and retries, and stays the caller's to close. A URL
     opens a client with short time-outs whose failures this store alone repeats, for `deadline`
     seconds, always to the same effect.
+
+    A change counts as done when the primary has it (`durability="primary"`), when `replicas` (1)
+    replicas have it too (`"replicated"`), or when it is on the primary's disk and on that of
+    `replicas` (0) replicas (`"fsync"`; Redis and Valkey 7.2 and newer). Where that is not
+    confirmed in time, the change is `OutcomeUnknownError`.
     """
 
     def __init__(
@@ -59,13 +67,18 @@ class RedisStore:
         prefix: str = DEFAULT_PREFIX,
         partitions: int = DEFAULT_PARTITIONS,
         deadline: float = DEADLINE,
+        durability: Mode = "primary",
+        replicas: int | None = None,
     ) -> None:
-        self._owns_client = isinstance(client, str)
-        self._client: Any = open_client(client) if isinstance(client, str) else client
-        if inspect.iscoroutinefunction(self._client.execute_command):
+        self._address = read_url(client) if isinstance(client, str) else None
+        self._client: Any = None if isinstance(client, str) else client
+        self._opening = threading.Lock()
+        given: Any = self._client
+        if given is not None and inspect.iscoroutinefunction(given.execute_command):
             raise TypeError("an asyncio client: use AsyncCart or AsyncRedisStore")
         self.keys = Keyspace(prefix, partitions)
-        self._terms = Terms(deadline, repeats_by_itself(self._client))
+        repeats = given is not None and repeats_by_itself(given)
+        self._terms = Terms(deadline, repeats, durability_of(durability, replicas))
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """Executes the operation as one command or script call."""
@@ -73,18 +86,30 @@ class RedisStore:
         return run(flow, self._do)
 
     def close(self) -> None:
-        """Closes the client if this store opened it."""
-        if self._owns_client:
-            self._client.close()
+        """Closes the client if this store opened it; another is opened when it is needed."""
+        with self._opening:
+            if self._address is not None and self._client is not None:
+                self._client.close()
+                self._client = None
 
     def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        return self._client.execute_command(*_in_utf8(step.command), **_UNDECODED)
+        client = self._client or self._opened(self._address)
+        if step.ask is not None:
+            return send_together(client, step.key, (_in_utf8(step.command), step.ask))
+        return client.execute_command(*_in_utf8(step.command), **UNDECODED)
+
+    def _opened(self, address: Address | None) -> Any:
+        # Here and not when the store is made, since a cluster's client asks its nodes at once.
+        with self._opening:
+            if self._client is None and address is not None:
+                self._client = open_client(address)
+            return self._client
 
 
 class AsyncRedisStore:
-    """`RedisStore` for asyncio. From a URL, each event loop gets a client of its own."""
+    """`RedisStore` for asyncio, in all else alike. Each event loop opens a URL for itself."""
 
     def __init__(
         self,
@@ -93,14 +118,17 @@ class AsyncRedisStore:
         prefix: str = DEFAULT_PREFIX,
         partitions: int = DEFAULT_PARTITIONS,
         deadline: float = DEADLINE,
+        durability: Mode = "primary",
+        replicas: int | None = None,
     ) -> None:
-        self._url = known_scheme(client) if isinstance(client, str) else None
+        self._address = read_url(client) if isinstance(client, str) else None
         self._given: Any = None if isinstance(client, str) else client
         if self._given is not None and not inspect.iscoroutinefunction(self._given.execute_command):
             raise TypeError("not an asyncio client: use Cart or RedisStore")
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
         self.keys = Keyspace(prefix, partitions)
-        self._terms = Terms(deadline, self._url is None and repeats_by_itself(self._given))
+        repeats = self._given is not None and repeats_by_itself(self._given)
+        self._terms = Terms(deadline, repeats, durability_of(durability, replicas))
 
     async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """As `RedisStore.execute`."""
@@ -116,14 +144,17 @@ class AsyncRedisStore:
     async def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return await asyncio.sleep(step.seconds)
-        return await self._client().execute_command(*_in_utf8(step.command), **_UNDECODED)
+        client, command = self._client(), _in_utf8(step.command)
+        if step.ask is not None:
+            return await send_together_async(client, step.key, (command, step.ask))
+        return await client.execute_command(*command, **UNDECODED)
 
     def _client(self) -> Any:
-        if self._url is None:
+        if self._address is None:
             return self._given
         loop = asyncio.get_running_loop()
         if loop not in self._opened:
-            self._opened[loop] = open_async_client(self._url)
+            self._opened[loop] = open_async_client(self._address)
         return self._opened[loop]
 
 

@@ -1,8 +1,11 @@
-"""Clients: what is asked of one, and those that a URL opens."""
+"""Clients: what is asked of one, and those that a URL opens: one server, Sentinel, a cluster."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
+from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from ecart.errors import InvalidUrlError
 
@@ -20,42 +23,129 @@ class Client(Protocol):
         ...
 
 
-def open_client(url: str) -> Any:
-    """A sync client for a URL, that repeats nothing by itself."""
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    return Redis.from_url(known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
-
-
-def open_async_client(url: str) -> Any:
-    """An asyncio client for a URL, that repeats nothing by itself."""
-    from redis.asyncio import Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
-    return Redis.from_url(known_scheme(url), retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
-
-
 _TIMEOUTS: dict[str, Any] = {
     "socket_connect_timeout": CONNECT_TIMEOUT,
     "socket_timeout": REPLY_TIMEOUT,
 }
 _SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis"}
 _SCHEMES["valkeys"] = "rediss"
+_KINDS = ("", "cluster", "sentinel")
+_PORTS = {"cluster": 6379, "sentinel": 26379}
 
 
-def known_scheme(url: str) -> str:
-    """The URL with a scheme that redis-py knows.
+class Address(msgspec.Struct, frozen=True):
+    """What a URL says: of what kind the store is, and how redis-py spells one server of it.
+
+    Of a cluster, `servers` are nodes, of which one must answer; of Sentinel, they are sentinels,
+    and `service` is what they watch.
+    """
+
+    kind: str
+    url: str
+    servers: tuple[tuple[str, int], ...] = ()
+    service: str = ""
+
+
+def read_url(url: str) -> Address:
+    """The address in a URL.
 
     Raises:
-        InvalidUrlError: none that means the same.
+        InvalidUrlError: its scheme or its form is unknown.
     """
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in _SCHEMES:
-        raise InvalidUrlError("a store URL begins with redis://, rediss://, unix:// or valkey://")
-    return f"{_SCHEMES[scheme]}://{rest}"
+    name, _, kind = scheme.partition("+")
+    if not separator or name not in _SCHEMES or kind not in _KINDS or (kind and name == "unix"):
+        raise InvalidUrlError(
+            "a store URL begins with redis://, rediss://, unix:// or valkey://; "
+            "for clusters with redis+cluster://, for Sentinel with redis+sentinel://"
+        )
+    if not kind:
+        return Address("", f"{_SCHEMES[name]}://{rest}")
+    return _several(_SCHEMES[name], kind, rest)
+
+
+def _several(scheme: str, kind: str, rest: str) -> Address:
+    """`user:password@host:port,host:port/service/database?options`."""
+    parts = urlsplit(f"//{rest}")
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    servers = tuple(_host_and_port(host, _PORTS[kind]) for host in hosts.split(","))
+    path = parts.path.strip("/")
+    service = ""
+    if kind == "sentinel":
+        service, _, path = path.partition("/")
+        if not service:
+            raise InvalidUrlError("say which service: redis+sentinel://host:port,host:port/service")
+    elif path not in ("", "0"):
+        raise InvalidUrlError("a cluster has no databases")
+    query = f"?{parts.query}" if parts.query else ""
+    return Address(
+        kind, f"{scheme}://{credentials}{at}localhost/{path}{query}", servers, unquote(service)
+    )
+
+
+def _host_and_port(text: str, port: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        if parts.hostname:
+            return parts.hostname, parts.port or port
+    except ValueError as error:
+        raise InvalidUrlError(f"{text!r} is no host:port") from error
+    raise InvalidUrlError("hosts are given as host:port,host:port")
+
+
+def open_client(address: Address) -> Any:
+    """A sync client that repeats nothing by itself. That of a cluster connects at once."""
+    import redis
+    from redis.cluster import ClusterNode
+    from redis.retry import Retry
+
+    return _open(address, redis, ClusterNode, Retry)
+
+
+def open_async_client(address: Address) -> Any:
+    """An asyncio client that repeats nothing by itself."""
+    import redis.asyncio
+    from redis.asyncio.cluster import ClusterNode
+    from redis.asyncio.retry import Retry
+
+    return _open(address, redis.asyncio, ClusterNode, Retry)
+
+
+def _open(address: Address, library: Any, node: Any, retry: Any) -> Any:
+    """A client of redis-py's sync or asyncio side, which have the same names."""
+    once = {"retry": retry(_no_backoff(), 0)}
+    if not address.kind:
+        return library.Redis.from_url(address.url, **once, **_TIMEOUTS)
+    options = _server_options(address.url)
+    if address.kind == "cluster":
+        nodes = [node(*server) for server in address.servers]
+        return library.RedisCluster(startup_nodes=nodes, **once, **_cluster_once(), **options)
+    sentinel = library.Sentinel(address.servers, sentinel_kwargs={**once, **_TIMEOUTS})
+    return sentinel.master_for(address.service, **once, **options)
+
+
+def _server_options(url: str) -> dict[str, Any]:
+    """The options in a URL, for clients that find their servers elsewhere."""
+    from redis import connection
+
+    parsed: dict[str, Any] = connection.parse_url(url)  # type: ignore[no-untyped-call]
+    secure = {"ssl": True} if "connection_class" in parsed else {}
+    skipped = ("host", "port", "connection_class")
+    options = {name: value for name, value in parsed.items() if name not in skipped}
+    return {**_TIMEOUTS, **secure, **options}
+
+
+def _no_backoff() -> Any:
+    from redis.backoff import NoBackoff
+
+    return NoBackoff()
+
+
+def _cluster_once() -> dict[str, Any]:
+    """Until redis-py 6, a cluster's client counted its repeats beside those of its connections."""
+    import redis
+
+    return {"cluster_error_retry_attempts": 0} if int(redis.__version__.split(".")[0]) < 6 else {}
 
 
 def repeats_by_itself(client: Any) -> bool:

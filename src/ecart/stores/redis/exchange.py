@@ -16,6 +16,7 @@ from ecart.flows import Flow
 from ecart.model import CartChange
 from ecart.operations import Change, GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
 from ecart.stores.redis.commands import Argument, Call, build_call, record_of
+from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.fields import (
     HEADER,
@@ -36,9 +37,15 @@ _LONGEST_PAUSE = 0.25
 
 
 class Send(msgspec.Struct, frozen=True):
-    """The step that sends one command and returns its reply, undecoded."""
+    """The step that sends a command for a key and returns its reply, undecoded.
 
+    With `ask`, a second command goes after it over the same connection, and both replies are
+    returned.
+    """
+
+    key: str
     command: tuple[Argument, ...]
+    ask: tuple[Argument, ...] | None = None
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -52,10 +59,12 @@ class Terms(msgspec.Struct, frozen=True):
 
     No attempt begins later than `deadline` seconds after the first. `client_repeats` tells that
     the client retries by itself: then a refused connection does not prove that nothing was sent.
+    `durability` tells what must be confirmed before a change counts as done.
     """
 
     deadline: float
     client_repeats: bool
+    durability: Durability | None = None
 
 
 def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
@@ -85,7 +94,7 @@ def _until_answered(call: Call, terms: Terms, lane: Lane) -> Flow[Any]:
     command = call.by_sha()
     while True:
         try:
-            return (yield Send(command))
+            return (yield from _confirmed(call.key, command, attempts, terms.durability))
         except Exception as error:
             failure = attempts.note(error, call.key)
             if failure is Failure.NO_SCRIPT:
@@ -94,10 +103,29 @@ def _until_answered(call: Call, terms: Terms, lane: Lane) -> Flow[Any]:
             if failure is Failure.DENIED or attempts.over():
                 if attempts.may_have_run:
                     raise OutcomeUnknownError(
-                        f"no answer within {terms.deadline} s: {error}", operation_id
+                        f"not settled within {terms.deadline} s: {error}", operation_id
                     ) from error
                 raise StoreUnavailableError(str(error)) from error
         yield Wait(attempts.next_pause())
+
+
+class UnconfirmedError(ConnectionError):
+    """A change that its primary alone has. Sent again, it is known, and confirmed in time."""
+
+
+def _confirmed(
+    key: str, command: tuple[Argument, ...], attempts: _Attempts, durability: Durability | None
+) -> Flow[Any]:
+    """The reply to a change that is as durable as it has to be, or that was refused."""
+    if durability is None:
+        return (yield Send(key, command))
+    reply, confirmation = yield Send(key, command, durability.ask(attempts.seconds_left()))
+    if isinstance(reply, Exception):
+        raise reply
+    lack = durability.lack(confirmation) if reply[0] == b"ok" else None
+    if lack is not None:
+        raise UnconfirmedError(lack)
+    return reply
 
 
 class _Attempts:
@@ -119,6 +147,9 @@ class _Attempts:
         repeated = failure is Failure.NOT_CONNECTED and self._client_repeats
         self.may_have_run |= failure is Failure.UNKNOWN or repeated
         return failure
+
+    def seconds_left(self) -> float:
+        return max(0.0, self._end - time.monotonic())
 
     def over(self) -> bool:
         return time.monotonic() + self._pause >= self._end
@@ -161,7 +192,7 @@ def _ask(command: tuple[Argument, ...], key: str, terms: Terms) -> Flow[Any]:
     attempts = _Attempts(terms)
     while True:
         try:
-            return (yield Send(command))
+            return (yield Send(key, command))
         except Exception as error:
             failure = attempts.note(error, key)
             if failure is Failure.DENIED or attempts.over():

@@ -21,6 +21,9 @@ _NOT_NOW_NAMES = {
     "TryAgainError", "MovedError", "AskError", "MaxConnectionsError",
 }  # fmt: skip
 _NOT_CONNECTED = (ConnectionRefusedError, FileNotFoundError, PermissionError)
+# As said of a server, and by Sentinel of its primary. Not what a cluster's client says that finds
+# no node: it may be looking because the connection broke after the change was sent.
+_NO_CONNECTION = ("connecting to", "No master found")
 _LOST = {"ConnectionError", "TimeoutError", "ClusterError", "RedisClusterException"}
 _DENIED = {"AuthenticationError", "AuthorizationError", "NoPermissionError"}
 
@@ -58,4 +61,4 @@ def classify(error: BaseException) -> Failure:
 
 def _never_connected(error: BaseException, text: str) -> bool:
     cause = error.__cause__ or error.__context__
-    return isinstance(cause, _NOT_CONNECTED) or "connecting to" in text
+    return isinstance(cause, _NOT_CONNECTED) or any(words in text for words in _NO_CONNECTION)

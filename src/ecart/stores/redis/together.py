@@ -1,0 +1,112 @@
+"""Several commands for one key, sent together over one connection, each with its own reply.
+
+A reply that is an error is given back as one; an error of the connection is raised. On a cluster
+the client finds the node; a half-moved slot is followed here, because `ASKING` and what it is for
+must go over one connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+Command = tuple[Any, ...]
+
+# Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
+UNDECODED = {"NEVER_DECODE": True}
+
+_ASKING = ("ASKING",)
+
+
+def is_cluster(client: Any) -> bool:
+    """Whether a client finds the node of each key."""
+    return hasattr(client, "get_node_from_key")
+
+
+def send_together(client: Any, key: str, commands: Sequence[Command]) -> list[Any]:
+    """The replies, by a sync client."""
+    if not is_cluster(client):
+        return _pipelined(client, commands)
+    try:
+        node = client.get_redis_connection(client.get_node_from_key(key))
+        replies = _pipelined(node, commands)
+        asked = _asked_node(client, replies[0])
+        if asked is not None:
+            return _pipelined(client.get_redis_connection(asked), [_ASKING, *commands])[1:]
+        if _has_moved(replies[0]):
+            client.nodes_manager.initialize()
+    except Exception:
+        with contextlib.suppress(Exception):
+            client.nodes_manager.initialize()
+        raise
+    return replies
+
+
+async def send_together_async(client: Any, key: str, commands: Sequence[Command]) -> list[Any]:
+    """The replies, by an asyncio client."""
+    if not is_cluster(client):
+        return await _pipelined_async(client, commands)
+    try:
+        await client.initialize()
+        replies = await _on_node(client.get_node_from_key(key), commands)
+        asked = _asked_node(client, replies[0])
+        if asked is not None:
+            return (await _on_node(asked, [_ASKING, *commands]))[1:]
+        if _has_moved(replies[0]):
+            await client.nodes_manager.initialize()
+    except Exception:
+        with contextlib.suppress(Exception):
+            await client.nodes_manager.initialize()
+        raise
+    return replies
+
+
+def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command, **UNDECODED)
+    replies: list[Any] = pipeline.execute(raise_on_error=False)
+    return replies
+
+
+async def _pipelined_async(client: Any, commands: Sequence[Command]) -> list[Any]:
+    pipeline = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command, **UNDECODED)
+    replies: list[Any] = await pipeline.execute(raise_on_error=False)
+    return replies
+
+
+class _Sent:
+    """A command as a node of an asyncio cluster client takes it, and leaves its reply in."""
+
+    def __init__(self, command: Command) -> None:
+        self.args = command
+        self.kwargs = dict(UNDECODED)
+        self.result: Any = None
+
+
+async def _on_node(node: Any, commands: Sequence[Command]) -> list[Any]:
+    sent = [_Sent(command) for command in commands]
+    await node.execute_pipeline(sent)
+    for command in sent:
+        if _is_of_connection(command.result):
+            raise command.result
+    return [command.result for command in sent]
+
+
+def _is_of_connection(reply: Any) -> bool:
+    names = {kind.__name__ for kind in type(reply).__mro__}
+    return isinstance(reply, Exception) and "ResponseError" not in names
+
+
+def _asked_node(client: Any, reply: Any) -> Any:
+    """The node that a half-moved slot is moving to, if the reply says so and it is known."""
+    if type(reply).__name__ != "AskError":
+        return None
+    return client.get_node(host=reply.host, port=reply.port)
+
+
+def _has_moved(reply: Any) -> bool:
+    return type(reply).__name__ in ("MovedError", "AskError", "ClusterDownError")

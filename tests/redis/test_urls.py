@@ -1,0 +1,121 @@
+"""Stores by URL: one server, Sentinel, a cluster. Fail-over itself is proved in tests/faults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ecart import AsyncCart, AsyncRedisStore, Cart, RedisStore, StoreUnavailableError
+from ecart.errors import InvalidUrlError, StoreError
+from ecart.stores.redis.clients import Address, open_async_client, open_client, read_url
+from engines import free_port
+
+if TYPE_CHECKING:
+    from engines import Engines
+
+ADDRESSES = {
+    "redis://h:1/2?a=b": Address("", "redis://h:1/2?a=b"),
+    "valkey://h": Address("", "redis://h"),
+    "valkeys://h": Address("", "rediss://h"),
+    "unix:///run/s?db=1": Address("", "unix:///run/s?db=1"),
+    "redis+cluster://a:1,b": Address(
+        "cluster", "redis://localhost/", (("a", 1), ("b", 6379))
+    ),
+    "rediss+cluster://u:p@a:1/0?x=y": Address(
+        "cluster", "rediss://u:p@localhost/0?x=y", (("a", 1),)
+    ),
+    "valkey+sentinel://a,[::1]:3/shop": Address(
+        "sentinel", "redis://localhost/", (("a", 26379), ("::1", 3)), "shop"
+    ),
+    "redis+sentinel://:p%40w@a:1/my%20shop/7": Address(
+        "sentinel", "redis://:p%40w@localhost/7", (("a", 1),), "my shop"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "address"), ADDRESSES.items())
+def test_a_url_is_read(url: str, address: Address) -> None:
+    assert read_url(url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "redis", "http://h", "unix+cluster:///s", "redis+other://h", "redis+sentinel://h:1",
+        "redis+sentinel://h:1/", "redis+cluster://h/1", "redis+cluster://", "redis+cluster://h:x",
+        "redis+cluster://h:1,,g:2", "redis+cluster://h:99999",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [RedisStore, AsyncRedisStore])
+def test_what_is_no_url_is_refused_at_once(kind: type[RedisStore], url: str) -> None:
+    with pytest.raises(InvalidUrlError) as refused:
+        kind(url)
+
+    assert refused.value.code == "invalid_url"
+
+
+@pytest.mark.parametrize("options", ["", "?socket_timeout=0.5"])
+def test_the_options_of_a_url_reach_the_connections(options: str) -> None:
+    """Those of ours, unless others are given."""
+    wanted = {"socket_timeout": 0.5 if options else 2.0, "password": "p", "db": 7}
+    client = open_client(read_url(f"redis+sentinel://:p@localhost:1/shop/7{options}"))
+    asyncio_client = open_async_client(read_url(f"redis+sentinel://:p@localhost:1/shop/7{options}"))
+
+    for opened in (client, asyncio_client):
+        given = opened.connection_pool.connection_kwargs
+        assert {name: given[name] for name in wanted} == wanted
+        assert opened.get_retry()._retries == 0
+
+
+async def test_a_cluster_is_reached_by_its_url(engines: Engines) -> None:
+    """Whichever of the nodes named is there; sync and asyncio see the same carts."""
+    node = engines.lend_cluster()
+    url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{node.port}"
+    store, async_store = RedisStore(url), AsyncRedisStore(url)
+
+    for number in range(10):
+        Cart(number, store).add("apple")
+        await AsyncCart(number, async_store).add("apple")
+
+    assert [Cart(n, store).summary().total_quantity for n in range(10)] == [2] * 10
+    store.close()
+    await async_store.close()
+
+
+@pytest.mark.parametrize(
+    "form", ["redis+cluster://127.0.0.1:{}", "redis+sentinel://127.0.0.1:{}/s"]
+)
+async def test_nobody_there_is_told_when_it_is_asked(form: str) -> None:
+    """Not when the store is made; reads and changes alike, within the deadline."""
+    url = form.format(free_port())
+    store, async_store = RedisStore(url, deadline=0.2), AsyncRedisStore(url, deadline=0.2)
+
+    with pytest.raises(StoreUnavailableError):
+        Cart("c", store).get()
+    with pytest.raises(StoreUnavailableError):
+        await AsyncCart("c", async_store).get()
+    for kind in ("cluster", "sentinel"):
+        if kind in form:
+            with pytest.raises(StoreError):
+                Cart("c", store).add("apple")
+            with pytest.raises(StoreError):
+                await AsyncCart("c", async_store).add("apple")
+    store.close()
+    await async_store.close()
+
+
+async def test_a_closed_store_opens_again(engines: Engines) -> None:
+    """Closing gives back connections; the store itself has nothing to lose."""
+    url = engines.lend("valkey9").url
+    store, async_store = RedisStore(url), AsyncRedisStore(url)
+    Cart("c", store).add("apple")
+    store.close()
+    store.close()
+    await AsyncCart("c", async_store).add("apple")
+    await async_store.close()
+
+    assert Cart("c", store).add("apple").version == 3
+    assert (await AsyncCart("c", async_store).add("apple")).version == 4
+    store.close()
+    await async_store.close()
