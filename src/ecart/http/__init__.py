@@ -6,6 +6,7 @@ Nothing here does I/O or knows a framework. An integration turns its framework's
 
 from ecart.http.api import Api
 from ecart.http.guards import is_told_too_long
+from ecart.http.login import SignIn, sign_in, user_cart_id
 from ecart.http.messages import Request, Response
 from ecart.http.sessions import Session, Tokens, new_cart_id, session_of
 from ecart.http.settings import HttpSettings
@@ -16,8 +17,11 @@ __all__ = [
     "Request",
     "Response",
     "Session",
+    "SignIn",
     "Tokens",
     "is_told_too_long",
     "new_cart_id",
     "session_of",
+    "sign_in",
+    "user_cart_id",
 ]

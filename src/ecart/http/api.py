@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from msgspec.structs import replace
 
-from ecart.errors import CatalogError, EcartError, StoreError
-from ecart.flows import Flow
+from ecart.errors import CartMergedError, CatalogError, EcartError, StoreError
+from ecart.flows import Flow, perform
 from ecart.http.documents import document_routes
 from ecart.http.guards import check_accept, check_key, check_origin, check_size
 from ecart.http.messages import Request, Response
@@ -15,6 +16,10 @@ from ecart.http.problems import HttpError, problem_response
 from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES, Route, Router
 from ecart.http.sessions import Tokens, session_of
 from ecart.http.settings import HttpSettings
+from ecart.operations import GetSummary
+
+AFTERMATH_MS = 60_000
+"""How long after its merge a cart's session is not replaced by a new one."""
 
 _log = logging.getLogger("ecart.http")
 
@@ -49,7 +54,10 @@ class Api:
         if token is not None:
             request = replace(request, session=session_of(self._tokens.read(token)))
         try:
-            response = yield from self._answer(request)
+            try:
+                response = yield from self._answer(request)
+            except CartMergedError as error:
+                request, response = yield from self._begun_anew(request, error)
         except EcartError as error:
             if isinstance(error, StoreError | CatalogError):
                 _log.warning("%s: %s", error.code, error)
@@ -58,6 +66,26 @@ class Api:
             _log.exception("a request failed unexpectedly")
             response = problem_response(HttpError("internal_error", ""))
         return self._finished(request, response, token)
+
+    def _begun_anew(
+        self, request: Request, error: CartMergedError
+    ) -> Flow[tuple[Request, Response]]:
+        """A session whose cart went into a user's at a log-in opens nothing any more.
+
+        It is a new one. But not at once: what another tab had under way when the user logged in
+        must not put a new session's cookie over the user's. Until then it reads as empty, and
+        keeps nothing.
+        """
+        if not request.is_of_shopper:
+            raise error
+        cart_id, rules = request.session.cart_id, self.settings.rules
+        merged = yield from perform(cart_id, GetSummary(rules=rules))
+        anew = replace(request, session=session_of(None))
+        if merged.updated_ms + AFTERMATH_MS <= time.time_ns() // 1_000_000:
+            return anew, (yield from self._answer(anew))
+        if request.method not in ("GET", "HEAD"):
+            raise error
+        return request, (yield from self._answer(anew))
 
     def refuse(self, request: Request, error: EcartError) -> Response:
         """The answer to a request that could not be read to its end."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from ecart.catalog import Product
 from ecart.errors import (
+    CartMergedError,
     InvalidLineIdError,
     InvalidOperationIdError,
     InvalidOptionsError,
@@ -42,19 +43,21 @@ from ecart.operations import (
     SetQuantity,
 )
 
+SomeCart = TypeVar("SomeCart", bound=CartSummary)
+
 JSON = {"Content-Type": "application/json"}
 
 
 def get_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """The cart of the session."""
     cart = yield from perform(request.session.cart_id, GetCart(rules=settings.rules))
-    return _shown(request, cart, cart_view)
+    return _shown(request, _not_merged(cart), cart_view)
 
 
 def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Counters and subtotal, for a badge; the lines are not loaded."""
     cart = yield from perform(request.session.cart_id, GetSummary(rules=settings.rules))
-    return _shown(request, cart, summary_view)
+    return _shown(request, _not_merged(cart), summary_view)
 
 
 def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
@@ -134,6 +137,12 @@ def is_ready(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Whether the engine answers too; 503 if not."""
     yield from perform("readyz", GetSummary(rules=settings.rules))
     return Response(status=200, headers=JSON, body=b'{"status":"ready"}')
+
+
+def _not_merged(cart: SomeCart) -> SomeCart:
+    if cart.state == "merged" and cart.merge:
+        raise CartMergedError(cart.merge.target_id)
+    return cart
 
 
 def _shown(request: Request, cart: CartSummary, view: Any) -> Response:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ecart.operations import QUARTER_HOUR, Rules, ttl_milliseconds
+from ecart.model import MergePolicy
+from ecart.operations import QUARTER_HOUR, Rules, check_policy, ttl_milliseconds
 
 SHORTEST_KEY = 16
 """Characters of a back-office key: fewer can be guessed."""
@@ -15,7 +16,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `office_keys`, of 16 characters or more, open the back-office routes, which are not there
     without one. A check-out holds the cart for `hold_seconds`; with `keep_additions`, what is
-    added meanwhile waits for the next order instead of being refused.
+    added meanwhile waits for the next order instead of being refused. `merge_policy` says what a
+    log-in does with lines that both carts have.
     """
 
     rules: Rules = Rules()
@@ -25,10 +27,12 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     office_keys: tuple[str, ...] = ()
     hold_seconds: int = QUARTER_HOUR
     keep_additions: bool = False
+    merge_policy: MergePolicy = "sum"
 
     def __post_init__(self) -> None:
         # A text where a list is wanted would make each of its letters a key.
         if any(len(key) < SHORTEST_KEY for key in self.office_keys):
             raise ValueError("office_keys is a list of keys of 16 characters or more")
+        check_policy(self.merge_policy)
         if not ttl_milliseconds(self.hold_seconds):
             raise ValueError("hold_seconds is 1 second to 365 days")
