@@ -3,6 +3,7 @@
 #   make test    all tests, on real engines
 #   make soak    the proofs that draw at random, long; ECART_SEED repeats a run
 #   make check   format, lint, layers, types
+#   make bench   what it costs, as ratios   make bench ARGS="library --only add --rounds 3"
 #   make lock    the hashed requirements again, from pyproject.toml
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -11,7 +12,7 @@ BIN := .venv/bin
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: run test soak check format lock clean
+.PHONY: run test soak bench check format lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -23,6 +24,10 @@ test: .venv/dev.stamp
 soak: .venv/dev.stamp
 	ECART_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) -s --timeout 7200 \
 		tests/conformance/test_agreement.py tests/faults tests/http/test_openapi.py $(ARGS)
+
+# The run wants the machine for itself, and nothing of what only tests need.
+bench: .venv/run.stamp
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
