@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from . import library
+from . import engine_time, library, memory, parallel, service, startup
 from .figures import Figure, Measurement
 from .lab import ROOT, Lab
 from .report import as_json, machine, machine_sentence, table, write_into
@@ -19,12 +20,19 @@ from .rounds import QUICK, Pace
 
 FAMILIES: Mapping[str, Sequence[Measurement]] = {
     "library": library.MEASUREMENTS,
+    "parallel": parallel.MEASUREMENTS,
+    "engine": engine_time.MEASUREMENTS,
+    "service": service.MEASUREMENTS,
+    "memory": memory.MEASUREMENTS,
+    "startup": startup.MEASUREMENTS,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what the command line chooses."""
     chosen = _parser().parse_args(arguments)
+    # So that a run that is ended from outside ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     pace = QUICK if chosen.quick else Pace()
     if chosen.rounds:
         pace = replace(pace, rounds=chosen.rounds, load_rounds=chosen.rounds, starts=chosen.rounds)

@@ -11,10 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
@@ -22,6 +22,8 @@ import redis.asyncio
 from ecart.engine import Binary, find_binary
 
 from .rounds import Pace
+
+Thing = TypeVar("Thing")
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30.0
@@ -34,6 +36,7 @@ class Lab:
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self._ends = contextlib.ExitStack()
+        self._shared: dict[str, Any] = {}
 
     def __enter__(self) -> Lab:
         return self
@@ -72,38 +75,49 @@ class Lab:
             "loglevel": "warning",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        self.start([str(self.binary.path), *words], lambda: answers(engine.socket, b"PING\r\n"))
+        command = [str(self.binary.path), *words]
+        self.lend(self.running(command, lambda: answers(engine.socket, b"PING\r\n")))
         return engine
 
-    def start(
+    @contextlib.contextmanager
+    def running(
         self,
         command: list[str],
         is_ready: Callable[[], bool],
         env: Mapping[str, str] | None = None,
-    ) -> float:
-        """Starts a server in a group of its own; seconds until it was ready. Ends with the lab."""
+    ) -> Iterator[float]:
+        """A server in a group of its own, and how many seconds it took until it was ready."""
+        log = self.folder / f"log-{free_port()}"
         began = time.monotonic()
-        with (self.folder / "log").open("ab") as log:
+        with log.open("ab") as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 cwd=ROOT,
                 env=clean_environ(env or {}),
                 start_new_session=True,
             )
-        self._ends.callback(end, process)
-        while not is_ready():
-            if process.poll() is not None or time.monotonic() - began > START_SECONDS:
-                said = (self.folder / "log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{command[0]} did not start:\n{said}")
-            time.sleep(0.002)
-        return time.monotonic() - began
+        try:
+            while not is_ready():
+                if process.poll() is not None or time.monotonic() - began > START_SECONDS:
+                    said = log.read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"{command} did not start:\n{said}")
+                time.sleep(0.002)
+            yield time.monotonic() - began
+        finally:
+            end(process)
 
-    def lend(self, thing: contextlib.AbstractContextManager[Any]) -> Any:
+    def lend(self, thing: contextlib.AbstractContextManager[Thing]) -> Thing:
         """Enters something that is left with the lab."""
         return self._ends.enter_context(thing)
+
+    def shared(self, name: str, make: Callable[[], contextlib.AbstractContextManager[Any]]) -> Any:
+        """What several measurements use: made for the first, left with the lab."""
+        if name not in self._shared:
+            self._shared[name] = self.lend(make())
+        return self._shared[name]
 
 
 class Engine:

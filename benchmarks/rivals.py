@@ -65,6 +65,10 @@ class BlobCart:
         text = self._client.get(self.key)
         return json.loads(text) if text else {}
 
+    def units(self) -> int:
+        """Units of all products."""
+        return sum(line["quantity"] for line in self.get().values())
+
     def add(self, product_id: str, unit_price: str, quantity: int = 1) -> None:
         """Adds units of a product."""
         lines = self.get()

@@ -1,0 +1,109 @@
+"""What the engine itself works for one add, by its own clock (`INFO commandstats`), and for what.
+
+To see what exactly-once costs, the script is called in a second form from which everything about
+records is cut out: reading one, judging by it, counting it, keeping it. The cuts are made in the
+text that the library sends, and each must fit, or nothing is measured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from ecart import Cart
+
+from .figures import Figure, Measurement, at_most
+from .lab import Lab
+from .library import PRICE, RULES, filled
+from .rounds import interleaved
+
+WITHOUT_RECORDS = (
+    (r'"s", record_field, line_field\)', '"s", line_field)'),
+    (r"record = raw\[5\], line = raw\[6\]", "line = raw[5]"),
+    (r"local old = make_room\([^)]*\)", "local old = {}"),
+    (r"local record = string\.format\([^\n]*\n[^\n]*\)\n", ""),
+    (r"change\.record, record,", ""),
+)
+
+
+class Overhearing:
+    """A client that keeps the last command, and for once pretends not to know a script."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._forgets = True
+        self.script = ""
+        self.command: tuple[Any, ...] = ()
+
+    def execute_command(self, *command: Any, **options: Any) -> Any:
+        """Passes the command on."""
+        if command[0] == "EVALSHA" and self._forgets:
+            self._forgets = False
+            raise NoScriptError("NOSCRIPT")
+        if command[0] == "EVAL":
+            self.script = _text(command[1])
+        self.command = command
+        return self._client.execute_command(*command, **options)
+
+
+def _text(part: Any) -> str:
+    return part.decode() if isinstance(part, bytes) else str(part)
+
+
+def add(lab: Lab) -> Iterable[Figure]:
+    """One add to a cart of ten lines, with and without records."""
+    cart_id = filled(lab, 10)
+    with lab.engine.client() as client:
+        overheard = Overhearing(client)
+        cart = Cart(cart_id, overheard, rules=RULES)
+        cart.add("sku-0", PRICE)
+        sha = client.script_load(without_records(overheard.script))
+        cart.add("sku-0", PRICE)
+        _, _, *rest = overheard.command
+        old_sha = client.script_load("return 1")
+        turns = {
+            "add": lambda: cart.add("sku-0", PRICE),
+            "without records": lambda: client.execute_command("EVALSHA", sha, *rest),
+            "one line": lambda: client.evalsha(old_sha, 1, "bare"),
+        }
+        calls = max(20, round(lab.pace.turn * 10_000))
+        samples = interleaved(
+            {name: _engine_time(client, call, calls) for name, call in turns.items()},
+            lab.pace.rounds,
+        )
+    beside = samples.of("add", "without records", "one line")
+    values = tuple(samples.scores["add"])
+    note = "with records, without, script of one line"
+    yield Figure("engine time of an add", values, "µs", at_most(15), note, beside)
+    bare = samples.ratios("without records", "add")
+    share = tuple((1 - ratio) * 100 for ratio in bare)
+    yield Figure("share of exactly-once in it", share, "%", at_most(25))
+
+
+def without_records(script: str) -> str:
+    """The script with the cuts made.
+
+    Raises:
+        LookupError: a cut does not fit; the script has changed, and the cuts must follow.
+    """
+    for pattern, replacement in WITHOUT_RECORDS:
+        script, count = re.subn(pattern, replacement, script)
+        if count != 1:
+            raise LookupError(f"{pattern} fits {count} times into add_item: mend {__file__}")
+    return script
+
+
+def _engine_time(client: Any, call: Callable[[], Any], calls: int) -> Callable[[], float]:
+    def turn() -> float:
+        client.config_resetstat()
+        for _ in range(calls):
+            call()
+        return float(client.info("commandstats")["cmdstat_evalsha"]["usec_per_call"])
+
+    return turn
+
+
+MEASUREMENTS = (Measurement("engine time of an add", add),)
