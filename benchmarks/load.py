@@ -74,6 +74,7 @@ class Shopper(asyncio.Protocol):
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._transport: Any = None
         self._skus = cycle(SKUS)
         self._cookie = NO_SESSION
         self._adds = 0
@@ -105,7 +106,8 @@ class Shopper(asyncio.Protocol):
     def leave(self) -> None:
         """Hangs up."""
         self._leaves = True
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     def _answered(self, head: bytes) -> None:
         run = self._run
@@ -147,30 +149,39 @@ class Shopper(asyncio.Protocol):
 
 
 async def bring(command: Command) -> Load:
-    """Lets the shoppers in, waits until each has its cart, and counts for a while."""
+    """Lets the shoppers in, waits until each has its cart, counts for a while, sends them home.
+
+    Raises:
+        RuntimeError: an answer was no success, or a connection broke.
+        TimeoutError: they do not get on.
+    """
     run = Run(command)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: run.fail(f"{context}"))
-    shoppers = [
-        (await loop.create_connection(lambda: Shopper(run), "127.0.0.1", command.port))[1]
-        for _ in range(command.connections)
-    ]
-    async with asyncio.timeout(_PATIENCE):
-        while run.ready < command.connections:
-            await _meanwhile(run, 0.005)
+    shoppers: list[Shopper] = []
+    try:
+        for _ in range(command.connections):
+            shoppers.append(Shopper(run))
+            await loop.create_connection(lambda: shoppers[-1], "127.0.0.1", command.port)
+        return await _counted(run)
+    finally:
+        for shopper in shoppers:
+            shopper.leave()
+        await asyncio.sleep(0)
+
+
+async def _counted(run: Run) -> Load:
+    connections, seconds = run.command.connections, run.command.seconds
+    await _until(run, lambda: run.ready == connections)
     await _meanwhile(run, _SETTLING)
     began, worked, cores = time.perf_counter(), time.process_time(), _cores()
     run.counts = True
-    await _meanwhile(run, command.seconds)
+    await _meanwhile(run, seconds)
+    await _until(run, lambda: len(run.latencies) >= connections)
     run.counts = False
     seconds, worked = time.perf_counter() - began, time.process_time() - worked
     idle, total = (after - before for after, before in zip(_cores(), cores, strict=True))
-    for shopper in shoppers:
-        shopper.leave()
-    await asyncio.sleep(0)
     latencies = sorted(run.latencies)
-    if not latencies:
-        raise RuntimeError("no answer came while it counted")
     return Load(
         rate=len(latencies) / seconds,
         median_ms=latencies[len(latencies) // 2] * 1e3,
@@ -180,6 +191,18 @@ async def bring(command: Command) -> Load:
     )
 
 
+async def _until(run: Run, is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_PATIENCE):
+        while not is_so():
+            await _meanwhile(run, 0.005)
+
+
+async def _meanwhile(run: Run, seconds: float) -> None:
+    done, _ = await asyncio.wait({run.failed}, timeout=seconds)
+    for failed in done:
+        failed.result()
+
+
 def _cores() -> tuple[int, int]:
     """Ticks that the cores have idled, and ticks in all, since the system began (proc(5))."""
     stat = Path("/proc/stat")
@@ -187,12 +210,6 @@ def _cores() -> tuple[int, int]:
         return 0, 0
     ticks = [int(number) for number in stat.read_text().partition("\n")[0].split()[1:9]]
     return ticks[3] + ticks[4], sum(ticks)
-
-
-async def _meanwhile(run: Run, seconds: float) -> None:
-    done, _ = await asyncio.wait({run.failed}, timeout=seconds)
-    for failed in done:
-        failed.result()
 
 
 def main() -> None:

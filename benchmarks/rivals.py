@@ -5,6 +5,7 @@ The algorithms are written anew from what they do, and reduced to it: no checks,
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -27,9 +28,7 @@ def bare_script(client: Any, *arguments: Any) -> Callable[[], Any]:
 
 def script_sha(text: str) -> str:
     """The name that an engine gives to a script."""
-    from hashlib import sha1
-
-    return sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 class ECartCart:

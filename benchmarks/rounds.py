@@ -14,17 +14,22 @@ Turn = Callable[[int], float]
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How long it may take: turns of so many seconds each, in so many rounds."""
+    """How long it may take: turns of so many seconds each, in so many rounds.
+
+    `load` and its rounds are for the service, after so many that do not count; `starts` is how
+    often a process is started, `carts` how many are weighed together.
+    """
 
     rounds: int = 11
     turn: float = 0.04
     load_rounds: int = 7
+    load_warming: int = 1
     load: float = 0.7
     starts: int = 11
     carts: int = 10_000
 
 
-QUICK = Pace(rounds=2, turn=0.002, load_rounds=1, load=0.05, starts=1, carts=200)
+QUICK = Pace(rounds=2, turn=0.002, load_rounds=1, load_warming=0, load=0.05, starts=1, carts=200)
 
 
 class Samples:

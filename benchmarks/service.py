@@ -126,7 +126,7 @@ class Contest:
                 name: partial(self._turn, source, name, _command(lab, place, connections, path))
                 for name, place in places.items()
             }
-            interleaved(turns, 1)
+            interleaved(turns, lab.pace.load_warming)
             for loads in self._loads.values():
                 loads.clear()
             self.samples: Samples = interleaved(turns, lab.pace.load_rounds)
