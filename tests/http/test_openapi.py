@@ -46,6 +46,7 @@ OFFICE = {
     ("get", "/carts/{cart_id}"),
     ("delete", "/carts/{cart_id}"),
     ("post", "/carts/{cart_id}/merge"),
+    ("post", "/carts/{cart_id}/session"),
     ("post", "/carts/{cart_id}/checkout/{checkout_id}/complete"),
     ("post", "/carts/{cart_id}/checkout/{checkout_id}/release"),
 }

@@ -116,5 +116,7 @@ class Api:
                 headers["Cart-Token"] = self._tokens.sign(session.cart_id)
             elif session.is_new and response.status != 204 and not 400 <= response.status < 500:
                 keep = session
+        elif response.keep_session is not None:  # the back office's, for somebody else
+            headers["Cart-Token"] = self._tokens.sign(response.keep_session.cart_id)
         body = b"" if request.method == "HEAD" else response.body
         return replace(response, headers=headers, body=body, keep_session=keep)

@@ -40,7 +40,12 @@ def user_cart_id(user_id: str | int) -> str:
 
 def is_of_user(cart_id: str) -> bool:
     """Whether a cart is a user's: then nobody else's log-in may empty it into another."""
-    return cart_id.startswith(_OF_USER)
+    return cart_id.startswith(_OF_USER) and cart_id != _OF_USER
+
+
+def user_of(cart_id: str) -> str:
+    """Whose cart it is: the inverse of `user_cart_id`."""
+    return cart_id.removeprefix(_OF_USER)
 
 
 def sign_in(

@@ -12,10 +12,12 @@ from ecart.flows import Flow, perform
 from ecart.http.conditional import entity_tag
 from ecart.http.guards import check_empty, read_object
 from ecart.http.handlers import JSON, change_cart
+from ecart.http.login import is_of_user, sign_in, user_of
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError
+from ecart.http.sessions import Session
 from ecart.http.settings import HttpSettings
-from ecart.http.views import MergeView, cart_view
+from ecart.http.views import MergeView, SignInView, cart_view
 from ecart.model import check_cart_id
 from ecart.operations import CompleteCheckout, EndCheckout, GetCart, GetSummary, ReleaseCheckout
 from ecart.operations.arguments import check_token
@@ -52,6 +54,33 @@ def merge_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     )
     headers = {**JSON, "ETag": entity_tag(cart)}
     return Response(status=200, headers=headers, body=msgspec.json.encode(view))
+
+
+def begin_session(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """A log-in: merges the cart of the sent `Cart-Token` into this user's, and gives the user's."""
+    check_empty(request)
+    cart_id = _cart_id(request)
+    if not is_of_user(cart_id):
+        raise _no_cart()
+    visitor = None if request.session.is_new else request.session.cart_id
+    signed_in = yield from sign_in(visitor, user_of(cart_id), settings.merge_policy, settings.rules)
+    cart = yield from perform(cart_id, GetCart(rules=settings.rules))
+    view = SignInView(
+        added=signed_in.report.added,
+        raised=signed_in.report.raised,
+        clamped=signed_in.report.clamped,
+        left=signed_in.report.left,
+        replayed=signed_in.report.replayed,
+        refused=signed_in.refused,
+        cart=cart_view(cart),
+    )
+    headers = {**JSON, "ETag": entity_tag(cart)}
+    return Response(
+        status=200,
+        headers=headers,
+        body=msgspec.json.encode(view),
+        keep_session=Session(cart_id),
+    )
 
 
 def complete_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:

@@ -17,6 +17,7 @@ from ecart.http.views import (
     Health,
     MergeView,
     OperationView,
+    SignInView,
     SummaryView,
 )
 from ecart.model import MergePolicy
@@ -96,7 +97,16 @@ _HEADER_PATTERNS = {
 def openapi_document(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> dict[str, Any]:
     """The OpenAPI 3.1 document of a table of routes, with the limits of these rules."""
     _, schemas = msgspec.json.schema_components(
-        (CartView, SummaryView, CheckoutView, MergeView, OperationView, Health, Problem),
+        (
+            CartView,
+            SummaryView,
+            CheckoutView,
+            MergeView,
+            SignInView,
+            OperationView,
+            Health,
+            Problem,
+        ),
         ref_template="#/components/schemas/{name}",
     )
     paths: dict[str, dict[str, Any]] = {}

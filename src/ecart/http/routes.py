@@ -121,6 +121,14 @@ OFFICE_ROUTES = (
     ),
     Route(
         "POST",
+        OFFICE_PATH + "/session",
+        office.begin_session,
+        "SignInView",
+        (*_OFFICE, *_EMPTY_JSON),
+        access="office",
+    ),
+    Route(
+        "POST",
         HOLD_PATH + "/complete",
         office.complete_checkout,
         "CartView",

@@ -86,6 +86,18 @@ class MergeView(msgspec.Struct, frozen=True):
     cart: CartView
 
 
+class SignInView(msgspec.Struct, frozen=True):
+    """What a log-in's merge did, or the code why there was none, and the user's cart."""
+
+    added: int
+    raised: int
+    clamped: int
+    left: int
+    replayed: bool
+    refused: str | None
+    cart: CartView
+
+
 class OperationView(msgspec.Struct, frozen=True):
     """A change that has taken effect, by its `Idempotency-Key`, and when."""
 
