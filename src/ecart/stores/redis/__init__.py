@@ -18,6 +18,7 @@ from ecart.flows import Flow
 from ecart.operations import Operation
 from ecart.store import AsyncStore, Store, run, run_async
 from ecart.stores.redis.clients import (
+    REPLY_TIMEOUT,
     Address,
     Client,
     open_async_client,
@@ -95,16 +96,20 @@ class RedisStore:
     def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        client = self._client or self._opened(self._address)
+        client, command = self._client or self._opened(self._address), _in_utf8(step.command)
         if step.ask is not None:
-            return send_together(client, step.key, (_in_utf8(step.command), step.ask))
-        return client.execute_command(*_in_utf8(step.command), **UNDECODED)
+            return send_together(client, step.key, (command, step.ask))
+        server = _server_of_last_attempt(self._address, self._terms, step)
+        if server is None:
+            return client.execute_command(*command, **UNDECODED)
+        with open_client(server, step.seconds) as last:
+            return last.execute_command(*command, **UNDECODED)
 
     def _opened(self, address: Address | None) -> Any:
         # Here and not when the store is made, since a cluster's client asks its nodes at once.
         with self._opening:
             if self._client is None and address is not None:
-                self._client = open_client(address)
+                self._client = open_client(address, _patience(self._terms))
             return self._client
 
 
@@ -147,15 +152,35 @@ class AsyncRedisStore:
         client, command = self._client(), _in_utf8(step.command)
         if step.ask is not None:
             return await send_together_async(client, step.key, (command, step.ask))
-        return await client.execute_command(*command, **UNDECODED)
+        server = _server_of_last_attempt(self._address, self._terms, step)
+        if server is None:
+            return await client.execute_command(*command, **UNDECODED)
+        async with open_async_client(server, step.seconds) as last:
+            return await last.execute_command(*command, **UNDECODED)
 
     def _client(self) -> Any:
         if self._address is None:
             return self._given
         loop = asyncio.get_running_loop()
         if loop not in self._opened:
-            self._opened[loop] = open_async_client(self._address)
+            self._opened[loop] = open_async_client(self._address, _patience(self._terms))
         return self._opened[loop]
+
+
+def _patience(terms: Terms) -> float:
+    """Seconds that a reply is waited for; a confirmation comes late on purpose."""
+    return REPLY_TIMEOUT if terms.durability else min(REPLY_TIMEOUT, terms.deadline)
+
+
+def _server_of_last_attempt(address: Address | None, terms: Terms, step: Send) -> Address | None:
+    """Where an attempt is to have a connection of its own, whose time-outs end with the deadline.
+
+    A hung engine hangs the handshake of a new connection, too, so it is not the reply alone. A
+    cluster or Sentinel first has to be asked for its servers: there it would take longer.
+    """
+    if address is None or address.kind or step.seconds >= _patience(terms):
+        return None
+    return address
 
 
 @cache

@@ -23,10 +23,6 @@ class Client(Protocol):
         ...
 
 
-_TIMEOUTS: dict[str, Any] = {
-    "socket_connect_timeout": CONNECT_TIMEOUT,
-    "socket_timeout": REPLY_TIMEOUT,
-}
 _SCHEMES = {"redis": "redis", "rediss": "rediss", "unix": "unix", "valkey": "redis"}
 _SCHEMES["valkeys"] = "rediss"
 _KINDS = ("", "cluster", "sentinel")
@@ -93,35 +89,47 @@ def _host_and_port(text: str, port: int) -> tuple[str, int]:
     raise InvalidUrlError("hosts are given as host:port,host:port")
 
 
-def open_client(address: Address) -> Any:
-    """A sync client that repeats nothing by itself. That of a cluster connects at once."""
+def open_client(address: Address, seconds: float = REPLY_TIMEOUT) -> Any:
+    """A sync client that repeats nothing by itself, and waits no longer than `seconds`.
+
+    That of a cluster connects at once.
+    """
     import redis
     from redis.cluster import ClusterNode
     from redis.retry import Retry
 
-    return _open(address, redis, ClusterNode, Retry)
+    return _open(address, redis, ClusterNode, Retry, _time_outs(seconds))
 
 
-def open_async_client(address: Address) -> Any:
-    """An asyncio client that repeats nothing by itself."""
+def open_async_client(address: Address, seconds: float = REPLY_TIMEOUT) -> Any:
+    """`open_client` for asyncio."""
     import redis.asyncio
     from redis.asyncio.cluster import ClusterNode
     from redis.asyncio.retry import Retry
 
-    return _open(address, redis.asyncio, ClusterNode, Retry)
+    return _open(address, redis.asyncio, ClusterNode, Retry, _time_outs(seconds))
 
 
-def _open(address: Address, library: Any, node: Any, retry: Any) -> Any:
+def _open(
+    address: Address, library: Any, node: Any, retry: Any, time_outs: dict[str, float]
+) -> Any:
     """A client of redis-py's sync or asyncio side, which have the same names."""
     once = {"retry": retry(_no_backoff(), 0)}
     if not address.kind:
-        return library.Redis.from_url(address.url, **once, **_TIMEOUTS)
-    options = _server_options(address.url)
+        return library.Redis.from_url(address.url, **once, **time_outs)
+    options = {**time_outs, **_server_options(address.url)}
     if address.kind == "cluster":
         nodes = [node(*server) for server in address.servers]
         return library.RedisCluster(startup_nodes=nodes, **once, **_cluster_once(), **options)
-    sentinel = library.Sentinel(address.servers, sentinel_kwargs={**once, **_TIMEOUTS})
+    sentinel = library.Sentinel(address.servers, sentinel_kwargs={**once, **time_outs})
     return sentinel.master_for(address.service, **once, **options)
+
+
+def _time_outs(seconds: float) -> dict[str, float]:
+    return {
+        "socket_connect_timeout": min(CONNECT_TIMEOUT, seconds),
+        "socket_timeout": min(REPLY_TIMEOUT, seconds),
+    }
 
 
 def _server_options(url: str) -> dict[str, Any]:
@@ -132,7 +140,7 @@ def _server_options(url: str) -> dict[str, Any]:
     secure = {"ssl": True} if "connection_class" in parsed else {}
     skipped = ("host", "port", "connection_class")
     options = {name: value for name, value in parsed.items() if name not in skipped}
-    return {**_TIMEOUTS, **secure, **options}
+    return {**secure, **options}
 
 
 def _no_backoff() -> Any:

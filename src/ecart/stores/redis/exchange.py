@@ -34,17 +34,19 @@ Result = TypeVar("Result")
 
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
+_SHORTEST_ATTEMPT = 0.05
 
 
 class Send(msgspec.Struct, frozen=True):
     """The step that sends a command for a key and returns its reply, undecoded.
 
-    With `ask`, a second command goes after it over the same connection, and both replies are
-    returned.
+    `seconds` are left until the deadline; a store that can, waits no longer. With `ask`, a second
+    command goes after it over the same connection, and both replies are returned.
     """
 
     key: str
     command: tuple[Argument, ...]
+    seconds: float
     ask: tuple[Argument, ...] | None = None
 
 
@@ -57,8 +59,9 @@ class Wait(msgspec.Struct, frozen=True):
 class Terms(msgspec.Struct, frozen=True):
     """How patient an exchange is, and what it may conclude.
 
-    No attempt begins later than `deadline` seconds after the first. `client_repeats` tells that
-    the client retries by itself: then a refused connection does not prove that nothing was sent.
+    No attempt begins later than `deadline` seconds after the first; nor does it last longer if the
+    store opened the client of a single server. `client_repeats` tells that the client retries by
+    itself: then a refused connection does not prove that nothing was sent.
     `durability` tells what must be confirmed before a change counts as done.
     """
 
@@ -118,8 +121,8 @@ def _confirmed(
 ) -> Flow[Any]:
     """The reply to a change that is as durable as it has to be, or that was refused."""
     if durability is None:
-        return (yield Send(key, command))
-    reply, confirmation = yield Send(key, command, durability.ask(attempts.seconds_left()))
+        return (yield Send(key, command, attempts.left()))
+    reply, confirmation = yield Send(key, command, attempts.left(), durability.ask(attempts.left()))
     if isinstance(reply, Exception):
         raise reply
     lack = durability.lack(confirmation) if reply[0] == b"ok" else None
@@ -134,11 +137,14 @@ class _Attempts:
     def __init__(self, terms: Terms) -> None:
         self.may_have_run = False
         self._client_repeats = terms.client_repeats
+        self._deadline = terms.deadline
         self._end = time.monotonic() + terms.deadline
         self._pause = _FIRST_PAUSE
+        self._has_failed = False
 
     def note(self, error: Exception, key: str) -> Failure:
         """Classifies the error; raises it, or `CorruptCartError`, if it is not the engine's."""
+        self._has_failed = True
         failure = classify(error)
         if failure is Failure.NOT_OURS:
             raise error
@@ -148,11 +154,14 @@ class _Attempts:
         self.may_have_run |= failure is Failure.UNKNOWN or repeated
         return failure
 
-    def seconds_left(self) -> float:
-        return max(0.0, self._end - time.monotonic())
+    def left(self) -> float:
+        """Seconds until the deadline; enough for an attempt, also where a pause took longer."""
+        if not self._has_failed:
+            return self._deadline
+        return max(self._end - time.monotonic(), _SHORTEST_ATTEMPT)
 
     def over(self) -> bool:
-        return time.monotonic() + self._pause >= self._end
+        return time.monotonic() + self._pause + _SHORTEST_ATTEMPT >= self._end
 
     def next_pause(self) -> float:
         """Seconds to wait, growing, with jitter so that callers do not come back in step."""
@@ -192,7 +201,7 @@ def _ask(command: tuple[Argument, ...], key: str, terms: Terms) -> Flow[Any]:
     attempts = _Attempts(terms)
     while True:
         try:
-            return (yield Send(key, command))
+            return (yield Send(key, command, attempts.left()))
         except Exception as error:
             failure = attempts.note(error, key)
             if failure is Failure.DENIED or attempts.over():
