@@ -47,7 +47,7 @@ from ecart.operations import (
     Version,
     ttl_milliseconds,
 )
-from ecart.store import AsyncStore, Store, run, run_async, steps_on
+from ecart.store import AsyncStore, Store, perform, perform_async, run, run_async, steps_on
 from ecart.stores.redis import Client, async_store_for, store_for
 
 Result = TypeVar("Result")
@@ -294,7 +294,7 @@ class Cart:
 
     def perform(self, operation: Operation[Result]) -> Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return self._run(flows.perform(self.cart_id, operation))
+        return perform(self.store, self.cart_id, operation)
 
     def _run(self, flow: Flow[Result]) -> Result:
         return run(flow, steps_on(self.store))
@@ -532,7 +532,7 @@ class AsyncCart:
 
     async def perform(self, operation: Operation[Result]) -> Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return await self._run(flows.perform(self.cart_id, operation))
+        return await perform_async(self.store, self.cart_id, operation)
 
     async def _run(self, flow: Flow[Result]) -> Result:
         return await run_async(flow, steps_on(self.store))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 
 from ecart.errors import InvalidAmountError, InvalidCurrencyError
 
@@ -20,6 +21,8 @@ NANOS_PER_UNIT = 10**9
 ZERO = Decimal(0)
 
 _AMOUNT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?", re.ASCII)
+_LONGEST = 25
+_FORM = "an amount is digits, at most 15, with at most 9 more after a point"
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 _ROUNDING = Context(prec=80, traps=[InvalidOperation])
 
@@ -48,16 +51,24 @@ def parse_amount(value: Amount) -> Decimal:
     Raises:
         InvalidAmountError: not finite, negative, or not of the form `digits[.up to 9 digits]`.
     """
-    text = _plain_text(value)
-    if text is None or not _AMOUNT.fullmatch(text):
-        raise InvalidAmountError(
-            "an amount is digits, at most 15, with at most 9 more after a point"
-        )
+    text = value if type(value) is str else _plain_text(value)
+    if text is None or len(text) > _LONGEST:
+        raise InvalidAmountError(_FORM)
+    return _parse_text(text)
+
+
+@lru_cache(maxsize=8192)
+def _parse_text(text: str) -> Decimal:
+    # A shop has few prices beside its many carts.
+    if not _AMOUNT.fullmatch(text):
+        raise InvalidAmountError(_FORM)
     return _without_trailing_zeros(Decimal(text))
 
 
 def _plain_text(value: object) -> str | None:
     match value:
+        case Decimal():
+            return _text_of(value)
         case bool():
             return None
         case str():
@@ -65,13 +76,18 @@ def _plain_text(value: object) -> str | None:
         case int():
             return str(value) if 0 <= value < 10**15 else None
         case float():
-            return _plain_text(Decimal(repr(value)))
-        case Decimal():
-            # The exponent is looked at first: written out, 1E+9999999 is ten million digits.
-            plain = value.is_finite() and -40 <= value.adjusted() <= 15
-            return format(_without_trailing_zeros(value), "f") if plain else None
+            return _text_of(Decimal(repr(value)))
         case _:
             return None
+
+
+def _text_of(amount: Decimal) -> str | None:
+    text = str(amount)
+    if _AMOUNT.fullmatch(text):
+        return text
+    # The exponent is looked at first: written out, 1E+9999999 is ten million digits.
+    plain = amount.is_finite() and -40 <= amount.adjusted() <= 15
+    return format(_without_trailing_zeros(amount), "f") if plain else None
 
 
 def _without_trailing_zeros(amount: Decimal) -> Decimal:

@@ -42,8 +42,9 @@ def test_every_unit_is_counted_once(
         errors = [json.loads(finish(process)) for process in processes]
 
     assert errors == [[]] * PROCESSES
-    assert proxy.replies >= PROCESSES * ADDS
-    assert proxy.dropped > PROCESSES * ADDS * 0.03
+    # Tasks of one loop share a connection, and many a reply is lost at once.
+    assert proxy.replies >= (PROCESSES * ADDS if mode == "sync" else PROCESSES * 20)
+    assert proxy.dropped > proxy.replies * 0.03
     store = RedisStore(engine.url)
     snapshot = Cart("c", store).get()
     store.close()

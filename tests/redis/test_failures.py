@@ -163,20 +163,27 @@ def test_an_engine_that_comes_back_in_time_is_not_missed(own_engine: Engine) -> 
     store.close()
 
 
+class Traced(redis.Redis):
+    """A client with an `execute_command` of its own, as tracing and caching have."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        return super().execute_command(*args, **options)
+
+
 def test_a_client_that_repeats_by_itself_leaves_doubt() -> None:
     """It may have sent the change before it was refused: `outcome_unknown`, not a promise."""
-    options: dict[str, Any] = {"host": "127.0.0.1", "port": free_port()}
-    with redis.Redis(**options, retry=Retry(NoBackoff(), 1)) as client:
+    with Traced(port=free_port(), retry=Retry(NoBackoff(), 1)) as client:
         with pytest.raises(OutcomeUnknownError):
             Cart("c", RedisStore(client, deadline=0.05)).add("apple")
         with pytest.raises(StoreUnavailableError):
             Cart("c", RedisStore(client, deadline=0.05)).get()
 
 
-def test_a_client_that_does_not_repeat_leaves_none() -> None:
-    """Refused once is not sent: `store_unavailable`."""
-    retry = Retry(NoBackoff(), 0)
-    with redis.Redis(port=free_port(), retry=retry) as client, pytest.raises(StoreUnavailableError):
+@pytest.mark.parametrize(("kind", "retries"), [(Traced, 0), (redis.Redis, 0), (redis.Redis, 1)])
+def test_a_client_that_does_not_repeat_leaves_none(kind: type[redis.Redis], retries: int) -> None:
+    """Refused is not sent: `store_unavailable`. A plain client is not left to repeat anything."""
+    retry = Retry(NoBackoff(), retries)
+    with kind(port=free_port(), retry=retry) as client, pytest.raises(StoreUnavailableError):
         Cart("c", RedisStore(client, deadline=0.05)).add("apple")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-import secrets
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from ecart.errors import (
 from ecart.model import Details, LineItem, Options, canonical_json, has_only_characters
 from ecart.money import MAX_UNITS
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 _GIVEN_HERE = re.compile(r"(~[\w-]{11}\.[1-9]\d{0,8})\.([1-9]\d{0,14})", re.ASCII)
 
@@ -153,4 +155,5 @@ def short_digest(text: str) -> str:
 
 def new_token() -> str:
     """A random name of 64 bits: eleven URL-safe characters."""
-    return secrets.token_urlsafe(8)
+    # As secrets.token_urlsafe(8), in half the time: one is drawn for each change.
+    return b2a_base64(os.urandom(8)).translate(_URL_SAFE)[:11].decode()

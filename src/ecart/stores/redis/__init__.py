@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from ecart.flows import Flow
 from ecart.operations import Operation
 from ecart.store import AsyncStore, Store, run, run_async
+from ecart.stores.redis.batches import batches_of
 from ecart.stores.redis.clients import (
     REPLY_TIMEOUT,
     Address,
@@ -26,10 +27,10 @@ from ecart.stores.redis.clients import (
     read_url,
     repeats_by_itself,
 )
-from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
+from ecart.stores.redis.pooled import in_utf8, pool_of, send_one
 from ecart.stores.redis.together import UNDECODED, send_together, send_together_async
 
 __all__ = ["AsyncRedisStore", "Client", "RedisStore", "async_store_for", "store_for"]
@@ -40,18 +41,13 @@ DEADLINE = 5.0
 """Seconds after which a failing operation is given up."""
 
 
-def _in_utf8(command: tuple[Argument, ...]) -> tuple[Argument | bytes, ...]:
-    """The command with its texts encoded, since a client may be set to another encoding."""
-    name, *arguments = command
-    return (name, *(part.encode() if isinstance(part, str) else part for part in arguments))
-
-
 class RedisStore:
     """A `Store` on a client or a URL: `redis://`, `rediss://`, `unix://`, `valkey://`, and for
     clusters `redis+cluster://host:port,host:port`, for Sentinel
     `redis+sentinel://host:port,host:port/service`.
 
-    A client handed in keeps its own time-outs and retries, and stays the caller's to close. A URL
+    A client handed in keeps its own time-outs, and stays the caller's to close. A plain one lends
+    its connections; one with an `execute_command` of its own is asked, with its retries. A URL
     opens a client with short time-outs whose failures this store alone repeats, for `deadline`
     seconds, always to the same effect.
 
@@ -78,7 +74,9 @@ class RedisStore:
         if given is not None and inspect.iscoroutinefunction(given.execute_command):
             raise TypeError("an asyncio client: use AsyncCart or AsyncRedisStore")
         self.keys = Keyspace(prefix, partitions)
-        repeats = given is not None and repeats_by_itself(given)
+        self._pool = None if given is None else pool_of(given)
+        # What goes over the pool's connections is repeated by nobody but this store.
+        repeats = given is not None and self._pool is None and repeats_by_itself(given)
         self._terms = Terms(deadline, repeats, durability_of(durability, replicas))
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
@@ -91,25 +89,29 @@ class RedisStore:
         with self._opening:
             if self._address is not None and self._client is not None:
                 self._client.close()
-                self._client = None
+                self._client = self._pool = None
 
     def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        client, command = self._client or self._opened(self._address), _in_utf8(step.command)
+        client = self._client or self._opened(self._address)
         if step.ask is not None:
-            return send_together(client, step.key, (command, step.ask))
+            return send_together(client, step.key, (step.command, step.ask))
         server = _server_of_last_attempt(self._address, self._terms, step)
-        if server is None:
-            return client.execute_command(*command, **UNDECODED)
-        with open_client(server, step.seconds) as last:
-            return last.execute_command(*command, **UNDECODED)
+        if server is not None:
+            with open_client(server, step.seconds) as last:
+                return send_one(last.connection_pool, step.command)
+        if self._pool is not None:
+            return send_one(self._pool, step.command)
+        return client.execute_command(*in_utf8(step.command), **UNDECODED)
 
     def _opened(self, address: Address | None) -> Any:
         # Here and not when the store is made, since a cluster's client asks its nodes at once.
         with self._opening:
             if self._client is None and address is not None:
-                self._client = open_client(address, _patience(self._terms))
+                client = open_client(address, _patience(self._terms))
+                self._pool = pool_of(client)
+                self._client = client
             return self._client
 
 
@@ -132,7 +134,11 @@ class AsyncRedisStore:
             raise TypeError("not an asyncio client: use Cart or RedisStore")
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
         self.keys = Keyspace(prefix, partitions)
-        repeats = self._given is not None and repeats_by_itself(self._given)
+        repeats = (
+            self._given is not None
+            and pool_of(self._given) is None
+            and repeats_by_itself(self._given)
+        )
         self._terms = Terms(deadline, repeats, durability_of(durability, replicas))
 
     async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
@@ -149,14 +155,17 @@ class AsyncRedisStore:
     async def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return await asyncio.sleep(step.seconds)
-        client, command = self._client(), _in_utf8(step.command)
+        client = self._client()
         if step.ask is not None:
-            return await send_together_async(client, step.key, (command, step.ask))
+            return await send_together_async(client, step.key, (step.command, step.ask))
         server = _server_of_last_attempt(self._address, self._terms, step)
-        if server is None:
-            return await client.execute_command(*command, **UNDECODED)
-        async with open_async_client(server, step.seconds) as last:
-            return await last.execute_command(*command, **UNDECODED)
+        if server is not None:
+            async with open_async_client(server, step.seconds) as last:
+                return await last.execute_command(*in_utf8(step.command), **UNDECODED)
+        pool = pool_of(client)
+        if pool is not None:
+            return await batches_of(pool).add(pool, step.command)
+        return await client.execute_command(*in_utf8(step.command), **UNDECODED)
 
     def _client(self) -> Any:
         if self._address is None:

@@ -41,25 +41,24 @@ class Call(msgspec.Struct, frozen=True):
         return ("EVAL", self.script.text, 1, self.key, *self.arguments)
 
 
-class _Attempt(msgspec.Struct, frozen=True):
-    """A change and the record that will make it known: the lane's, or the caller's own."""
-
-    change: Change
-    record: str
-    sequence: int
-    digest: str
+_EVERY_CHANGE = (
+    "record", "sequence", "fingerprint", "digest", "expected", "epoch", "ttl", "want_cart",
+)  # fmt: skip
 
 
-_EVERY_CHANGE: Arguments = {
-    "record": lambda attempt: attempt.record,
-    "sequence": lambda attempt: attempt.sequence,
-    "fingerprint": lambda attempt: attempt.change.fingerprint,
-    "digest": lambda attempt: attempt.digest,
-    "expected": lambda attempt: _expected(attempt.change.expected),
-    "epoch": lambda attempt: new_token(),
-    "ttl": lambda attempt: attempt.change.rules.ttl_ms,
-    "want_cart": lambda attempt: "1" if attempt.change.want_cart else "0",
-}
+def _shared(change: Change, record: str, sequence: int, digest: str) -> tuple[Argument, ...]:
+    """The arguments that every script takes first."""
+    return (
+        record,
+        sequence,
+        change.fingerprint,
+        digest,
+        _expected(change.expected) if change.expected else "",
+        new_token(),
+        change.rules.ttl_ms,
+        "1" if change.want_cart else "0",
+    )
+
 
 _OF_CHANGE: dict[type[Change], Arguments] = {
     operations.AddItem: {
@@ -121,7 +120,7 @@ _OF_CHANGE: dict[type[Change], Arguments] = {
 
 def _expected(versions: tuple[operations.Version, ...]) -> str:
     texts = (f'"{version}"' if isinstance(version, str) else str(version) for version in versions)
-    return "\n".join(("", *texts, "")) if versions else ""
+    return "\n".join(("", *texts, ""))
 
 
 def _tail(change: Change) -> Iterable[str]:
@@ -139,8 +138,7 @@ def script_name(change: type[Change]) -> str:
 
 class _Signature(msgspec.Struct, frozen=True):
     script: Script
-    shared: tuple[Callable[[_Attempt], Argument], ...]
-    own: tuple[Callable[[Change], Argument], ...]
+    own: tuple[Callable[[Any], Argument], ...]
 
 
 def _signature(change: type[Change]) -> _Signature:
@@ -148,7 +146,7 @@ def _signature(change: type[Change]) -> _Signature:
     named = (*_EVERY_CHANGE, *_OF_CHANGE[change])
     if script.arguments != named:
         raise ValueError(f"{script.name}.lua takes {script.arguments}, not {named}")
-    return _Signature(script, tuple(_EVERY_CHANGE.values()), tuple(_OF_CHANGE[change].values()))
+    return _Signature(script, tuple(_OF_CHANGE[change].values()))
 
 
 _SIGNATURES = {change: _signature(change) for change in _OF_CHANGE}
@@ -157,18 +155,15 @@ _SIGNATURES = {change: _signature(change) for change in _OF_CHANGE}
 def build_call(key: str, change: Change, lane: Lane) -> Call:
     """The script call for a change, recorded under the caller's operation id or under the lane."""
     signature = _SIGNATURES[type(change)]
-    attempt = _attempt(change, lane)
-    shared = [value(attempt) for value in signature.shared]
+    operation_id = change.operation_id
+    if operation_id is None:
+        operation_id = lane.operation_id
+        shared = _shared(change, lane.field, lane.sequence, lane.digest)
+    else:
+        kind = "&" if isinstance(change, operations.MergeLines) else "#"
+        shared = _shared(change, *record_of(operation_id, kind), _digest(operation_id, 6))
     own = [value(change) for value in signature.own]
-    operation_id = change.operation_id or lane.operation_id
     return Call(signature.script, key, (*shared, *own, *_tail(change)), operation_id)
-
-
-def _attempt(change: Change, lane: Lane) -> _Attempt:
-    operation_id = change.operation_id or lane.operation_id
-    kind = "&" if isinstance(change, operations.MergeLines) else "#"
-    record, sequence = record_of(operation_id, kind)
-    return _Attempt(change, record, sequence, _digest(operation_id, 6))
 
 
 def record_of(operation_id: str, kind: str = "#") -> tuple[str, int]:

@@ -20,7 +20,10 @@ from ecart.model import (
     CartSummary,
     Details,
     LineItem,
+    Lock,
+    Merge,
     Options,
+    State,
     canonical_json,
 )
 from ecart.money import ZERO, from_parts, parse_amount
@@ -35,7 +38,6 @@ _VERSION = re.compile(rb"(\d{1,16})\|([\w-]+)\|(\d{1,16})\|\d+\|\d+\|\d+", re.AS
 _COUNTERS = re.compile(rb"(\d{1,9})\|(\d{1,16})\|(\d{1,16})\|(\d{1,9})\|(\d{1,16})", re.ASCII)
 _MADE = re.compile(rb"1\|([\w-]+)\|([A-Z]{3})\|(\d{1,16})\|(!?)(\d{1,16})", re.ASCII)
 _RECORD = re.compile(rb"(\d{1,16})\|[0-9a-f]+\|(\d{1,11})(?:\||$)", re.ASCII)
-_LINE = re.compile(rb"(\d{1,9})\|([\d.]*)\|(\d{1,16})\|([^|]*)\|(.*)", re.ASCII | re.DOTALL)
 
 
 def line_field(line_id: str) -> str:
@@ -66,41 +68,52 @@ def line_text(line: LineItem) -> str:
 
 def read_summary(key: str, cart_id: str, currency: str, fields: Fields) -> CartSummary:
     """The summary in a cart's header fields; `currency` is that of a cart that does not exist."""
-    return CartSummary(**_header(key, cart_id, currency, fields))
+    header = _header(key, cart_id, currency, fields)
+    return CartSummary(cart_id, currency) if header is None else CartSummary(*header)
 
 
 def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> CartSnapshot:
     """The cart in all the fields of its hash."""
     header = _header(key, cart_id, currency, fields)
-    if header.get("state") == "merged":  # the lines are there for undoing, not to be seen
-        return CartSnapshot(**header)
+    if header is None:
+        return CartSnapshot(cart_id, currency)
+    if header[_STATE] == "merged":  # the lines are there for undoing, not to be seen
+        return CartSnapshot(*header)
     lines = [read_line(key, name, text) for name, text in fields.items() if name[:1] == b":"]
-    if len(lines) != header["line_count"]:
+    if len(lines) != header[_LINE_COUNT]:
         raise CorruptCartError(key, "c")
     lines.sort(key=_position)
     ordered = {name[1:].decode(): int(n) for name, n in fields.items() if name[:1] == b"!"}
-    return CartSnapshot(lines=tuple(lines), ordered=ordered, **header)
+    return CartSnapshot(*[*header, tuple(lines), ordered])
 
 
 def read_line(key: str, field: bytes, text: bytes) -> LineItem:
     """The line that a field holds."""
-    match = _LINE.fullmatch(text)
-    if match is None:
-        raise CorruptCartError(key, field.decode(errors="replace"))
-    quantity, price, position, title, extra = match.groups()
     try:
-        parts = json.loads(extra) if extra else {}
+        quantity, price, position, title, extra = text.split(b"|", 4)
+        if not quantity.isdigit() or not position.isdigit() or len(quantity) > _DIGITS:
+            raise ValueError
+        options, details = _NO_EXTRA if not extra else _read_extra(extra)
         return LineItem(
-            line_id=field[1:].decode(),
-            quantity=int(quantity),
-            unit_price=parse_amount(price.decode()) if price else None,
-            position=int(position),
-            title=_title(title.decode()) if title else None,
-            options=parts.get("o", {}),
-            details=parts.get("d"),
+            field[1:].decode(),
+            int(quantity),
+            parse_amount(price.decode()) if price else None,
+            int(position),
+            _title(title.decode()) if title else None,
+            options,
+            details,
         )
     except (ValueError, AttributeError, RecursionError) as error:
         raise CorruptCartError(key, field.decode(errors="replace")) from error
+
+
+_DIGITS = 9
+_NO_EXTRA: tuple[Options, Details | None] = ({}, None)
+
+
+def _read_extra(text: bytes) -> tuple[Options, Details | None]:
+    parts = json.loads(text)
+    return parts.get("o", {}), parts.get("d")
 
 
 def read_record(key: str, field: str, text: bytes | None, sequence: int) -> datetime | None:
@@ -113,35 +126,43 @@ def read_record(key: str, field: str, text: bytes | None, sequence: int) -> date
     return datetime.fromtimestamp(int(match[2]), UTC) if int(match[1]) == sequence else None
 
 
-def _header(key: str, cart_id: str, currency: str, fields: Fields) -> dict[str, Any]:
+def _header(key: str, cart_id: str, currency: str, fields: Fields) -> list[Any] | None:
+    """The values of a `CartSummary` in the order of its fields; None for no cart."""
     made = fields.get(b"m")
     if not made:
-        if fields:
+        if any(fields.values()):
             raise CorruptCartError(key, "m")
-        return {"cart_id": cart_id, "currency": currency, "line_count": 0}
-    state = _state(key, fields.get(b"s"))
+        return None
     version, digest, updated = _match(key, "v", _VERSION, fields.get(b"v"))
     epoch, own_currency, created, pinned, ttl = _match(key, "m", _MADE, made)
+    stored_state = fields.get(b"s")
+    state, lock, merge = _read_state(key, stored_state) if stored_state else _OPEN
     counters = (b"0", b"0", b"0", b"0", b"0")
-    if state["state"] not in ("gone", "merged"):
+    if state not in ("gone", "merged"):
         counters = _match(key, "c", _COUNTERS, fields.get(b"c"))  # type: ignore[assignment]
     lines, quantity, units, nanos, position = counters
-    return {
-        "cart_id": cart_id,
-        "currency": own_currency.decode(),
-        "line_count": int(lines),
-        "total_quantity": int(quantity),
-        "subtotal": from_parts(int(units), int(nanos)) if units != b"0" or nanos != b"0" else ZERO,
-        "version": int(version),
-        "epoch": epoch.decode(),
-        "digest": digest.decode(),
-        **state,
-        "created_ms": int(created),
-        "updated_ms": int(updated),
-        "ttl_ms": int(ttl),
-        "ttl_pinned": bool(pinned),
-        "last_position": int(position),
-    }
+    return [
+        cart_id,
+        own_currency.decode(),
+        int(lines),
+        int(quantity),
+        from_parts(int(units), int(nanos)) if units != b"0" or nanos != b"0" else ZERO,
+        int(version),
+        epoch.decode(),
+        digest.decode(),
+        state,
+        lock,
+        merge,
+        int(created),
+        int(updated),
+        int(ttl),
+        bool(pinned),
+        int(position),
+    ]
+
+
+_OPEN: tuple[State, Lock | None, Merge | None] = ("open", None, None)
+_LINE_COUNT, _STATE = 2, 8
 
 
 def _match(
@@ -153,9 +174,7 @@ def _match(
     return match.groups()
 
 
-def _state(key: str, text: bytes | None) -> dict[str, Any]:
-    if not text:
-        return {"state": "open"}
+def _read_state(key: str, text: bytes) -> tuple[State, Lock | None, Merge | None]:
     state = read_state(text.decode(errors="replace"))
     if state is None:
         raise CorruptCartError(key, "s")
@@ -163,6 +182,8 @@ def _state(key: str, text: bytes | None) -> dict[str, Any]:
 
 
 def _title(text: str) -> str:
+    if "%" not in text:
+        return text[1:]
     return text[1:].replace("%7C", "|").replace("%25", "%")
 
 

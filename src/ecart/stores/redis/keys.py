@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import binascii
+import re
 from urllib.parse import quote, unquote
 
 import msgspec
 
 DEFAULT_PREFIX = "ecart"
 DEFAULT_PARTITIONS = 1024
+
+
+_PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
 
 
 class Keyspace(msgspec.Struct, frozen=True):
@@ -31,7 +35,8 @@ class Keyspace(msgspec.Struct, frozen=True):
         """The key of a cart; no two ids share one."""
         name = cart_id.encode()
         partition = binascii.crc32(name) % self.partitions
-        return f"{self.prefix}:{{{partition}}}:cart:{quote(name, safe='')}"
+        encoded = cart_id if _PLAIN.fullmatch(cart_id) else quote(name, safe="")
+        return f"{self.prefix}:{{{partition}}}:cart:{encoded}"
 
     def cart_id(self, key: str) -> str:
         """The cart id that a key was made of: the inverse of `cart`."""

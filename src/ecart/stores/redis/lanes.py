@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import os
 
-from ecart.operations import new_token
+from ecart.operations import new_token, short_digest
 
 
 class Lane:
     """One caller's line of numbered changes."""
 
-    __slots__ = ("field", "sequence", "writer")
+    __slots__ = ("field", "sequence", "tag", "writer")
 
     def __init__(self, writer: Writer, number: int) -> None:
         self.writer = writer
         self.field = f"~{writer.name}.{number}"
+        self.tag = short_digest(self.field)
         self.sequence = 0
 
     @property
     def operation_id(self) -> str:
         """Names the change that the lane is making; `operations.lane_of` takes it apart."""
         return f"{self.field}.{self.sequence}"
+
+    @property
+    def digest(self) -> str:
+        """Tells the change apart from others that a cart may have seen last."""
+        return f"{self.tag}-{self.sequence:x}"
 
 
 class Writer:

@@ -55,15 +55,14 @@ def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) ->
         RefusedError: the reply names a refusal.
         CorruptCartError: the script could not read the cart.
     """
-    status, *rest = reply
-    if status != b"ok":
-        raise _refusal(key, change, status.decode(), [detail.decode() for detail in rest])
-    replayed, pairs, *note = rest
+    if reply[0] != b"ok":
+        code, *details = (part.decode() for part in reply)
+        raise _refusal(key, change, code, details)
+    pairs, is_replay = reply[2], reply[1] == b"1"
     fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
     read = read_snapshot if change.want_cart else read_summary
-    summary = read(key, cart_id, change.rules.currency, {k: v for k, v in fields.items() if v})
-    is_replay = replayed == b"1"
-    report = _report(change, note[0], is_replay) if note else None
+    summary = read(key, cart_id, change.rules.currency, fields)
+    report = _report(change, reply[3], is_replay) if len(reply) > 3 else None
     return CartChange(summary, _touched_line(key, change, fields), is_replay, report)
 
 

@@ -10,7 +10,7 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ecart.model import Lock, Merge
+from ecart.model import Lock, Merge, State
 
 _STATE = re.compile(
     r"(?P<gone>gone)|(?P<locked>locked)\|(?P<checkout>[^|]+)\|(?P<deadline>\d{1,16})\|(?P<keeps>[01])"
@@ -29,15 +29,18 @@ def read_merge(merge_id: str, policy: Any, target: str) -> Merge:
     return Merge(merge_id, policy, unquote(target))
 
 
-def read_state(text: str) -> dict[str, Any] | None:
-    """The state as fields of a summary; None if the text does not fit."""
+def read_state(text: str) -> tuple[State, Lock | None, Merge | None] | None:
+    """The state, and the lock or the merge that it tells of; None if the text does not fit."""
     match = _STATE.fullmatch(text)
     if match is None:
         return None
     if match["gone"]:
-        return {"state": "gone"}
+        return "gone", None, None
     if match["locked"]:
-        lock = Lock(match["checkout"], int(match["deadline"]), match["keeps"] == "1")
-        return {"state": "locked", "lock": lock}
-    merge = read_merge(match["id"], match["policy"], match["target"])
-    return {"state": match["merge"], "merge": merge}
+        return (
+            "locked",
+            Lock(match["checkout"], int(match["deadline"]), match["keeps"] == "1"),
+            None,
+        )
+    state: Any = match["merge"]
+    return state, None, read_merge(match["id"], match["policy"], match["target"])

@@ -11,7 +11,14 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-Command = tuple[Any, ...]
+from ecart.stores.redis.pooled import (
+    Command,
+    in_utf8,
+    is_of_connection,
+    pool_of,
+    send_all,
+    send_all_async,
+)
 
 # Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
 UNDECODED = {"NEVER_DECODE": True}
@@ -63,17 +70,23 @@ async def send_together_async(client: Any, key: str, commands: Sequence[Command]
 
 
 def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
+    pool = pool_of(client)
+    if pool is not None:
+        return send_all(pool, commands)
     pipeline = client.pipeline(transaction=False)
     for command in commands:
-        pipeline.execute_command(*command, **UNDECODED)
+        pipeline.execute_command(*in_utf8(command), **UNDECODED)
     replies: list[Any] = pipeline.execute(raise_on_error=False)
     return replies
 
 
 async def _pipelined_async(client: Any, commands: Sequence[Command]) -> list[Any]:
+    pool = pool_of(client)
+    if pool is not None:
+        return await send_all_async(pool, commands)
     pipeline = client.pipeline(transaction=False)
     for command in commands:
-        pipeline.execute_command(*command, **UNDECODED)
+        pipeline.execute_command(*in_utf8(command), **UNDECODED)
     replies: list[Any] = await pipeline.execute(raise_on_error=False)
     return replies
 
@@ -82,7 +95,7 @@ class _Sent:
     """A command as a node of an asyncio cluster client takes it, and leaves its reply in."""
 
     def __init__(self, command: Command) -> None:
-        self.args = command
+        self.args = in_utf8(command)
         self.kwargs = dict(UNDECODED)
         self.result: Any = None
 
@@ -91,14 +104,9 @@ async def _on_node(node: Any, commands: Sequence[Command]) -> list[Any]:
     sent = [_Sent(command) for command in commands]
     await node.execute_pipeline(sent)
     for command in sent:
-        if _is_of_connection(command.result):
+        if is_of_connection(command.result):
             raise command.result
     return [command.result for command in sent]
-
-
-def _is_of_connection(reply: Any) -> bool:
-    names = {kind.__name__ for kind in type(reply).__mro__}
-    return isinstance(reply, Exception) and "ResponseError" not in names
 
 
 def _asked_node(client: Any, reply: Any) -> Any:

@@ -1,0 +1,73 @@
+"""Commands that become ready in one turn of an event loop go out together, over one connection.
+
+Each caller gets its own reply or error. Who stops waiting stops nobody else, and no connection:
+what has been sent is read to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ecart.stores.redis.pooled import Command, send_all_async
+
+LARGEST = 64
+"""Commands over one connection; more at once take several, so that no reply waits for too many."""
+
+
+class Batches:
+    """The commands of one pool, in one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ready: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def add(self, pool: Any, command: Command) -> asyncio.Future[Any]:
+        """The reply to come."""
+        if not self._ready:
+            self._loop.call_soon(self._send, pool)
+        reply = self._loop.create_future()
+        self._ready.append((command, reply))
+        return reply
+
+    def _send(self, pool: Any) -> None:
+        ready, self._ready = self._ready, []
+        waited_for = [entry for entry in ready if not entry[1].done()]
+        for start in range(0, len(waited_for), LARGEST):
+            batch = waited_for[start : start + LARGEST]
+            task = self._loop.create_task(_deliver(pool, batch))
+            self._sending.add(task)  # or it could be collected while it runs
+            task.add_done_callback(self._sending.discard)
+
+
+async def _deliver(pool: Any, batch: list[tuple[Command, asyncio.Future[Any]]]) -> None:
+    try:
+        replies = await send_all_async(pool, [command for command, _ in batch])
+    except BaseException as error:
+        replies = [error] * len(batch)
+        if not isinstance(error, Exception):  # the loop is ending
+            for _, reply in batch:
+                reply.cancel()
+            raise
+    for (_, reply), answer in zip(batch, replies, strict=True):
+        if reply.done():
+            continue
+        if isinstance(answer, Exception):
+            reply.set_exception(answer)
+        else:
+            reply.set_result(answer)
+
+
+# Found again by the pool, so that handles made for each request share what is ready.
+_batches: WeakKeyDictionary[Any, Batches] = WeakKeyDictionary()
+
+
+def batches_of(pool: Any) -> Batches:
+    """The batches of a pool in the running loop."""
+    loop = asyncio.get_running_loop()
+    found = _batches.get(pool)
+    if found is None or found._loop is not loop:
+        found = _batches[pool] = Batches(loop)
+    return found
