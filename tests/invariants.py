@@ -11,6 +11,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
+DEPLOYMENT_KEY = re.compile(rb"[\w.~-]+:deployment", re.ASCII)
 CART_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:cart:[A-Za-z0-9._~%-]+", re.ASCII)
 
 _FIELDS = {
@@ -49,6 +50,8 @@ def violations(client: Any, *, allowed: tuple[re.Pattern[bytes], ...] = ()) -> l
 
 
 def _wrong_with_key(client: Any, key: bytes) -> list[str]:
+    if DEPLOYMENT_KEY.fullmatch(key):
+        return _wrong_with_deployment(client, key)
     if not CART_KEY.fullmatch(key):
         return ["a key of no known name"]
     kind = client.type(key)
@@ -57,6 +60,19 @@ def _wrong_with_key(client: Any, key: bytes) -> list[str]:
     with client.pipeline() as pipe:
         (seconds, micros), pttl, fields = pipe.time().pttl(key).hgetall(key).execute()
     return wrong_with_cart(fields, pttl, seconds * 1000 + micros // 1000)
+
+
+def _wrong_with_deployment(client: Any, key: bytes) -> list[str]:
+    if client.type(key) != b"hash":
+        return ["no record of a deployment"]
+    fields = client.hgetall(key)
+    numbers = {name: int(text) for name, text in fields.items() if text.isdigit()}
+    wrong = [] if client.pttl(key) == -1 else ["expires, and is to stay"]
+    if set(fields) != {b"partitions", b"schema", b"created"} or set(numbers) != set(fields):
+        return [*wrong, f"no record of a deployment: {fields}"]
+    if not 1 <= numbers[b"partitions"] <= 16_384 or numbers[b"schema"] != 1:
+        wrong.append(f"no deployment could be so: {fields}")
+    return wrong
 
 
 def wrong_with_cart(fields: dict[bytes, bytes], pttl: int, now_ms: int) -> list[str]:

@@ -131,6 +131,46 @@ def test_every_key_is_looked_at(engine: Engine) -> None:
         ]
 
 
+RECORD = {"partitions": "1024", "schema": "1", "created": "1700000000000"}
+
+
+def test_a_deployment_record_is_known(engine: Engine) -> None:
+    """It is no cart, and never expires."""
+    with engine.connected() as client:
+        client.hset("ecart:deployment", mapping=RECORD)
+
+        assert violations(client) == []
+
+
+@pytest.mark.foreign_data
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"partitions": "1024"},
+        {**RECORD, "partitions": "0"},
+        {**RECORD, "schema": "2"},
+        {**RECORD, "created": "now"},
+        {**RECORD, "more": "1"},
+    ],
+)
+def test_a_wrong_deployment_record_is_seen(engine: Engine, fields: dict[str, str]) -> None:
+    """Too few fields, too many, or values that cannot be."""
+    with engine.connected() as client:
+        client.hset("ecart:deployment", mapping=fields)
+
+        assert len(violations(client)) == 1
+
+
+@pytest.mark.foreign_data
+def test_a_deployment_record_that_expires_is_seen(engine: Engine) -> None:
+    """Without it another number of partitions would go unnoticed."""
+    with engine.connected() as client:
+        client.hset("ecart:deployment", mapping=RECORD)
+        client.expire("ecart:deployment", 60)
+
+        assert violations(client) == ["b'ecart:deployment': expires, and is to stay"]
+
+
 def test_time_passes(engine: Engine) -> None:
     """A cart is as sound a while later."""
     Cart("c", engine.url, ttl=100).add("apple")

@@ -23,7 +23,9 @@ _LOOK_EVERY = 0.5
 def create_app(settings: ServiceSettings | None = None) -> Starlette:
     """The app; without settings, those that `ecart serve` handed to its workers."""
     settings = settings or handed_settings()
-    store = AsyncRedisStore(settings.redis_url)
+    store = AsyncRedisStore(
+        settings.redis_url, prefix=settings.prefix, partitions=settings.partitions
+    )
     rules = Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency)
     catalog = (
         None

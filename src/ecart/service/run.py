@@ -16,6 +16,7 @@ import uvicorn
 
 from ecart.engine import open_engine
 from ecart.operations import QUARTER_HOUR
+from ecart.service.deployment import settled_deployment
 from ecart.service.settings import (
     ServiceSettings,
     check_address,
@@ -23,6 +24,7 @@ from ecart.service.settings import (
     find_secrets,
     hand_to_workers,
 )
+from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 
 GRACE_SECONDS = 8
 """How long running requests may take after SIGTERM; the process is gone within ten seconds."""
@@ -46,6 +48,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     office_keys: str | None = None
     hold: int = QUARTER_HOUR
     keep_additions: bool = False
+    prefix: str = DEFAULT_PREFIX
+    partitions: int = DEFAULT_PARTITIONS
+
+    @property
+    def keys(self) -> Keyspace:
+        """Where the carts are in the engine."""
+        return Keyspace(self.prefix, self.partitions)
 
 
 def serve(options: Options) -> None:
@@ -58,7 +67,11 @@ def serve(options: Options) -> None:
     secrets = find_secrets(options.secret, options.data_dir, options.host)
     office_keys = find_office_keys(options.office_keys)
     check_address(options.host, options.port)
-    with engine_url(options) as (url, described), contextlib.suppress(KeyboardInterrupt):
+    with (
+        engine_url(options) as (url, described),
+        contextlib.suppress(KeyboardInterrupt),
+        settled_deployment(url, options.keys),
+    ):
         settings = ServiceSettings(
             redis_url=url,
             secrets=secrets,
@@ -69,6 +82,8 @@ def serve(options: Options) -> None:
             office_keys=office_keys,
             hold_seconds=options.hold,
             keep_additions=options.keep_additions,
+            prefix=options.prefix,
+            partitions=options.partitions,
             parent_pid=os.getpid(),
         )
         print(f"ecart on http://{_shown(options.host)}:{options.port}  {described}", flush=True)

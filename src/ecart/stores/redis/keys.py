@@ -11,6 +11,8 @@ import msgspec
 DEFAULT_PREFIX = "ecart"
 DEFAULT_PARTITIONS = 1024
 
+_CART = re.compile(r":\{\d{1,5}\}:cart:[A-Za-z0-9_.~%-]+", re.ASCII)
+
 
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
 
@@ -37,6 +39,20 @@ class Keyspace(msgspec.Struct, frozen=True):
         partition = binascii.crc32(name) % self.partitions
         encoded = cart_id if _PLAIN.fullmatch(cart_id) else quote(name, safe="")
         return f"{self.prefix}:{{{partition}}}:cart:{encoded}"
+
+    @property
+    def deployment(self) -> str:
+        """The key of what was fixed for ever when this deployment began."""
+        return f"{self.prefix}:deployment"
+
+    @property
+    def pattern(self) -> str:
+        """What `SCAN` takes to find every key of the prefix; a prefix holds no wildcard."""
+        return f"{self.prefix}:*"
+
+    def names_cart(self, key: str) -> bool:
+        """Whether the key has the form of a cart's, in whatever partition."""
+        return _CART.fullmatch(key, len(self.prefix)) is not None and key.startswith(self.prefix)
 
     def cart_id(self, key: str) -> str:
         """The cart id that a key was made of: the inverse of `cart`."""

@@ -1,0 +1,93 @@
+"""`ecart serve`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from ecart.catalog import FileCatalog
+from ecart.cli.where import where
+from ecart.money import check_currency
+from ecart.operations import QUARTER_HOUR
+from ecart.service.run import Options, serve
+
+
+@click.command("serve")
+@click.option("--host", envvar="ECART_HOST", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port",
+    envvar="ECART_PORT",
+    type=click.IntRange(1, 65_535),
+    default=8000,
+    show_default=True,
+)
+@click.option(
+    "--workers",
+    envvar="ECART_WORKERS",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that serve; all share one engine.",
+)
+@where
+@click.option(
+    "--fsync",
+    envvar="ECART_FSYNC",
+    type=click.Choice(["always", "everysec"]),
+    default="always",
+    show_default=True,
+    help="When the embedded engine syncs to disk; everysec is faster and can lose a second.",
+)
+@click.option(
+    "--catalog",
+    envvar="ECART_CATALOG",
+    type=click.Path(dir_okay=False),
+    help="CSV or JSON file of products; without it, a sample.",
+)
+@click.option("--currency", envvar="ECART_CURRENCY", default="USD", show_default=True)
+@click.option(
+    "--ttl",
+    envvar="ECART_TTL",
+    type=click.IntRange(1, 365 * 24 * 3600),
+    default=604_800,
+    show_default=True,
+    help="Seconds that a cart lives after its last change.",
+)
+@click.option(
+    "--trusted-origin",
+    "trusted_origins",
+    envvar="ECART_TRUSTED_ORIGINS",
+    multiple=True,
+    metavar="ORIGIN",
+    help="A site whose pages may change carts, beside the service's own; may be repeated.",
+)
+@click.option(
+    "--hold",
+    envvar="ECART_HOLD",
+    type=click.IntRange(1, 24 * 3600),
+    default=QUARTER_HOUR,
+    show_default=True,
+    help="Seconds that a check-out holds the cart.",
+)
+@click.option(
+    "--keep-additions",
+    envvar="ECART_KEEP_ADDITIONS",
+    is_flag=True,
+    help="Keep what is added during a check-out for the next order, instead of refusing it.",
+)
+def serve_command(**options: Any) -> None:
+    """Serve the HTTP API.
+
+    ECART_SECRET holds the session secrets, the signing one first; ECART_OFFICE_KEYS the keys of
+    the back office, whose routes are not there without one. Both are lists with commas.
+    """
+    check_currency(options["currency"])
+    if options["catalog"] is not None:
+        FileCatalog(options["catalog"], currency=options["currency"]).lookup(())
+    secrets: dict[str, Any] = {
+        "secret": os.environ.get("ECART_SECRET"),
+        "office_keys": os.environ.get("ECART_OFFICE_KEYS"),
+    }
+    serve(Options(**secrets, **options))

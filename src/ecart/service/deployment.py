@@ -1,0 +1,105 @@
+"""The look at the deployment record when the service starts, so that no cart seems empty."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ecart.errors import StoreUnavailableError
+from ecart.service.settings import ConfigurationError
+from ecart.stores.redis.clients import open_client
+from ecart.stores.redis.deployment import (
+    DeploymentError,
+    compare_deployment,
+    read_deployment,
+    record_deployment,
+)
+from ecart.stores.redis.keys import Keyspace
+
+logger = logging.getLogger("ecart.service")
+
+_LOOK_EVERY = 0.5
+
+
+@contextlib.contextmanager
+def settled_deployment(url: str, keys: Keyspace) -> Iterator[None]:
+    """Records or compares the deployment, then lets the service run.
+
+    An engine that is away at the start is not waited for: the look is taken as soon as it is
+    there, and a disagreement ends the service then.
+
+    Raises:
+        ConfigurationError: the record names other partitions or a newer schema.
+    """
+    client = open_client(url)
+    late = _LateLook(client, keys)
+    try:
+        try:
+            _settle(client, keys)
+        except StoreUnavailableError as error:
+            logger.warning("the deployment record is looked at later: %s", error)
+            late.start()
+        yield
+    finally:
+        late.end()
+        client.close()
+
+
+def check_deployment(url: str, keys: Keyspace) -> None:
+    """Compares, and writes nothing: for commands that only read.
+
+    Raises:
+        ConfigurationError: as `settled_deployment`.
+        StoreUnavailableError: the engine does not answer.
+    """
+    client = open_client(url)
+    try:
+        found = read_deployment(client, keys)
+        if found is not None:
+            compare_deployment(found, keys)
+    except DeploymentError as error:
+        raise ConfigurationError(str(error)) from error
+    finally:
+        client.close()
+
+
+def _settle(client: Any, keys: Keyspace) -> None:
+    try:
+        compare_deployment(record_deployment(client, keys), keys)
+    except DeploymentError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+class _LateLook(threading.Thread):
+    """Looks again until the engine answers; on disagreement it has this process end."""
+
+    def __init__(self, client: Any, keys: Keyspace) -> None:
+        super().__init__(name="ecart-deployment", daemon=True)
+        self._client = client
+        self._keys = keys
+        self._ending = threading.Event()
+        self._refusal: ConfigurationError | None = None
+
+    def run(self) -> None:
+        while not self._ending.wait(_LOOK_EVERY):
+            try:
+                _settle(self._client, self._keys)
+            except StoreUnavailableError:
+                continue
+            except ConfigurationError as error:
+                self._refusal = error
+                os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+    def end(self) -> None:
+        """Stops looking, and raises what was found."""
+        self._ending.set()
+        if self.ident is not None:
+            self.join()
+        if self._refusal is not None:
+            raise self._refusal
