@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 FOLDER = Path(str(files("ecart.stores.redis") / "lua"))
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua"))
 INCLUDES = sorted(path.stem for path in (FOLDER / "include").glob("*.lua"))
-SOURCES = [*FOLDER.glob("*.lua"), *(FOLDER / "include").glob("*.lua")]
+SOURCES = [*FOLDER.glob("*.lua"), *FOLDER.glob("*/*.lua")]
 
 # All of them are in Redis 6.2 and take the one key that the script was given.
 COMMANDS = {
-    *("HMGET", "HGET", "HGETALL", "HKEYS", "HEXISTS", "EXISTS", "TIME"),
+    *("HMGET", "HGET", "HGETALL", "HKEYS", "HEXISTS", "EXISTS", "TIME", "PTTL"),
     *("HSET", "HDEL", "DEL", "PEXPIREAT", "PERSIST"),
 }
 SENTENCE = re.compile(r"-- [A-Z][^\n]+\.\n")
@@ -160,9 +160,9 @@ def test_every_code_is_an_error() -> None:
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of scripts in the place of the package's."""
-    (tmp_path / "include").mkdir()
     for path in SOURCES:
         target = tmp_path / path.relative_to(FOLDER)
+        target.parent.mkdir(exist_ok=True)
         target.write_text(path.read_text())
     monkeypatch.setattr(scripts, "_FOLDER", tmp_path)
     return tmp_path

@@ -1,7 +1,8 @@
 """The `ecart` command: a module for each command, gathered in `main`."""
 
+from ecart.cli.doctor import doctor_command
 from ecart.cli.main import main
 from ecart.cli.serve import serve_command
 from ecart.cli.show import show_command
 
-__all__ = ["main", "serve_command", "show_command"]
+__all__ = ["doctor_command", "main", "serve_command", "show_command"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ecart.cli.doctor import doctor_command
 from ecart.cli.serve import serve_command
 from ecart.cli.show import show_command
 from ecart.cli.terminal import printable
@@ -33,5 +34,5 @@ def main() -> None:
     """
 
 
-for command in (serve_command, show_command):
+for command in (serve_command, show_command, doctor_command):
     main.add_command(command)

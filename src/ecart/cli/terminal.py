@@ -18,3 +18,8 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
     )
+
+
+def one_line(text: str) -> str:
+    """Printable text in which line breaks are spelled out, too."""
+    return printable(text).replace("\n", "\\n")

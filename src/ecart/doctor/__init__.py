@@ -1,0 +1,31 @@
+"""The look at an engine and the carts in it: what is wrong, what it means, what to do.
+
+It reads, and writes only what is certain, only when told to repair. Nothing here prints.
+"""
+
+from ecart.doctor.advisories import ADVISORIES, AS_OF
+from ecart.doctor.examination import examine
+from ecart.doctor.findings import (
+    KINDS,
+    SEVERITIES,
+    Example,
+    Finding,
+    Kind,
+    Repair,
+    Report,
+    Severity,
+)
+
+__all__ = [
+    "ADVISORIES",
+    "AS_OF",
+    "KINDS",
+    "SEVERITIES",
+    "Example",
+    "Finding",
+    "Kind",
+    "Repair",
+    "Report",
+    "Severity",
+    "examine",
+]
