@@ -22,7 +22,7 @@ import pytest
 import requests
 from starlette.testclient import TestClient
 
-from ecart import AsyncCart, Cart, Rules, cli, errors
+from ecart import AsyncCart, Cart, Rules, cli, doctor, errors
 from ecart.catalog import FileCatalog, Product, SampleCatalog
 from ecart.engine.binary import OLDEST
 from ecart.http import HttpSettings, problems, routes
@@ -343,6 +343,54 @@ def test_the_options_of_show_are_named() -> None:
     for parameter in cli.show_command.params:
         if parameter.param_type_name == "option":
             assert f"`{parameter.opts[0]}`" in page
+
+
+def test_the_options_of_the_doctor_are_listed() -> None:
+    """Each option of `ecart doctor` stands in the table."""
+    rows = table("docs/doctor.md", "option", "does")
+
+    listed = {code for row in rows for code in codes_in(row[0])}
+    assert listed == {option.opts[0] for option in cli.doctor_command.params}
+
+
+def test_every_finding_of_the_doctor_is_listed() -> None:
+    """With its severity, meaning and remedy, in their words."""
+    rows = table("docs/doctor.md", "code", "severity", "means", "remedy")
+
+    assert {codes_in(code)[0]: tuple(told) for code, *told in rows} == {
+        code: (kind.severity, kind.means, kind.remedy) for code, kind in doctor.KINDS.items()
+    }
+
+
+def test_every_advisory_of_the_doctor_is_listed() -> None:
+    """With the releases that mend it, and the date of the table."""
+    rows = table("docs/doctor.md", "advisory", "fault", "Redis", "Valkey")
+
+    expected = [
+        [", ".join(one.ids), one.fault, *(releases(one.fixed.get(e, {})) for e in doctor.ENGINES)]
+        for one in doctor.ADVISORIES
+    ]
+    assert rows == expected
+    assert f"As of {doctor.AS_OF}." in (ROOT / "docs/doctor.md").read_text()
+
+
+def releases(lines: dict[tuple[int, int], int | None]) -> str:
+    return ", ".join(
+        f"none in {major}.{minor}" if patch is None else f"{major}.{minor}.{patch}"
+        for (major, minor), patch in lines.items()
+    )
+
+
+def test_the_json_of_the_doctor_is_listed() -> None:
+    """Each name of the document, and each of what it holds."""
+    rows = table("docs/doctor.md", "name", "value")
+    kinds = {"carts": doctor.Carts, "engines": doctor.Engine, "findings": doctor.Finding}
+    kinds |= {"repairs": doctor.Repair}
+
+    named = {codes_in(name)[0]: codes_in(value) for name, value in rows}
+    assert list(named) == ["ok", "advisories_of", *doctor.Report.__struct_fields__]
+    for name, kind in kinds.items():
+        assert set(kind.__struct_fields__) <= set(named[name]), name
 
 
 def test_codes_of_the_command_line_are_named() -> None:

@@ -19,6 +19,8 @@ from click.testing import CliRunner, Result
 from ecart import Cart, RedisStore
 from ecart.cli import main
 from ecart.doctor import AS_OF
+from ecart.engine import open_engine
+from ecart.engine.wire import ask
 from ecart.stores.redis.keys import Keyspace
 from serving import engine_pid
 
@@ -180,6 +182,15 @@ def test_the_embedded_engine(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert [one["code"] for one in found["findings"]] == ["no_memory_limit", "not_recorded"]
     assert engine_pid(tmp_path / "data") is None
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["show", "nobody"]])
+def test_looking_changes_no_setting(tmp_path: Path, arguments: list[str]) -> None:
+    """An engine that syncs once a second goes on so."""
+    with open_engine(tmp_path, fsync="everysec", watch=False) as engine:
+        CliRunner().invoke(main, [*arguments, "--data-dir", str(tmp_path)])
+
+        assert ask(engine.socket, "CONFIG GET appendfsync") == [[b"appendfsync", b"everysec"]]
 
 
 def test_an_embedded_engine_that_cannot_start(tmp_path: Path) -> None:

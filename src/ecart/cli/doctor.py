@@ -47,7 +47,9 @@ def doctor_command(
     """
     if no_scan and (repair or sample is not None):
         raise click.UsageError("--no-scan looks at no cart: leave --repair and --sample away")
-    report = _examined(Options(**where), sample=0 if no_scan else sample, repair=repair)
+    report = _examined(
+        Options(fsync="everysec", **where), sample=0 if no_scan else sample, repair=repair
+    )
     if as_json:
         document = {"ok": report.is_well, "advisories_of": AS_OF, **_plain(report)}
         click.echo(printable_json(msgspec.json.encode(document)))

@@ -29,7 +29,7 @@ from ecart.stores.redis import RedisStore
 @click.option("--json", "as_json", is_flag=True, help="The cart as the HTTP API shows it.")
 def show_command(cart_id: str, as_json: bool, **where: Any) -> None:
     """Show a cart."""
-    cart = _read(cart_id, Options(**where))
+    cart = _read(cart_id, Options(fsync="everysec", **where))
     if as_json:
         click.echo(printable_json(msgspec.json.encode(cart_view(cart))))
     elif cart.exists:

@@ -3,11 +3,13 @@
 It reads, and writes only what is certain, only when told to repair. Nothing here prints.
 """
 
-from ecart.doctor.advisories import ADVISORIES, AS_OF
+from ecart.doctor.advisories import ADVISORIES, AS_OF, ENGINES
 from ecart.doctor.examination import examine
 from ecart.doctor.findings import (
     KINDS,
     SEVERITIES,
+    Carts,
+    Engine,
     Example,
     Finding,
     Kind,
@@ -19,8 +21,11 @@ from ecart.doctor.findings import (
 __all__ = [
     "ADVISORIES",
     "AS_OF",
+    "ENGINES",
     "KINDS",
     "SEVERITIES",
+    "Carts",
+    "Engine",
     "Example",
     "Finding",
     "Kind",

@@ -13,6 +13,8 @@ import msgspec
 AS_OF = "2026-11-22"
 """When the table was last gone through."""
 
+ENGINES = ("redis", "valkey")
+
 Version = tuple[int, int, int]
 
 

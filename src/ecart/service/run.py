@@ -92,7 +92,10 @@ def serve(options: Options) -> None:
 
 @contextlib.contextmanager
 def engine_url(options: Options) -> Iterator[tuple[str, str]]:
-    """Where the carts are: the URL given, else the engine of the data folder, and its name."""
+    """Where the carts are: the URL given, else the engine of the data folder, and its name.
+
+    An engine that runs is made to sync as strictly as the options say, never less.
+    """
     if options.redis_url:
         yield options.redis_url, "carts in the Redis that was given"
         return
