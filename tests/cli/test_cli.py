@@ -274,3 +274,15 @@ def test_wrong_usage(arguments: list[str]) -> None:
 
     assert shown.exit_code == 2
     assert "Usage: " in shown.stderr
+
+
+def test_show_of_no_cart_where_another_form_is_recorded(engine: Engine) -> None:
+    """With other partitions every cart seems missing: the record tells which to use."""
+    with engine.connected() as client:
+        client.hset("ecart:deployment", mapping={"partitions": 16, "schema": 1, "created": 1})
+
+    shown = run(engine, "show", "nobody")
+
+    assert shown.exit_code == 1
+    assert "--partitions 16" in shown.stderr
+    assert shown.stderr.endswith("[configuration_error]\n")

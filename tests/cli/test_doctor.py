@@ -224,6 +224,8 @@ def test_hostile_keys_are_spelled_out(sound: Engine, name: bytes, columns: int) 
         assert all(c.isprintable() or c == "\n" for c in output)
     assert json.loads(as_json.stdout)["ok"] is False
     assert max(len(line) for line in shown.stdout.splitlines()) <= columns
+    if name == b"a\nb":
+        assert "ecart:a\\nb: " in shown.stdout
     if name.startswith((b"[", b":")):
         assert name.decode() in shown.stdout
 

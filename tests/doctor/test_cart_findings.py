@@ -7,14 +7,18 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
-from doctor.planting import KEY, KEYS, PLANTS, begin_merge, fill
+from doctor.planting import KEYS, PLANTS, begin_merge, fill
 from ecart import Cart, RedisStore
-from ecart.doctor import KINDS, Report, examine
+from ecart.doctor import KINDS, Report, examination, examine
+from ecart.doctor.carts import Held
+from ecart.doctor.scan import Unread, read_carts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ecart.doctor.nodes import Node
     from engines import Engine
 
 OF_CARTS = {
@@ -127,16 +131,30 @@ def test_other_prefixes_are_not_looked_at(any_engine: Engine) -> None:
     assert (report.carts.examined, of_carts(report)) == (0, [])
 
 
-@pytest.mark.foreign_data
-def test_a_lost_expiry_that_is_none(engine: Engine) -> None:
-    """A cart seen between two of its changes is looked at again before it is called wrong."""
-    from ecart.doctor.carts import Held, examine_cart
+def test_a_cart_that_changes_meanwhile(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one look saw half before and half after a change is seen again before it is told."""
 
+    def between_two_changes(node: Node, keys: list[bytes]) -> Iterator[Held | Unread]:
+        for held in read_carts(node, keys):
+            assert isinstance(held, Held)
+            yield replace(held, pttl=-1)
+
+    monkeypatch.setattr(examination, "read_carts", between_two_changes)
     with closing(RedisStore(engine.url)) as store:
         Cart("c", store).add("apple")
-    with engine.connected() as client:
-        fields = client.hgetall(KEY)
 
-    seen = examine_cart(Held(KEY, fields, -1, 0), KEYS)
-    assert [code for code, _ in seen.faults] == ["no_expiry"]
-    assert of_carts(examine(engine.url, KEYS)) == []
+    report = examine(engine.url, KEYS)
+
+    assert (of_carts(report), report.carts.examined) == ([], 1)
+
+
+@pytest.mark.foreign_data
+def test_a_url_that_wishes_for_decoded_replies(any_engine: Engine, store: RedisStore) -> None:
+    """Keys may be any bytes, so the wish is passed over."""
+    fill(store)
+    with any_engine.connected() as client:
+        client.set(b"ecart:\xff", "1")
+
+    report = examine(f"{any_engine.url}?decode_responses=true&db=0", KEYS)
+
+    assert (of_carts(report), report.carts.examined) == (["unknown_name"], 1)

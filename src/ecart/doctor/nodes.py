@@ -110,7 +110,11 @@ def _primaries(first: Node, url: str) -> list[Node]:
         )
         for node_id, (address, slots) in found.items()
     ]
-    return nodes if any(node.client is first.client for node in nodes) else [first, *nodes]
+    if not nodes:
+        return [first]
+    if own_id not in found:  # a replica: its primary is asked instead
+        first.client.close()
+    return nodes
 
 
 def _undecoded(url: str) -> str:
