@@ -163,6 +163,8 @@ def test_every_primary_of_a_cluster(cluster: list[Engine]) -> None:
             found = {one.code: one.count for one in report.findings if one.is_problem}
             assert (found["no_expiry"], found["stuck_merge"]) == (1, 1)
             assert "cluster_not_whole" not in found
+        several = f"redis+cluster://127.0.0.1:1,127.0.0.1:{cluster[1].port}"
+        assert examine(several, KEYS).carts.examined == 41
         report = examine(cluster[0].url, KEYS, repair=True)
 
         assert sorted(one.code for one in report.repairs) == ["no_expiry", "stuck_merge"]

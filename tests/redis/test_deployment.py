@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ecart import Cart, RedisStore, StoreUnavailableError
-from ecart.stores.redis.clients import open_client
+from ecart.stores.redis.clients import open_client, read_url
 from ecart.stores.redis.deployment import (
     DeploymentError,
     compare_deployment,
@@ -27,7 +27,7 @@ KEYS = Keyspace()
 
 @pytest.fixture
 def client(any_engine: Engine) -> Iterator[Any]:
-    opened = open_client(any_engine.url)
+    opened = open_client(read_url(any_engine.url))
     yield opened
     opened.close()
 
@@ -53,7 +53,7 @@ def test_of_several_first_starts_one_records(any_engine: Engine) -> None:
     """All of them see what that one wrote."""
 
     def start(partitions: int) -> object:
-        client = open_client(any_engine.url)
+        client = open_client(read_url(any_engine.url))
         try:
             return record_deployment(client, Keyspace(partitions=partitions))
         finally:
@@ -138,7 +138,7 @@ def test_what_is_no_record_is_told(client: Any, command: tuple[str, ...]) -> Non
 def test_a_full_memory_is_no_disagreement(engines: Engines) -> None:
     """The record waits; one that exists is read."""
     engine = engines.lend_own("valkey9")
-    client = open_client(engine.url)
+    client = open_client(read_url(engine.url))
     client.config_set("maxmemory", 1)
 
     with pytest.raises(StoreUnavailableError):
@@ -153,7 +153,7 @@ def test_a_full_memory_is_no_disagreement(engines: Engines) -> None:
 
 def test_an_engine_that_is_away(own_engine: Engine) -> None:
     """Is another error than a disagreement."""
-    client = open_client(own_engine.url)
+    client = open_client(read_url(own_engine.url))
     own_engine.kill()
 
     with pytest.raises(StoreUnavailableError):
@@ -164,7 +164,7 @@ def test_an_engine_that_is_away(own_engine: Engine) -> None:
 
 def test_a_decoding_client(any_engine: Engine) -> None:
     """A URL may ask for decoded replies."""
-    client = open_client(f"{any_engine.url}?decode_responses=true")
+    client = open_client(read_url(f"{any_engine.url}?decode_responses=true"))
     made = record_deployment(client, KEYS)
 
     assert read_deployment(client, KEYS) == made

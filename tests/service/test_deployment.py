@@ -54,6 +54,14 @@ def test_in_the_embedded_engine_too(serve: Callable[..., Service]) -> None:
     assert "--partitions 16" in serve().refused()
 
 
+def test_in_a_cluster_too(serve: Callable[..., Service], engines: Engines) -> None:
+    """By its URL: one node of it keeps the record."""
+    url = f"redis+cluster://127.0.0.1:{engines.lend_cluster().port}"
+    assert serve("--redis-url", url, "--partitions", "16").ready().terminate()[0] == 0
+
+    assert "--partitions 16" in serve("--redis-url", url).refused()
+
+
 def test_an_engine_that_comes_later_is_looked_at_then(
     serve: Callable[..., Service], engines: Engines
 ) -> None:

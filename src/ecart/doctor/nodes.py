@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 
 from ecart.errors import StoreUnavailableError
-from ecart.stores.redis.clients import open_client
+from ecart.stores.redis.clients import open_client, read_url
 from ecart.stores.redis.failures import Failure, classify
 
 Answer = TypeVar("Answer")
@@ -86,8 +86,20 @@ def open_nodes(url: str) -> list[Node]:
         InvalidUrlError: the URL cannot be read.
         StoreUnavailableError: it does not answer.
     """
-    url = _undecoded(url)
-    first = Node(_named(url), open_client(url))
+    address = read_url(_undecoded(url))
+    if address.kind != "cluster":
+        return _nodes_behind(Node(_named(url), open_client(address)), address.url)
+    failure: StoreUnavailableError | None = None
+    for host, port in address.servers:
+        one = _elsewhere(address.url, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        try:
+            return _nodes_behind(Node(f"{host}:{port}", open_client(read_url(one))), one)
+        except StoreUnavailableError as error:
+            failure = error
+    raise failure or StoreUnavailableError("the URL names no node")
+
+
+def _nodes_behind(first: Node, url: str) -> list[Node]:
     try:
         info = patiently(first.client.info, FIRST_PATIENCE)
         return _primaries(first, url) if info.get("cluster_enabled") else [first]
@@ -105,7 +117,7 @@ def _primaries(first: Node, url: str) -> list[Node]:
     nodes = [
         Node(
             address,
-            first.client if node_id == own_id else open_client(_elsewhere(url, address)),
+            first.client if node_id == own_id else open_client(read_url(_elsewhere(url, address))),
             tuple(slots),
         )
         for node_id, (address, slots) in found.items()

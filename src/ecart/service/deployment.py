@@ -12,13 +12,14 @@ from typing import Any
 
 from ecart.errors import StoreUnavailableError
 from ecart.service.settings import ConfigurationError
-from ecart.stores.redis.clients import open_client
+from ecart.stores.redis.clients import Address, open_client, read_url
 from ecart.stores.redis.deployment import (
     DeploymentError,
     compare_deployment,
     read_deployment,
     record_deployment,
 )
+from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.keys import Keyspace
 
 logger = logging.getLogger("ecart.service")
@@ -36,18 +37,16 @@ def settled_deployment(url: str, keys: Keyspace) -> Iterator[None]:
     Raises:
         ConfigurationError: the record names other partitions or a newer schema.
     """
-    client = open_client(url)
-    late = _LateLook(client, keys)
+    late = _LateLook(url, keys)
     try:
         try:
-            _settle(client, keys)
+            _settle(url, keys)
         except StoreUnavailableError as error:
             logger.warning("the deployment record is looked at later: %s", error)
             late.start()
         yield
     finally:
         late.end()
-        client.close()
 
 
 def check_deployment(url: str, keys: Keyspace) -> None:
@@ -57,30 +56,42 @@ def check_deployment(url: str, keys: Keyspace) -> None:
         ConfigurationError: as `settled_deployment`.
         StoreUnavailableError: the engine does not answer.
     """
-    client = open_client(url)
-    try:
+    with _asking(url) as client:
         found = read_deployment(client, keys)
         if found is not None:
             compare_deployment(found, keys)
-    except DeploymentError as error:
-        raise ConfigurationError(str(error)) from error
-    finally:
-        client.close()
 
 
-def _settle(client: Any, keys: Keyspace) -> None:
-    try:
+def _settle(url: str, keys: Keyspace) -> None:
+    with _asking(url) as client:
         compare_deployment(record_deployment(client, keys), keys)
+
+
+@contextlib.contextmanager
+def _asking(url: str) -> Iterator[Any]:
+    address = read_url(url)
+    try:
+        with contextlib.closing(_opened(address)) as client:
+            yield client
     except DeploymentError as error:
         raise ConfigurationError(str(error)) from error
+
+
+def _opened(address: Address) -> Any:
+    try:
+        return open_client(address)
+    except Exception as error:  # a cluster's client connects at once
+        if classify(error) is Failure.NOT_OURS:
+            raise
+        raise StoreUnavailableError(str(error)) from error
 
 
 class _LateLook(threading.Thread):
     """Looks again until the engine answers; on disagreement it has this process end."""
 
-    def __init__(self, client: Any, keys: Keyspace) -> None:
+    def __init__(self, url: str, keys: Keyspace) -> None:
         super().__init__(name="ecart-deployment", daemon=True)
-        self._client = client
+        self._url = url
         self._keys = keys
         self._ending = threading.Event()
         self._refusal: ConfigurationError | None = None
@@ -88,7 +99,7 @@ class _LateLook(threading.Thread):
     def run(self) -> None:
         while not self._ending.wait(_LOOK_EVERY):
             try:
-                _settle(self._client, self._keys)
+                _settle(self._url, self._keys)
             except StoreUnavailableError:
                 continue
             except ConfigurationError as error:
