@@ -47,7 +47,7 @@ class Service:
                 stderr=log,
                 start_new_session=True,
             )
-        self._began = began
+        self.began = began
 
     @property
     def said(self) -> str:
@@ -58,9 +58,9 @@ class Service:
         """Waits for the first answer."""
         while not self._answers():
             assert self.process.poll() is None, self.said
-            assert time.monotonic() - self._began < START_SECONDS, self.said
+            assert time.monotonic() - self.began < START_SECONDS, self.said
             time.sleep(0.01)
-        self.first_answer = time.monotonic() - self._began
+        self.first_answer = time.monotonic() - self.began
         return self
 
     def _answers(self) -> bool:

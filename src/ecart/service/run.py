@@ -115,6 +115,7 @@ def _serve_until_stopped(options: Options, settings: ServiceSettings) -> None:
             host=options.host,
             port=options.port,
             workers=options.workers,
+            http="ecart.service.connections:BoundedProtocol",
             log_level="warning",
             access_log=False,
             server_header=False,
