@@ -43,9 +43,14 @@ def missing(reason: str) -> NoReturn:
 
 
 class Engine:
-    """One running server. `port` is 0 unless it listens on loopback too."""
+    """One running server. `port` is 0 unless it listens on loopback too.
 
-    def __init__(self, kind: str, *arguments: str, tcp: bool = False) -> None:
+    `through` is a command that runs the server's, such as `("env", "NAME=value")`.
+    """
+
+    def __init__(
+        self, kind: str, *arguments: str, tcp: bool = False, through: tuple[str, ...] = ()
+    ) -> None:
         self.kind = kind
         self.binary = binary_of(kind)
         if self.binary is None:
@@ -55,6 +60,7 @@ class Engine:
         self.socket = self.folder / "s"
         self.port = free_port() if tcp else 0
         self._arguments = arguments
+        self._through = through
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.stop)
         self.start()
@@ -133,7 +139,8 @@ class Engine:
     def _command(self) -> list[str]:
         listen = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
         store = ["--dir", str(self.folder), "--save", "", "--appendonly", "no"]
-        return [str(self.binary), *listen, *store, "--loglevel", "warning", *self._arguments]
+        options = [*listen, *store, "--loglevel", "warning", *self._arguments]
+        return [*self._through, str(self.binary), *options]
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
@@ -169,9 +176,9 @@ class Engines:
         self._lent.append(engine)
         return engine
 
-    def lend_own(self, kind: str, *arguments: str, tcp: bool = False) -> Engine:
+    def lend_own(self, kind: str, *arguments: str, **options: Any) -> Engine:
         """A server for this test alone, with arguments of its own."""
-        engine = Engine(kind, *arguments, tcp=tcp)
+        engine = Engine(kind, *arguments, **options)
         self._own.append(engine)
         self._lent.append(engine)
         return engine
