@@ -41,7 +41,12 @@ def memory_full(engine: Engine) -> Iterator[None]:
 
 @contextlib.contextmanager
 def disk_full(engine: Engine) -> Iterator[None]:
-    """No file of the engine may grow, so that it cannot write what it has accepted."""
+    """No file of the engine may grow, so that it cannot write what it has accepted.
+
+    One that syncs each change would end; see below.
+    """
+    with engine.connected() as control:
+        control.config_set("appendfsync", "everysec")
     limits = resource.prlimit(engine.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(engine.pid, resource.RLIMIT_FSIZE, (4096, limits[1]))
     store = RedisStore(engine.url, deadline=0.05)
@@ -53,6 +58,8 @@ def disk_full(engine: Engine) -> Iterator[None]:
     resource.prlimit(engine.pid, resource.RLIMIT_FSIZE, limits)
     # The engine looks once a second whether it can write again.
     assert eventually(lambda: is_writable(filling))
+    with engine.connected() as control:
+        control.config_set("appendfsync", "always")
     store.close()
 
 
@@ -126,7 +133,7 @@ def recording(engines: Engines) -> Engine:
     """An engine that writes its append-only file, and can be told how large files may be."""
     return engines.lend_own(
         "valkey9",
-        *("--appendonly", "yes", "--appendfsync", "everysec", "--key-load-delay", "30"),
+        *("--appendonly", "yes", "--appendfsync", "always", "--key-load-delay", "30"),
         tcp=True,
         through=("env", "--ignore-signal=XFSZ"),
     )
