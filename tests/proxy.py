@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -30,6 +31,15 @@ class Lossy:
         self.url = f"redis://127.0.0.1:{port}"
         self.replies = 0
         self.dropped = 0
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Nothing passes, and nobody is told: as on a network that is cut."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Ends the proxy and reads its counts."""
@@ -67,7 +77,11 @@ class Proxy:
 
     async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it or a reply is lost."""
-        engine, to_engine = await asyncio.open_unix_connection(self._socket)
+        try:
+            engine, to_engine = await asyncio.open_unix_connection(self._socket)
+        except OSError:  # the engine is not there: what was accepted is closed
+            to_client.transport.abort()
+            return
         pumps = [
             asyncio.create_task(self._pump(client, to_engine)),
             asyncio.create_task(self._pump(engine, to_client, drop=self._drop)),

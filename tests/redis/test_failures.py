@@ -246,6 +246,8 @@ def errors_of(errors: Any) -> list[tuple[BaseException, Failure]]:
         (errors.NoPermissionError("no permissions"), Failure.DENIED),
         (errors.ResponseError("unknown command"), Failure.DENIED),
         (errors.DataError("Invalid input of type"), Failure.NOT_OURS),
+        (AttributeError("'NoneType' object has no attribute 'writelines'"), Failure.UNKNOWN),
+        (TypeError("'NoneType' object is not callable"), Failure.UNKNOWN),
     ]
 
 

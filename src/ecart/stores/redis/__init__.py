@@ -31,7 +31,13 @@ from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.pooled import in_utf8, pool_of, send_one
-from ecart.stores.redis.together import UNDECODED, send_together, send_together_async
+from ecart.stores.redis.together import (
+    UNDECODED,
+    is_cluster,
+    only_reply,
+    send_together,
+    send_together_async,
+)
 
 __all__ = ["AsyncRedisStore", "Client", "RedisStore", "async_store_for", "store_for"]
 
@@ -103,6 +109,8 @@ class RedisStore:
                 return send_one(last.connection_pool, step.command)
         if self._pool is not None:
             return send_one(self._pool, step.command)
+        if is_cluster(client):
+            return only_reply(send_together(client, step.key, (step.command,)))
         return client.execute_command(*in_utf8(step.command), **UNDECODED)
 
     def _opened(self, address: Address | None) -> Any:
@@ -165,6 +173,8 @@ class AsyncRedisStore:
         pool = pool_of(client)
         if pool is not None:
             return await batches_of(pool).add(pool, step.command)
+        if is_cluster(client):
+            return only_reply(await send_together_async(client, step.key, (step.command,)))
         return await client.execute_command(*in_utf8(step.command), **UNDECODED)
 
     def _client(self) -> Any:

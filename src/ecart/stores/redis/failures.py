@@ -27,6 +27,10 @@ _NO_CONNECTION = ("connecting to", "No master found")
 _LOST = {"ConnectionError", "TimeoutError", "ClusterError", "RedisClusterException"}
 _DENIED = {"AuthenticationError", "AuthorizationError", "NoPermissionError"}
 
+# redis-py's own slips, when a connection is closed under it (its issue 4287), or when it is sent to
+# a node of the cluster that it does not know yet (4015).
+_TORN = "'NoneType' object"
+
 
 class Failure(Enum):
     """What is known after an attempt failed."""
@@ -54,6 +58,8 @@ def classify(error: BaseException) -> Failure:
         return Failure.NOT_EXECUTED
     if names & _DENIED:
         return Failure.DENIED
+    if isinstance(error, AttributeError | TypeError) and text.startswith(_TORN):
+        return Failure.UNKNOWN
     if names & _LOST:
         return Failure.NOT_CONNECTED if _never_connected(error, text) else Failure.UNKNOWN
     return Failure.DENIED if "ResponseError" in names else Failure.NOT_OURS

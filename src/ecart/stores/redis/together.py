@@ -1,8 +1,9 @@
 """Several commands for one key, sent together over one connection, each with its own reply.
 
 A reply that is an error is given back as one; an error of the connection is raised. On a cluster
-the client finds the node; a half-moved slot is followed here, because `ASKING` and what it is for
-must go over one connection.
+the client finds the node; a half-moved slot is followed here. redis-py's asyncio client sends
+`ASKING` over another connection than what it is for. Its sync client, asked to go to a node that
+it does not know yet, lends one connection to two threads, which then read each other's replies.
 """
 
 from __future__ import annotations
@@ -36,11 +37,10 @@ def send_together(client: Any, key: str, commands: Sequence[Command]) -> list[An
     if not is_cluster(client):
         return _pipelined(client, commands)
     try:
-        node = client.get_redis_connection(client.get_node_from_key(key))
-        replies = _pipelined(node, commands)
+        replies = _pipelined(_server(client, client.get_node_from_key(key)), commands)
         asked = _asked_node(client, replies[0])
         if asked is not None:
-            return _pipelined(client.get_redis_connection(asked), [_ASKING, *commands])[1:]
+            return _pipelined(_server(client, asked), [_ASKING, *commands])[1:]
         if _has_moved(replies[0]):
             client.nodes_manager.initialize()
     except Exception:
@@ -67,6 +67,21 @@ async def send_together_async(client: Any, key: str, commands: Sequence[Command]
             await client.nodes_manager.initialize()
         raise
     return replies
+
+
+def _server(client: Any, node: Any) -> Any:
+    """The client of one node; redis-py and valkey-py name it after themselves."""
+    if hasattr(client, "get_redis_connection"):
+        return client.get_redis_connection(node)
+    return client.get_valkey_connection(node)
+
+
+def only_reply(replies: list[Any]) -> Any:
+    """The reply to one command that was sent alone; raised if it is an error."""
+    (reply,) = replies
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
 
 
 def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
