@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 from ecart import MemoryStore, RedisStore
 from engines import KINDS
 from faults.soak import IS_SOAK, SEED
+from topologies.cluster import Cluster
+from topologies.sentinels import Sentinels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,3 +82,47 @@ def finish() -> Callable[[subprocess.Popen[str]], str]:
         return out.strip()
 
     return finish_one
+
+
+REPLICATING = ("valkey9", "redis7", "redis8") if IS_SOAK else ("valkey9",)
+"""Engines whose fail-overs are looked at; Redis 6.2 has no CLUSTER ADDSLOTSRANGE."""
+
+
+@pytest.fixture(scope="session", params=REPLICATING)
+def running_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Three primaries with a replica each, for the tests of this process."""
+    cluster = Cluster(request.param)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def cluster(running_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster, whole and empty; what a test leaves there is looked at."""
+    running_cluster.heal()
+    running_cluster.empty()
+    yield running_cluster
+    gc.collect()  # what a client has left behind is to be told of in this test
+    running_cluster.heal()
+    assert running_cluster.violations() == []
+
+
+@pytest.fixture(scope="session", params=REPLICATING)
+def running_sentinels(request: pytest.FixtureRequest) -> Iterator[Sentinels]:
+    """A primary, two replicas and three Sentinels, for the tests of this process."""
+    sentinels = Sentinels(request.param)
+    yield sentinels
+    sentinels.stop()
+
+
+@pytest.fixture
+def sentinels(running_sentinels: Sentinels) -> Iterator[Sentinels]:
+    """The watched servers, in step and empty; what a test leaves there is looked at."""
+    running_sentinels.heal()
+    running_sentinels.settle()
+    running_sentinels.empty()
+    yield running_sentinels
+    gc.collect()
+    running_sentinels.heal()
+    running_sentinels.settle()
+    assert running_sentinels.violations() == []
