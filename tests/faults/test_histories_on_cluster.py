@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from topologies.cluster import Cluster
 
-pytestmark = pytest.mark.timeout(TIMEOUT)
+pytestmark = [
+    pytest.mark.timeout(TIMEOUT),
+    # redis-py forgets connections to nodes that changed their role (its pull request 4207).
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 def test_a_cart_that_wanders(cluster: Cluster, chance: random.Random) -> None:

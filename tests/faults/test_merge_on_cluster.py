@@ -10,6 +10,7 @@ import pytest
 
 from ecart import Cart
 from ecart.store import run, steps_on
+from engines import eventually
 from faults.soak import TIMEOUT, rounds
 from faults.stepping import Point, crash, points
 from faults.test_merge_crashes import STEPS, adding, fill, finish, merging, states, units
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from ecart.store import Store
     from topologies.cluster import Cluster
 
-pytestmark = pytest.mark.timeout(TIMEOUT)
+pytestmark = [
+    pytest.mark.timeout(TIMEOUT),
+    # redis-py forgets connections to nodes that changed their role (its pull request 4207).
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
@@ -108,3 +113,28 @@ def test_shards_change_hands_between_the_steps(
         cluster.heal()
     print(f"{handed_over} hand-overs")
     assert handed_over > rounds(40, 1000) / 2
+
+
+def test_primaries_die_between_the_steps(cluster: Cluster, chance: random.Random) -> None:
+    """The same with kill -9, where a replica confirms each step."""
+    opened = way_to_cluster(cluster, "url-sync", deadline=30, durability="replicated").open()
+    store = opened.store
+
+    def die() -> None:
+        primary = cluster.owner(store.keys.cart(chance.choice(both)))
+        replica = cluster.replica_of(primary)
+        primary.engine.kill()
+        assert eventually(lambda: replica.is_primary, 20)
+        cluster.start_again()
+
+    for number in range(rounds(2, 100)):
+        both = guest, user = two_apart(store, cluster, number)
+        point = Point(chance.randrange(1, len(STEPS)), chance.choice([False, True]))
+        dies = Disturbed(store, chance.randrange(point.step), die)
+        disturbed = [dies, *(Disturbed(store, 0, nothing) for _ in range(2))]
+        whole, errors = crash_and_resume(store, guest, user, point, disturbed)
+
+        assert errors == [], (number, str(point))
+        check(store, guest, user, whole)
+        cluster.heal()
+    opened.close()

@@ -18,6 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ecart import AsyncCart, Cart, Rules
+from engines import eventually
 from waiting import Waiting
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ class Load:
     def wait_for(self, adds: int) -> None:
         """Until so many more adds have ended."""
         enough = len(self.adds) + adds
-        while len(self.adds) < enough:
-            time.sleep(0.005)
+        assert eventually(lambda: len(self.adds) >= enough, 40), "the callers are stuck"
 
     @contextlib.contextmanager
     def running(self, way: Way) -> Iterator[None]:
