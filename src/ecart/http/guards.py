@@ -68,6 +68,8 @@ def check_accept(request: Request, offered: str) -> None:
         HttpError: `not_acceptable`.
     """
     header = request.headers.get("accept", "").strip() or "*/*"
+    if header in ("*/*", offered):
+        return
     wanted = ("*/*", offered.partition("/")[0] + "/*", offered)
     for part in header.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))

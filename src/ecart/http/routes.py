@@ -160,6 +160,7 @@ class Router:
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
         self._paths: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
+        self._plain = {(r.method, r.path): r for r in routes if "{" not in r.path}
         for route in routes:
             pattern = re.compile(_PARAMETER.sub(_pattern_of, re.escape(route.path)), re.DOTALL)
             self._paths.setdefault(route.path, (pattern, {}))[1][route.method] = route
@@ -170,6 +171,9 @@ class Router:
         Raises:
             HttpError: `not_found`, or `method_not_allowed` with `Allow`.
         """
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return plain, {}
         allowed: set[str] = set()
         for pattern, methods in self._paths.values():
             match = pattern.fullmatch(path)

@@ -9,10 +9,11 @@ import signal
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from ecart.catalog import FileCatalog
 from ecart.http import HttpSettings
-from ecart.integrations.starlette import Below, CartEndpoint
+from ecart.integrations.starlette import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
 from ecart.service.settings import ServiceSettings, handed_settings
 from ecart.stores.redis import AsyncRedisStore
@@ -20,7 +21,22 @@ from ecart.stores.redis import AsyncRedisStore
 _LOOK_EVERY = 0.5
 
 
-def create_app(settings: ServiceSettings | None = None) -> Starlette:
+class Service(Starlette):
+    """An app of one endpoint, whose every path it is: no router need look for it."""
+
+    def __init__(self, endpoint: ASGIApp, lifespan: Lifespan[Starlette]) -> None:
+        super().__init__(lifespan=lifespan)
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request; the rest (start, end, WebSockets) is Starlette's."""
+        if scope["type"] == "http":
+            await self._endpoint(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: ServiceSettings | None = None) -> Service:
     """The app; without settings, those that `ecart serve` handed to its workers."""
     settings = settings or handed_settings()
     store = AsyncRedisStore(
@@ -54,7 +70,7 @@ def create_app(settings: ServiceSettings | None = None) -> Starlette:
         watch.cancel()
         await store.close()
 
-    return Starlette(routes=[Below("/", endpoint)], lifespan=lifespan)
+    return Service(endpoint, lifespan)
 
 
 async def _leave_with(parent_pid: int) -> None:
