@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,7 +20,6 @@ from ecart.stores.redis.commands import Argument, Call, build_call, record_of
 from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.fields import (
-    HEADER,
     line_field,
     read_line,
     read_record,
@@ -177,24 +177,39 @@ def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Fl
             fields = yield from _ask(("HGETALL", key), key, terms)
             return read_snapshot(key, cart_id, currency, _as_mapping(fields))
         case GetSummary():
-            values = yield from _ask(("HMGET", key, "v", "c", "m", "s"), key, terms)
-            present = {k: v for k, v in zip(HEADER, values, strict=True) if v is not None}
-            return read_summary(key, cart_id, currency, present)
+            values = yield from _ask_cart(key, ("v", "c", "s"), terms)
+            return read_summary(key, cart_id, currency, dict(zip(_HEADER, values, strict=True)))
         case GetLine(line_id=line_id):
             field = line_field(line_id)
-            text, state = yield from _ask(("HMGET", key, field, "s"), key, terms)
+            text, state, _ = yield from _ask_cart(key, (field, "s"), terms)
             if text is None or (state or b"").startswith(b"merged"):
                 return None
             return read_line(key, field.encode(), text)
         case GetOperation(operation_id=operation_id):
             record, sequence = record_of(operation_id)
-            text = yield from _ask(("HGET", key, record), key, terms)
+            text, _ = yield from _ask_cart(key, (record,), terms)
             return read_record(key, record, text, sequence)
         case GetTtl():
-            state = yield from _ask(("HGET", key, "s"), key, terms)
+            state, _ = yield from _ask_cart(key, ("s",), terms)
             ended = (state or b"").startswith((b"gone", b"merged"))
             return -2 if ended else (yield from _ask(("PTTL", key), key, terms))
     raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
+
+
+_HEADER = (b"v", b"c", b"s", b"m")
+
+
+def _ask_cart(key: str, fields: tuple[str, ...], terms: Terms) -> Flow[Sequence[Any]]:
+    """The values of some of a cart's fields, and of `m`, which no cart lacks.
+
+    Only where there is none, another question tells a hash of somebody else's from no cart. It is
+    asked twice: the cart may have been made in between.
+    """
+    for _ in range(2):
+        values: Sequence[Any] = yield from _ask(("HMGET", key, *fields, "m"), key, terms)
+        if values[-1] is not None or not (yield from _ask(("EXISTS", key), key, terms)):
+            return values
+    raise CorruptCartError(key, "m")
 
 
 def _ask(command: tuple[Argument, ...], key: str, terms: Terms) -> Flow[Any]:
