@@ -286,3 +286,14 @@ def test_show_of_no_cart_where_another_form_is_recorded(engine: Engine) -> None:
     assert shown.exit_code == 1
     assert "--partitions 16" in shown.stderr
     assert shown.stderr.endswith("[configuration_error]\n")
+
+
+@pytest.mark.parametrize(
+    "options", [["--replicas", "1"], ["--durability", "replicated", "--replicas", "0"]]
+)
+def test_a_durability_that_cannot_be_is_wrong_usage(options: list[str]) -> None:
+    """Exit code 2, before anything is started."""
+    result = CliRunner().invoke(main, ["serve", *options])
+
+    assert result.exit_code == 2
+    assert "replicas" in result.output

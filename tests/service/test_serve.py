@@ -518,3 +518,18 @@ def test_behind_a_proxy_that_speaks_https(serve: Callable[..., Service]) -> None
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-ecart=")
     assert cookie.endswith("; Secure")
+
+
+def test_a_change_that_no_replica_has_is_not_acknowledged(
+    serve: Callable[..., Service], visitor: requests.Session, own_engine: Engine
+) -> None:
+    """`--durability replicated` without a replica: 504, and the change can be asked about."""
+    service = serve("--redis-url", own_engine.url, "--durability", "replicated").ready()
+    visitor.get(f"{service.address}/cart")
+
+    answer = visitor.post(f"{service.address}/cart/items", json={"sku": "apple"})
+
+    assert (answer.status_code, answer.json()["code"]) == (504, "outcome_unknown")
+    told = visitor.get(f"{service.address}/cart/operations/{answer.json()['operation_id']}")
+    assert told.status_code == 200
+    assert visitor.get(f"{service.address}/cart").json()["total_quantity"] == 1

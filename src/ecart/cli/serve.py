@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from ecart.catalog import FileCatalog
 from ecart.cli.where import where
+from ecart.model import MergePolicy
 from ecart.money import check_currency
 from ecart.operations import QUARTER_HOUR
 from ecart.service.run import Options, serve
+from ecart.stores.redis.durability import Mode, durability_of
 
 
 @click.command("serve")
@@ -77,6 +79,28 @@ from ecart.service.run import Options, serve
     is_flag=True,
     help="Keep what is added during a check-out for the next order, instead of refusing it.",
 )
+@click.option(
+    "--merge-policy",
+    envvar="ECART_MERGE_POLICY",
+    type=click.Choice(get_args(MergePolicy)),
+    default="sum",
+    show_default=True,
+    help="What a log-in does with lines that both carts have.",
+)
+@click.option(
+    "--durability",
+    envvar="ECART_DURABILITY",
+    type=click.Choice(get_args(Mode)),
+    default="primary",
+    show_default=True,
+    help="What has a change before it is answered: the primary, replicas too, or disks.",
+)
+@click.option(
+    "--replicas",
+    envvar="ECART_REPLICAS",
+    type=click.IntRange(0),
+    help="How many replicas that takes.",
+)
 def serve_command(**options: Any) -> None:
     """Serve the HTTP API.
 
@@ -84,6 +108,10 @@ def serve_command(**options: Any) -> None:
     the back office, whose routes are not there without one. Both are lists with commas.
     """
     check_currency(options["currency"])
+    try:
+        durability_of(options["durability"], options["replicas"])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if options["catalog"] is not None:
         FileCatalog(options["catalog"], currency=options["currency"]).lookup(())
     secrets: dict[str, Any] = {

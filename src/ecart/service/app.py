@@ -40,7 +40,11 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     """The app; without settings, those that `ecart serve` handed to its workers."""
     settings = settings or handed_settings()
     store = AsyncRedisStore(
-        settings.redis_url, prefix=settings.prefix, partitions=settings.partitions
+        settings.redis_url,
+        prefix=settings.prefix,
+        partitions=settings.partitions,
+        durability=settings.durability,
+        replicas=settings.replicas,
     )
     rules = Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency)
     catalog = (
@@ -59,6 +63,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
             office_keys=settings.office_keys,
             hold_seconds=settings.hold_seconds,
             keep_additions=settings.keep_additions,
+            merge_policy=settings.merge_policy,
         ),
         standalone=True,
     )

@@ -15,6 +15,7 @@ import msgspec
 import uvicorn
 
 from ecart.engine import open_engine
+from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR
 from ecart.service.deployment import settled_deployment
 from ecart.service.settings import (
@@ -24,6 +25,7 @@ from ecart.service.settings import (
     find_secrets,
     hand_to_workers,
 )
+from ecart.stores.redis.durability import Mode
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 
 GRACE_SECONDS = 8
@@ -48,6 +50,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     office_keys: str | None = None
     hold: int = QUARTER_HOUR
     keep_additions: bool = False
+    merge_policy: MergePolicy = "sum"
+    durability: Mode = "primary"
+    replicas: int | None = None
     prefix: str = DEFAULT_PREFIX
     partitions: int = DEFAULT_PARTITIONS
 
@@ -82,6 +87,9 @@ def serve(options: Options) -> None:
             office_keys=office_keys,
             hold_seconds=options.hold,
             keep_additions=options.keep_additions,
+            merge_policy=options.merge_policy,
+            durability=options.durability,
+            replicas=options.replicas,
             prefix=options.prefix,
             partitions=options.partitions,
             parent_pid=os.getpid(),

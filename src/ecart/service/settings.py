@@ -13,7 +13,9 @@ import msgspec
 
 from ecart.errors import EcartError
 from ecart.http.settings import SHORTEST_KEY
+from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR
+from ecart.stores.redis.durability import Mode
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 
 _VARIABLE = "ECART_WORKER_SETTINGS"
@@ -34,6 +36,9 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     office_keys: tuple[str, ...] = ()
     hold_seconds: int = QUARTER_HOUR
     keep_additions: bool = False
+    merge_policy: MergePolicy = "sum"
+    durability: Mode = "primary"
+    replicas: int | None = None
     prefix: str = DEFAULT_PREFIX
     partitions: int = DEFAULT_PARTITIONS
     parent_pid: int = 0
