@@ -47,7 +47,7 @@ async def test_each_caller_has_its_own_reply(store: AsyncRedisStore, engine: Eng
         f"sku-{n}" for n in range(CALLERS)
     ]
     assert [change.summary.subtotal for change in changes] == list(range(1, CALLERS + 1))
-    assert connections(engine) - before == 3
+    assert connections(engine) - before == -(-CALLERS // LARGEST)
 
 
 async def test_handles_of_one_client_share(engine: Engine) -> None:
@@ -58,12 +58,12 @@ async def test_handles_of_one_client_share(engine: Engine) -> None:
     ):
         before = connections(engine)
 
-        await asyncio.gather(*(AsyncCart("c", client).add("apple") for _ in range(20)))
+        await asyncio.gather(*(AsyncCart("c", client).add("apple") for _ in range(LARGEST)))
 
         assert connections(engine) - before == 1
         await client.aclose()
     with engine.connected() as client:
-        assert client.hget(Keyspace().cart("c"), ":apple").startswith(b"40|")
+        assert client.hget(Keyspace().cart("c"), ":apple").startswith(b"%d|" % (2 * LARGEST))
 
 
 @pytest.mark.foreign_data
@@ -101,9 +101,9 @@ async def test_a_script_that_is_not_known_is_brought(
     with engine.connected() as client:
         client.script_flush()
 
-    changes = await asyncio.gather(*(AsyncCart("c", store).add("apple") for _ in range(20)))
+    changes = await asyncio.gather(*(AsyncCart("c", store).add("apple") for _ in range(LARGEST)))
 
-    assert sorted(change.version for change in changes) == list(range(1, 21))
+    assert sorted(change.version for change in changes) == list(range(1, LARGEST + 1))
 
 
 async def test_who_leaves_before_sending_sends_nothing(store: AsyncRedisStore) -> None:

@@ -30,7 +30,7 @@ from ecart.stores.redis.clients import (
 from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.pooled import in_utf8, pool_of, send_one
+from ecart.stores.redis.pooled import in_utf8, pool_of, send_all_async, send_one
 from ecart.stores.redis.together import (
     UNDECODED,
     is_cluster,
@@ -148,6 +148,8 @@ class AsyncRedisStore:
             and repeats_by_itself(self._given)
         )
         self._terms = Terms(deadline, repeats, durability_of(durability, replicas))
+        is_single = self._address is not None and not self._address.kind
+        self._patience = _patience(self._terms) if is_single else None
 
     async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """As `RedisStore.execute`."""
@@ -164,18 +166,23 @@ class AsyncRedisStore:
         if isinstance(step, Wait):
             return await asyncio.sleep(step.seconds)
         client = self._client()
-        if step.ask is not None:
-            return await send_together_async(client, step.key, (step.command, step.ask))
-        server = _server_of_last_attempt(self._address, self._terms, step)
-        if server is not None:
-            async with open_async_client(server, step.seconds) as last:
-                return await last.execute_command(*in_utf8(step.command), **UNDECODED)
         pool = pool_of(client)
         if pool is not None:
-            return await batches_of(pool).add(pool, step.command)
+            return await self._send(pool, step)
+        if step.ask is not None:
+            return await send_together_async(client, step.key, (step.command, step.ask))
         if is_cluster(client):
             return only_reply(await send_together_async(client, step.key, (step.command,)))
         return await client.execute_command(*in_utf8(step.command), **UNDECODED)
+
+    async def _send(self, pool: Any, step: Send) -> Any:
+        patience = self._patience
+        if step.ask is not None:
+            return await send_all_async(pool, (step.command, step.ask), patience)
+        if patience is None or step.seconds >= patience:
+            return await batches_of(pool).add(pool, step.command, patience)
+        # The last attempt: what others have to send may take longer than this one has left.
+        return only_reply(await send_all_async(pool, (step.command,), step.seconds))
 
     def _client(self) -> Any:
         if self._address is None:

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 
 from ecart.stores.redis.pooled import Command, send_all_async
 
-LARGEST = 64
-"""Commands over one connection; more at once take several, so that no reply waits for too many."""
+LARGEST = 16
+"""Commands over one connection; while the engine works on the next ones, these are read."""
 
 
 class Batches:
@@ -24,27 +24,29 @@ class Batches:
         self._ready: list[tuple[Command, asyncio.Future[Any]]] = []
         self._sending: set[asyncio.Task[None]] = set()
 
-    def add(self, pool: Any, command: Command) -> asyncio.Future[Any]:
-        """The reply to come."""
+    def add(self, pool: Any, command: Command, seconds: float | None) -> asyncio.Future[Any]:
+        """The reply to come, within so many seconds; None: in those of the connection."""
         if not self._ready:
-            self._loop.call_soon(self._send, pool)
+            self._loop.call_soon(self._send, pool, seconds)
         reply = self._loop.create_future()
         self._ready.append((command, reply))
         return reply
 
-    def _send(self, pool: Any) -> None:
+    def _send(self, pool: Any, seconds: float | None) -> None:
         ready, self._ready = self._ready, []
         waited_for = [entry for entry in ready if not entry[1].done()]
         for start in range(0, len(waited_for), LARGEST):
             batch = waited_for[start : start + LARGEST]
-            task = self._loop.create_task(_deliver(pool, batch))
+            task = self._loop.create_task(_deliver(pool, batch, seconds))
             self._sending.add(task)  # or it could be collected while it runs
             task.add_done_callback(self._sending.discard)
 
 
-async def _deliver(pool: Any, batch: list[tuple[Command, asyncio.Future[Any]]]) -> None:
+async def _deliver(
+    pool: Any, batch: list[tuple[Command, asyncio.Future[Any]]], seconds: float | None
+) -> None:
     try:
-        replies = await send_all_async(pool, [command for command, _ in batch])
+        replies = await send_all_async(pool, [command for command, _ in batch], seconds)
     except BaseException as error:
         replies = [error] * len(batch)
         if not isinstance(error, Exception):  # the loop is ending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
@@ -102,16 +103,22 @@ def open_client(address: Address, seconds: float = REPLY_TIMEOUT) -> Any:
 
 
 def open_async_client(address: Address, seconds: float = REPLY_TIMEOUT) -> Any:
-    """`open_client` for asyncio."""
+    """`open_client` for asyncio. For a single server, who sends says how long to wait.
+
+    A time-out of each reading costs more than the reading.
+    """
     import redis.asyncio
     from redis.asyncio.cluster import ClusterNode
     from redis.asyncio.retry import Retry
 
-    return _open(address, redis.asyncio, ClusterNode, Retry, _time_outs(seconds))
+    time_outs: dict[str, float | None] = {**_time_outs(seconds)}
+    if not address.kind:
+        time_outs["socket_timeout"] = None
+    return _open(address, redis.asyncio, ClusterNode, Retry, time_outs)
 
 
 def _open(
-    address: Address, library: Any, node: Any, retry: Any, time_outs: dict[str, float]
+    address: Address, library: Any, node: Any, retry: Any, time_outs: Mapping[str, float | None]
 ) -> Any:
     """A client of redis-py's sync or asyncio side, which have the same names."""
     once = {"retry": retry(_no_backoff(), 0)}

@@ -6,6 +6,7 @@ wraps, replaces or caches their calls is asked as a client, and so is a cluster'
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
@@ -66,14 +67,21 @@ def send_all(pool: Any, commands: Sequence[Command]) -> list[Any]:
         pool.release(connection)
 
 
-async def send_all_async(pool: Any, commands: Sequence[Command]) -> list[Any]:
-    """`send_all` for asyncio."""
-    connection = await pool.get_connection(*_arguments_of_get(type(pool).get_connection))
-    try:
-        await connection.send_packed_command((packed_all(commands),), False)
-        return [await _read_async(connection) for _ in commands]
-    finally:
-        await pool.release(connection)
+async def send_all_async(
+    pool: Any, commands: Sequence[Command], seconds: float | None = None
+) -> list[Any]:
+    """`send_all` for asyncio, for so many seconds in all, where the connections have no time-out.
+
+    Raises:
+        TimeoutError: it took longer; what was sent may have been executed.
+    """
+    async with asyncio.timeout(seconds):
+        connection = await pool.get_connection(*_arguments_of_get(type(pool).get_connection))
+        try:
+            await connection.send_packed_command((packed_all(commands),), False)
+            return [await _read_async(connection) for _ in commands]
+        finally:
+            await pool.release(connection)
 
 
 def _read(connection: Any) -> Any:
