@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 import requests
+from flask_login import LoginManager, UserMixin, login_user, logout_user
 from starlette.testclient import TestClient
 
 from ecart import AsyncCart, Cart, Rules, cli, doctor, errors
@@ -28,8 +29,8 @@ from ecart.engine.binary import OLDEST
 from ecart.http import HttpSettings, problems, routes
 from ecart.http.documents import document_routes
 from ecart.http.openapi import openapi_document
-from ecart.integrations import flask as flask_integration
 from ecart.integrations import starlette as starlette_integration
+from ecart.integrations.flask import installed as flask_installed
 from ecart.service.settings import ConfigurationError
 from ecart.stores.redis.keys import Keyspace
 from engines import free_port, missing
@@ -152,6 +153,29 @@ def flask_quickstart(namespace: dict[str, Any]) -> None:
     https = {"base_url": "https://localhost"}
     client.post("/cart/items", json={"sku": "apple", "quantity": 3}, **https)
     assert client.get("/badge", **https).json == {"units": 3}
+    kept = namespace["app"].config["SESSION_REDIS"]
+    kept.delete(*kept.keys("session:*"))
+    flask_login(namespace["shop"])
+
+
+def flask_login(shop: Any) -> None:
+    users = LoginManager(shop)
+    user = UserMixin()
+    user.id = 42
+    users.user_loader(lambda user_id: user)
+    shop.add_url_rule("/login", "login", lambda: str(login_user(user, remember=True)))
+    shop.add_url_rule("/logout", "logout", lambda: str(logout_user()))
+    client, forgetful = shop.test_client(), shop.test_client()
+    client.post("/api/cart/items", json={"sku": "apple"})
+
+    client.get("/login")
+    forgetful.set_cookie("remember_token", client.get_cookie("remember_token").value)
+
+    carts = [each.get("/api/cart").json for each in (client, forgetful)]
+    assert [cart["cart_id"] for cart in carts] == ["user.42", "user.42"]
+    assert carts[0]["items"][0]["sku"] == "apple"
+    client.get("/logout")
+    assert client.get("/api/cart").json["items"] == []
 
 
 def starlette_quickstart(namespace: dict[str, Any]) -> None:
@@ -405,7 +429,7 @@ def test_codes_of_the_command_line_are_named() -> None:
 
 def test_every_key_of_flask_is_listed() -> None:
     """Each `ECART_` key that the Flask integration reads stands in the table."""
-    keys = set(re.findall(r"\bECART_[A-Z_]+\b", inspect.getsource(flask_integration)))
+    keys = set(re.findall(r"\bECART_[A-Z_]+\b", inspect.getsource(flask_installed)))
 
     rows = table("docs/integrations/flask.md", "key", "default", "meaning")
 
@@ -646,7 +670,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 PATHS = re.compile(r"(?<![\w.:/<>)}*~-])/[a-zA-Z][\w.-]*(?:/[\w.{}-]+)*")
 KNOWN_PATHS = re.compile(
-    r"/carts(/\{\S+)?|/login|/cart(/(items(/\S+)?|operations/\S+|summary|checkout))?|/healthz|/readyz|/docs|/openapi\.json|/badge|/basket|/quantity"
+    r"/carts(/\{\S+)?|/login|/logout|(/api)?/cart(/(items(/\S+)?|operations/\S+|summary|checkout))?|/healthz|/readyz|/docs|/openapi\.json|/badge|/basket|/quantity|/api"
     r"|/var/lib/ecart|/etc/ecart\.env|/opt/ecart/bin/ecart|/tmp/m\.sock"
 )
 KNOWN_HOSTS = {"localhost", "127.0.0.1", "keepachangelog.com", "semver.org", "www.w3.org"}
