@@ -107,8 +107,11 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("page", pages_with("python"))
-def test_python_blocks_run(page: Path, engine: Engine, service: str, tmp_path: Path) -> None:
-    """The Python blocks of a page run from top to bottom, in one namespace."""
+def test_python_blocks_run(
+    page: Path, engine: Engine, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Python blocks of a page run from top to bottom, in one namespace and a new folder."""
+    monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "docs"}
 
     with closing_clients(namespace):

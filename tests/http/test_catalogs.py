@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import NullPool
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from clients import INTEGRATIONS
 from ecart.catalog import Product
+from ecart.catalog.sql import AsyncSqlCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,6 +187,58 @@ def test_a_file_that_is_gone(shopper: Shopper, mug: dict[str, Any], wares: Path)
 
     assert shopper.post("/cart/items", json={"sku": "mug"}).code == "catalog_unavailable"
     assert shopper.delete("/cart/items/mug").json["items"] == []
+
+
+# Databases
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A shop's database, in the shape that `--catalog` wants."""
+    path = tmp_path / "shop.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE products (sku TEXT PRIMARY KEY, title TEXT, unit_price NUMERIC);"
+        "INSERT INTO products VALUES ('mug', 'Mug', 7.10), ('pot', 'Pot', 'cheap');"
+    )
+    connection.close()
+    return path
+
+
+def test_a_database_is_a_catalog(make_shop: Callable[..., Shop], database: Path) -> None:
+    """By its URL. Prices are exact, and what it does not know is not sold."""
+    shopper = make_shop(catalog=f"sqlite:///{database}").shopper()
+
+    mugs = shopper.post("/cart/items", json={"sku": "mug", "quantity": 3}).json
+
+    assert (mugs["items"][0]["title"], mugs["subtotal"]) == ("Mug", "21.30")
+    assert shopper.post("/cart/items", json={"sku": "apple"}).code == "unknown_sku"
+
+
+def test_a_database_that_is_down(make_shop: Callable[..., Shop], database: Path) -> None:
+    """503 `catalog_unavailable`, as for a bad row; the cart is unchanged, and can be emptied."""
+    shopper = make_shop(catalog=f"sqlite:///{database}").shopper()
+    mug = shopper.post("/cart/items", json={"sku": "mug"}).json
+
+    bad = shopper.post("/cart/items", json={"sku": "pot"})
+    database.write_bytes(b"not a database" * 100)
+    down = shopper.post("/cart/items", json={"sku": "mug"})
+
+    assert [(a.status, a.code) for a in (bad, down)] == [(503, "catalog_unavailable")] * 2
+    assert str(database.parent) not in down.json["detail"]
+    assert shopper.get("/cart").json == mug
+    assert shopper.delete("/cart/items/mug").json["items"] == []
+
+
+@pytest.mark.parametrize("shop_class", INTEGRATIONS[:1], indirect=True)
+def test_a_database_asked_without_a_thread(make_shop: Callable[..., Shop], database: Path) -> None:
+    """By an asyncio driver, where the app is asynchronous."""
+    catalog = AsyncSqlCatalog(
+        create_async_engine(f"sqlite+aiosqlite:///{database}", poolclass=NullPool)
+    )
+    shopper = make_shop(catalog=catalog).shopper()
+
+    assert shopper.post("/cart/items", json={"sku": "mug"}).json["subtotal"] == "7.10"
 
 
 # Functions

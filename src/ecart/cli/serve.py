@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from ecart.catalog import FileCatalog
+from ecart.catalog import as_catalog
 from ecart.cli.where import where
 from ecart.model import MergePolicy
 from ecart.money import check_currency
@@ -46,7 +46,7 @@ from ecart.stores.redis.durability import Mode, durability_of
     "--catalog",
     envvar="ECART_CATALOG",
     type=click.Path(dir_okay=False),
-    help="CSV or JSON file of products; without it, a sample.",
+    help="CSV or JSON file of products, or a database's URL; without it, a sample.",
 )
 @click.option("--currency", envvar="ECART_CURRENCY", default="USD", show_default=True)
 @click.option(
@@ -112,8 +112,7 @@ def serve_command(**options: Any) -> None:
         durability_of(options["durability"], options["replicas"])
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if options["catalog"] is not None:
-        FileCatalog(options["catalog"], currency=options["currency"]).lookup(())
+    as_catalog(options["catalog"], options["currency"]).lookup(())
     secrets: dict[str, Any] = {
         "secret": os.environ.get("ECART_SECRET"),
         "office_keys": os.environ.get("ECART_OFFICE_KEYS"),

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from ecart.catalog import FileCatalog
+from ecart.catalog import as_catalog
 from ecart.http import HttpSettings
 from ecart.integrations.starlette import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
@@ -47,18 +47,13 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         replicas=settings.replicas,
     )
     rules = Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency)
-    catalog = (
-        None
-        if settings.catalog is None
-        else FileCatalog(settings.catalog, currency=settings.currency)
-    )
     endpoint = CartEndpoint(
         store,
         settings.secrets,
-        catalog,
+        as_catalog(settings.catalog, settings.currency),
         HttpSettings(
             rules=rules,
-            accept_unknown_skus=catalog is None,
+            accept_unknown_skus=settings.catalog is None,
             trusted_origins=frozenset(settings.trusted_origins),
             office_keys=settings.office_keys,
             hold_seconds=settings.hold_seconds,

@@ -24,7 +24,8 @@ _VARIABLE = "ECART_WORKER_SETTINGS"
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All that a worker needs. The first of `secrets` signs sessions, all of them verify.
 
-    `catalog` is a file's path; without one the sample is sold, and unknown SKUs are accepted.
+    `catalog` is a file's path or a database's URL; without one the sample is sold, and unknown SKUs
+    are accepted.
     """
 
     redis_url: str

@@ -1,0 +1,81 @@
+"""A CSV or JSON file as a catalog."""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ecart.catalog.product import Product, Products, known_of, product_of
+from ecart.errors import CatalogError
+from ecart.money import check_currency
+
+
+class FileCatalog:
+    """A CSV or JSON file of products, read again when it changes.
+
+    CSV: a header line with `sku` and any of `title, unit_price, currency, max_quantity, image`.
+    JSON: a list of objects with these names and `options`; prices as strings. A file that cannot
+    be read is a `CatalogError`; so is one that changes into something unreadable.
+    """
+
+    in_memory = True
+
+    def __init__(self, path: str | Path, *, currency: str = "USD") -> None:
+        self.path = Path(path)
+        self._currency = check_currency(currency)
+        self._lock = threading.Lock()
+        self._read_at: tuple[int, int, int] | None = None
+        self._products: Products = {}
+
+    def lookup(self, skus: Sequence[str], /) -> Products:
+        """The products of those SKUs that are sold, by SKU."""
+        with self._lock:
+            return known_of(self._current(), skus)
+
+    def _current(self) -> Products:
+        try:
+            status = self.path.stat()
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if stamp != self._read_at:
+                self._products = self._read()
+                self._read_at = stamp
+        except (OSError, ValueError, RecursionError) as error:
+            raise CatalogError(f"the catalog {self.path.name} cannot be read: {error}") from error
+        return self._products
+
+    def _read(self) -> Products:
+        text = self.path.read_text(encoding="utf-8-sig")
+        rows = _json_rows(text) if self.path.suffix == ".json" else _csv_rows(text)
+        products = [_product(row, number, self._currency) for number, row in enumerate(rows, 1)]
+        by_sku = {product.sku: product for product in products}
+        if len(by_sku) < len(products):
+            raise ValueError("a SKU stands in it twice")
+        return by_sku
+
+
+def _json_rows(text: str) -> list[Any]:
+    rows = json.loads(text, parse_float=str)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a JSON catalog is a list of objects")
+    return rows
+
+
+def _csv_rows(text: str) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in row.items() if value not in (None, "")}
+        for row in csv.DictReader(text.splitlines())
+    ]
+
+
+def _product(row: dict[str, Any], number: int, currency: str) -> Product:
+    try:
+        product = product_of(row, currency)
+    except ValueError as error:
+        raise ValueError(f"product {number}: {error}") from error
+    if row:
+        raise ValueError(f"product {number}: unknown column {next(iter(row))!r}")
+    return product

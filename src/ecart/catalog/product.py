@@ -1,0 +1,104 @@
+"""What is sold under a SKU, what a catalog is, and how a row of one becomes a product."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from ecart.model import OptionValue, check_sku, has_only_characters
+from ecart.money import check_currency, parse_amount
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sold under a SKU.
+
+    `unit_price` None: not priced yet. `max_quantity` limits one line. `options` names the choices
+    a shopper has and the values of each; None accepts any.
+    """
+
+    sku: str
+    title: str | None = None
+    unit_price: Decimal | None = None
+    currency: str = "USD"
+    max_quantity: int | None = None
+    image: str | None = None
+    options: Mapping[str, Sequence[OptionValue]] | None = None
+
+
+Products = Mapping[str, Product]
+
+
+def check_product(product: Product) -> None:
+    """Refuses a product that no cart could take: the catalog's fault, not the shopper's.
+
+    Raises:
+        ValueError: a field is not what `Product` says.
+    """
+    if product.unit_price is not None:
+        parse_amount(product.unit_price)
+    check_currency(product.currency)
+    title, most = product.title, product.max_quantity
+    if title is not None and not (isinstance(title, str) and has_only_characters(title, 0, 256)):
+        raise ValueError("a title is at most 256 characters without control characters")
+    if most is not None and not (type(most) is int and most >= 1):
+        raise ValueError("max_quantity is a whole number, 1 or more")
+    if not isinstance(product.image, str | None):
+        raise ValueError("image is text")
+    if not _are_choices(product.options):
+        raise ValueError("options are names with a list of strings, integers, booleans or nulls")
+
+
+def _are_choices(options: Any) -> bool:
+    return options is None or (
+        isinstance(options, Mapping)
+        and all(
+            isinstance(name, str)
+            and isinstance(values, Sequence)
+            and not isinstance(values, str)
+            and all(isinstance(value, str | int | None) for value in values)
+            for name, values in options.items()
+        )
+    )
+
+
+def product_of(row: dict[str, Any], currency: str) -> Product:
+    """The product in a row of names as `Product` has them, which are taken out of it.
+
+    A row without a currency has the one given.
+
+    Raises:
+        ValueError: a field is not what `Product` says.
+    """
+    price, most = row.pop("unit_price", None), row.pop("max_quantity", None)
+    product = Product(
+        sku=check_sku(row.pop("sku", None)),
+        unit_price=None if price is None else parse_amount(price),
+        currency=check_currency(row.pop("currency", currency)),
+        max_quantity=int(most) if isinstance(most, str) else most,
+        title=row.pop("title", None),
+        image=row.pop("image", None),
+        options=row.pop("options", None),
+    )
+    check_product(product)
+    return product
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """Tells what is sold. `lookup` may be a coroutine where the store is asynchronous."""
+
+    def lookup(self, skus: Sequence[str], /) -> Products | Awaitable[Products]:
+        """The products of those SKUs that are sold, by SKU.
+
+        Raises:
+            CatalogError: the catalog cannot be read now.
+        """
+        ...
+
+
+def known_of(products: Products, skus: Sequence[str]) -> Products:
+    """Those of the products that were asked for, in the order asked for."""
+    return {sku: products[sku] for sku in skus if sku in products}
