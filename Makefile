@@ -1,6 +1,7 @@
 # Everything a fresh machine needs is python3 (3.11 or newer) and make.
 #   make run     the cart service on http://localhost:8000      make run ARGS="--port 8123"
 #   make test    all tests, on real engines
+#   make test-matrix    the tests that depend on it, with the oldest and newest of each library
 #   make soak    the proofs that draw at random, long; ECART_SEED repeats a run
 #   make check   format, lint, layers, types
 #   make bench   what it costs, as ratios   make bench ARGS="library --only add --rounds 3"
@@ -12,7 +13,7 @@ BIN := .venv/bin
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: run test soak bench check format lock clean
+.PHONY: run test test-matrix soak bench check format lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -20,6 +21,9 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-matrix: .venv/made.stamp
+	@$(BIN)/python tests/matrix.py $(ARGS)
 
 soak: .venv/dev.stamp
 	ECART_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) -s --timeout 7200 \
@@ -50,7 +54,7 @@ lock: .venv/made.stamp
 		-o requirements/dev.txt
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .matrix .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/made.stamp:
 	@test -n "$(PYTHON)" || { echo "ecart needs Python 3.11 or newer as python3"; exit 1; }

@@ -1,56 +1,105 @@
 """A shop with Flask: `python examples/flask_shop.py`, then http://localhost:5000.
 
-Needs `pip install 'ecart[flask,server]'`. Carts are in the folder .ecart, or in ECART_REDIS_URL.
+Needs `pip install 'ecart[flask,server,sql]'`. Products are in the SQLite file .ecart/shop.db. Carts
+are in the folder .ecart, or in ECART_REDIS_URL.
 """
 
 import os
-from decimal import Decimal
-from html import escape
+from contextlib import suppress
 from pathlib import Path
 
-from flask import Flask, abort, redirect, request
+from flask import Flask, abort, redirect, render_template_string, request, session
+from sqlalchemy import create_engine, text
+from werkzeug import Response
 
-from ecart.catalog import MappingCatalog, Product
+from ecart.catalog.sql import SqlCatalog
 from ecart.engine import open_engine
-from ecart.integrations.flask import ECart, cart_from
+from ecart.errors import LineNotFoundError
+from ecart.integrations.flask import ECart, current_cart, sign_in, sign_out
+from ecart.money import display_text
 
-MUG = Product(sku="mug", title="Mug <large>", unit_price=Decimal("9.50"))
-POT = Product(sku="pot", title="Tea pot", unit_price=Decimal("24.00"))
-PRODUCTS = {product.sku: product for product in (MUG, POT)}
-PAGE = '<!doctype html><title>Shop</title><a href="/">Products</a> <a href="/basket">Cart</a>'
-BUY = "<form method=post><button name=sku value={}>{}, {}</button></form>"
+TABLE = """CREATE TABLE IF NOT EXISTS products (
+  sku TEXT PRIMARY KEY, title TEXT, unit_price NUMERIC(12, 2), max_quantity INTEGER)"""
+WARES = """INSERT INTO products VALUES
+  ('mug', 'Mug <large>', 9.50, NULL), ('pot', 'Tea pot', 24.00, 2)
+  ON CONFLICT DO NOTHING"""
+
+# What is between braces is escaped: a template from a string is HTML, as a file *.html is.
+HEAD = """<!doctype html><title>Shop</title>
+<a href="/">Products</a>
+<a href="/basket">Cart ({{ current_cart.summary().total_quantity }})</a>
+<form method=post action="/{{ 'logout' if 'user' in session else 'login' }}">
+  {% if 'user' in session %}{{ session.user }}<button>Log out</button>
+  {% else %}<input name=user required placeholder="Any name"><button>Log in</button>{% endif %}
+</form>"""
+PRODUCTS = """{% for product in products %}
+<form method=post>
+  <button name=sku value="{{ product.sku }}">{{ product.title }},
+    {{ product.unit_price|money(product.currency) }}</button>
+</form>{% endfor %}"""
+BASKET = """{% for line in cart.lines %}
+<form method=post>{{ line.quantity }} × {{ line.title or line.sku }}
+  <button name=line value="{{ line.line_id }}">Remove</button></form>
+{% else %}<p>Nothing yet.{% endfor %}
+<p>Together {{ cart.totals().subtotal }} {{ cart.currency }}"""
 
 
-def create_app(store):
+def create_app(store: str, database: str) -> Flask:
     app = Flask(__name__)
     app.secret_key = os.environ.get("SECRET_KEY", "only for a first look")
-    # The form below changes the cart, so no other site's page may send it with our cookie.
+    # The forms below change the cart, so no other site's page may send them with our cookie.
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
-    ECart(app, store=store, catalog=MappingCatalog([*PRODUCTS.values()]))
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text(TABLE))
+        connection.execute(text(WARES))
+    catalog = SqlCatalog(engine)
+    ECart(app, store=store, catalog=catalog)
+    app.add_template_filter(display_text, "money")
 
     @app.get("/")
-    def products():
-        rows = [BUY.format(p.sku, escape(p.title), p.unit_price) for p in PRODUCTS.values()]
-        return PAGE + "".join(rows)
+    def products() -> str:
+        with engine.connect() as connection:
+            skus = connection.scalars(text("SELECT sku FROM products ORDER BY title")).all()
+        return render_template_string(HEAD + PRODUCTS, products=catalog.lookup(skus).values())
 
     @app.post("/")
-    def buy():
-        product = PRODUCTS.get(request.form["sku"]) or abort(404)
-        cart_from(request).add(product.sku, product.unit_price, title=product.title)
+    def buy() -> Response:
+        product = catalog.lookup([request.form["sku"]]).get(request.form["sku"]) or abort(404)
+        current_cart.add(product.sku, product.unit_price, title=product.title)
         return redirect("/basket")
 
     @app.get("/basket")
-    def basket():
-        cart = cart_from(request).get()
-        rows = [f"<p>{line.quantity} × {escape(line.title or line.sku)}" for line in cart.lines]
-        return PAGE + "".join(rows) + f"<p>Together {cart.totals().subtotal} {cart.currency}"
+    def basket() -> str:
+        return render_template_string(HEAD + BASKET, cart=current_cart.get())
+
+    @app.post("/basket")
+    def remove() -> Response:
+        with suppress(LineNotFoundError):  # another tab was faster
+            current_cart.remove(request.form["line"])
+        return redirect("/basket")
+
+    @app.post("/login")
+    def log_in() -> Response:
+        session["user"] = request.form["user"][:64] or abort(400)  # a real shop wants a password
+        sign_in(session["user"])
+        return redirect("/basket")
+
+    @app.post("/logout")
+    def log_out() -> Response:
+        session.pop("user", None)
+        sign_out()
+        return redirect("/")
 
     return app
 
 
 if __name__ == "__main__":
+    folder = Path(".ecart")
+    folder.mkdir(exist_ok=True)
+    shop = f"sqlite:///{folder / 'shop.db'}"
     if url := os.environ.get("ECART_REDIS_URL"):
-        create_app(url).run()
+        create_app(url, shop).run()
     else:
-        with open_engine(Path(".ecart")) as engine:
-            create_app(engine.url).run()
+        with open_engine(folder / "carts") as opened:
+            create_app(opened.url, shop).run()
