@@ -120,8 +120,7 @@ def interpreter(version: str) -> str | None:
 
 def prepare(cell: Cell, python: str, home: Path, said: IO[str]) -> bool:
     """Makes the environment, unless it is there and made of the same."""
-    pinned = {name_of(pin) for pin in cell.pins}
-    wanted = [line for line in requirements() if name_of(line) not in pinned]
+    pinned, wanted = {name_of(pin) for pin in cell.pins}, requirements()
     made_of = "\n".join([python, *cell.pins, *wanted, *constraints(pinned)])
     stamp = home / "made-of"
     if stamp.is_file() and stamp.read_text() == made_of:

@@ -308,6 +308,7 @@ def test_the_routes_stand_below_a_prefix() -> None:
     assert client.get("/api/cart").json["total_quantity"] == 2
     assert client.get(f"/api/carts/{cart['cart_id']}", headers=office).status_code == 200
     assert [client.get(path).status_code for path in ("/cart", "/carts/x")] == [404, 404]
+    assert client.get("/api//cart").status_code == 404  # and no redirect
     assert client.get("/cart").mimetype == "text/html"
 
 

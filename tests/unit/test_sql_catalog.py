@@ -250,6 +250,16 @@ def test_bad_rows(engine: Engine, sql: Callable[[str], None], values: str) -> No
         SqlCatalog(engine).lookup(["mug"])
 
 
+def test_a_bad_row_of_another_sku(engine: Engine, sql: Callable[[str], None]) -> None:
+    """Only what is asked for is read: the rest of the shop goes on selling."""
+    sql(
+        "CREATE TABLE products (sku, unit_price);"
+        "INSERT INTO products VALUES ('pot', 'x'), ('a', 1);"
+    )
+
+    assert list(SqlCatalog(engine).lookup(["a"])) == ["a"]
+
+
 @pytest.mark.parametrize("price", ["7.5", "'7'", "'x'"])
 def test_bad_minor_units(engine: Engine, sql: Callable[[str], None], price: str) -> None:
     """Half a cent, or text, is a mistake in the table or in the settings."""
