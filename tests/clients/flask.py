@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib.metadata import version
 
 import flask
 from redis import Redis
@@ -16,6 +17,7 @@ from ecart.integrations.flask import ECart, cart_from
 
 class FlaskShop(Shop):
     cookie = "session"
+    keeps_old_secrets = version("flask") >= "3.1"
 
     def __init__(self, setup: Setup) -> None:
         self._client = None

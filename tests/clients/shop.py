@@ -80,6 +80,9 @@ class Shop:
     cookie: ClassVar[str]
     """The name of the session cookie over plain HTTP."""
 
+    keeps_old_secrets: ClassVar[bool] = True
+    """Whether sessions signed with an earlier secret are still known."""
+
     def __init__(self, setup: Setup) -> None:
         raise NotImplementedError
 

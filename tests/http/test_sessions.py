@@ -246,8 +246,10 @@ def test_a_cart_id_in_a_body_is_refused(shopper: Shopper, apple: dict[str, Any])
     assert shopper.get("/cart").json == apple
 
 
-def test_secrets_can_be_rotated(make_shop: Callable[..., Shop]) -> None:
+def test_secrets_can_be_rotated(make_shop: Callable[..., Shop], shop_class: type[Shop]) -> None:
     """A new secret in front signs; the old one behind it still verifies, until it is taken out."""
+    if not shop_class.keeps_old_secrets:
+        pytest.skip("this framework's version knows one secret only")
     old, new = "the old secret of the shop", "the new secret of the shop"
     shopper = make_shop(secrets=(old,)).shopper()
     cart = shopper.post("/cart/items", json={"sku": "apple"}).json

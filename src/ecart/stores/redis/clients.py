@@ -99,7 +99,8 @@ def open_client(address: Address, seconds: float = REPLY_TIMEOUT) -> Any:
     from redis.cluster import ClusterNode
     from redis.retry import Retry
 
-    return _open(address, redis, ClusterNode, Retry, _time_outs(seconds))
+    options = {**_time_outs(seconds), **_without_notices(address)}
+    return _open(address, redis, ClusterNode, Retry, options)
 
 
 def open_async_client(address: Address, seconds: float = REPLY_TIMEOUT) -> Any:
@@ -118,7 +119,7 @@ def open_async_client(address: Address, seconds: float = REPLY_TIMEOUT) -> Any:
 
 
 def _open(
-    address: Address, library: Any, node: Any, retry: Any, time_outs: Mapping[str, float | None]
+    address: Address, library: Any, node: Any, retry: Any, time_outs: Mapping[str, Any]
 ) -> Any:
     """A client of redis-py's sync or asyncio side, which have the same names."""
     once = {"retry": retry(_no_backoff(), 0)}
@@ -130,6 +131,17 @@ def _open(
         return library.RedisCluster(startup_nodes=nodes, **once, **_cluster_once(), **options)
     sentinel = library.Sentinel(address.servers, sentinel_kwargs={**once, **time_outs})
     return sentinel.master_for(address.service, **once, **options)
+
+
+def _without_notices(address: Address) -> dict[str, Any]:
+    """With RESP3, redis-py 7 asks for notices to a server's host, which a Unix socket has not."""
+    import redis
+
+    if not address.url.startswith("unix:") or not redis.__version__.startswith("7."):
+        return {}
+    from redis.maint_notifications import MaintNotificationsConfig
+
+    return {"maint_notifications_config": MaintNotificationsConfig(enabled=False)}
 
 
 def _time_outs(seconds: float) -> dict[str, float]:
