@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -308,8 +309,13 @@ def test_the_routes_stand_below_a_prefix() -> None:
     assert client.get("/api/cart").json["total_quantity"] == 2
     assert client.get(f"/api/carts/{cart['cart_id']}", headers=office).status_code == 200
     assert [client.get(path).status_code for path in ("/cart", "/carts/x")] == [404, 404]
-    assert client.get("/api//cart").status_code == 404  # and no redirect
     assert client.get("/cart").mimetype == "text/html"
+
+
+@pytest.mark.skipif(version("werkzeug") < "3.1", reason="an older Werkzeug redirects it")
+def test_a_doubled_slash_in_front_is_not_guessed() -> None:
+    """404 by the app, whose path it is; no redirect."""
+    assert placed(url_prefix="/api").test_client().get("/api//cart").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/x", "//items", "/items/", "/items%0A", "/summary/"])
