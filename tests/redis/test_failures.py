@@ -85,6 +85,20 @@ def test_a_hung_engine_is_told_in_time(own_engine: Engine, runner: asyncio.Runne
         cart.store.close() if isinstance(cart, Cart) else runner.run(cart.store.close())
 
 
+def test_no_deadline_at_all_is_one_attempt(own_engine: Engine, runner: asyncio.Runner) -> None:
+    """`deadline=0`: nothing is repeated, and the one attempt has time enough to be answered."""
+    sync_store = RedisStore(own_engine.tcp_url, deadline=0)
+    async_store = AsyncRedisStore(own_engine.tcp_url, deadline=0)
+    for cart in (Cart("a", sync_store), Waiting(AsyncCart("b", async_store), runner)):
+        assert cart.add("apple").version == 1
+        with own_engine.frozen(), pytest.raises(OutcomeUnknownError):
+            cart.add("apple")
+        assert cart.summary().total_quantity in (1, 2)
+
+    sync_store.close()
+    runner.run(async_store.close())
+
+
 def test_a_hung_engine_cannot_be_read(own_engine: Engine) -> None:
     """Reading changes nothing, so that no outcome is unknown: `store_unavailable`."""
     store = RedisStore(own_engine.url, deadline=DEADLINE)

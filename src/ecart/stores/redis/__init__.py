@@ -28,7 +28,7 @@ from ecart.stores.redis.clients import (
     repeats_by_itself,
 )
 from ecart.stores.redis.durability import Mode, durability_of
-from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
+from ecart.stores.redis.exchange import SHORTEST_ATTEMPT, Send, Terms, Wait, exchange
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.pooled import in_utf8, pool_of, send_all_async, send_one
 from ecart.stores.redis.together import (
@@ -195,7 +195,9 @@ class AsyncRedisStore:
 
 def _patience(terms: Terms) -> float:
     """Seconds that a reply is waited for; a confirmation comes late on purpose."""
-    return REPLY_TIMEOUT if terms.durability else min(REPLY_TIMEOUT, terms.deadline)
+    if terms.durability:
+        return REPLY_TIMEOUT
+    return min(REPLY_TIMEOUT, max(terms.deadline, SHORTEST_ATTEMPT))
 
 
 def _server_of_last_attempt(address: Address | None, terms: Terms, step: Send) -> Address | None:

@@ -32,9 +32,11 @@ from ecart.stores.redis.replies import read_change
 
 Result = TypeVar("Result")
 
+SHORTEST_ATTEMPT = 0.05
+"""Seconds that an attempt has, however near the deadline is; also if that is 0."""
+
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
-_SHORTEST_ATTEMPT = 0.05
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -156,12 +158,11 @@ class _Attempts:
 
     def left(self) -> float:
         """Seconds until the deadline; enough for an attempt, also where a pause took longer."""
-        if not self._has_failed:
-            return self._deadline
-        return max(self._end - time.monotonic(), _SHORTEST_ATTEMPT)
+        left = self._end - time.monotonic() if self._has_failed else self._deadline
+        return max(left, SHORTEST_ATTEMPT)
 
     def over(self) -> bool:
-        return time.monotonic() + self._pause + _SHORTEST_ATTEMPT >= self._end
+        return time.monotonic() + self._pause + SHORTEST_ATTEMPT >= self._end
 
     def next_pause(self) -> float:
         """Seconds to wait, growing, with jitter so that callers do not come back in step."""
