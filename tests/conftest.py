@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from engines import KINDS, Engine, Engines
+from faults.soak import IS_SOAK, SEED
 from invariants import violations
 
 if TYPE_CHECKING:
@@ -26,11 +27,16 @@ settings.register_profile("soak", settings.get_profile("default"), max_examples=
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("soak" if os.environ.get("ECART_SOAK") == "1" else "default")
+    settings.load_profile("soak" if IS_SOAK else "default")
+    os.environ["ECART_SEED"] = SEED  # one for all processes of a run
     config.addinivalue_line(
         "markers",
         "foreign_data: the test plants data that is no cart; what it leaves is not checked",
     )
+
+
+def pytest_report_header() -> str:
+    return f"ECART_SEED={SEED}"
 
 
 @pytest.fixture(scope="session")

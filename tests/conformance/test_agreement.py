@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from ecart import CartSnapshot, LineItem, MemoryStore, RedisStore, Rules, line_id_for
@@ -42,6 +42,7 @@ from ecart.operations import (
     SetQuantity,
     SetTtl,
 )
+from faults.soak import IS_SOAK, SEED
 
 if TYPE_CHECKING:
     from engines import Engine
@@ -219,8 +220,10 @@ def redis_store(any_engine: Engine) -> Iterator[RedisStore]:
 
 
 _examples = count()
+seeded = seed(SEED) if IS_SOAK else lambda test: test
 
 
+@seeded
 @settings(max_examples=max(200, settings.default.max_examples))
 @given(st.lists(steps(), min_size=1, max_size=25))
 def test_scripts_do_what_apply_says(redis_store: RedisStore, sequence: list[Step]) -> None:

@@ -60,7 +60,7 @@ def client(cart_id: str, seed: str, operations: int, history: list[Event]) -> Fl
     """One client's part of a history."""
     chance = random.Random(seed)
     for _ in range(operations):
-        name, operation = _drawn(chance)
+        name, operation = drawn(chance)
         began = time.monotonic_ns()
         try:
             result = yield from flows.perform(cart_id, operation)
@@ -76,7 +76,8 @@ def client(cart_id: str, seed: str, operations: int, history: list[Event]) -> Fl
             history.append(Event(began, ended, (*name[:3], replayed), _answer(name, result)))
 
 
-def _drawn(chance: random.Random) -> tuple[tuple[Any, ...], Operation[Any]]:
+def drawn(chance: random.Random) -> tuple[tuple[Any, ...], Operation[Any]]:
+    """What a client does next: its name in a history, and the operation."""
     sku, quantity = chance.choice(SKUS), chance.randint(1, 3)
     rules = Rules(max_quantity=LIMIT)
     match chance.choices(("add", "set", "remove", "get"), (9, 4, 2, 5))[0]:

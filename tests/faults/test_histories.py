@@ -19,12 +19,15 @@ from engines import KINDS
 from faults.linearizability import Event, Violation, find_violation
 from faults.recording import EMPTY, cart_model, client, read_back
 from faults.soak import IS_SOAK, TIMEOUT, rounds
+from faults.visiting import CATALOG, Visitor, web_model
 from proxy import lossy
+from serving import Service
 
 if TYPE_CHECKING:
     import random
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from ecart.flows import Flow
     from ecart.store import Store
@@ -177,6 +180,51 @@ def test_processes_with_lost_replies(
             assert plan.violation() is None, number
         for process in clients:
             assert process.communicate() == ("", "")
+
+
+def test_visitors_with_lost_replies(
+    faulty_engine: Engine, chance: random.Random, tmp_path: Path
+) -> None:
+    """Each client a browser of one session; replies are lost behind the service.
+
+    Its answers show the whole cart, and each is what one single cart would have shown.
+    """
+    catalog = tmp_path / "catalog.json"
+    catalog.write_text(CATALOG)
+    replayed = 0
+    with (
+        lossy(faulty_engine, drop=LOST, seed=chance.getrandbits(32)) as proxy,
+        serving(proxy.url, catalog) as address,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        visitors = [Visitor(address) for _ in range(8)]
+        for number in range(rounds(4, 1000)):
+            plan = Plan(number, chance)
+            cookie = visitors[0].begin()
+            at_work = [
+                pool.submit(visitor.record, cookie, seed, operations, plan.history)
+                for visitor, (_, seed, operations) in zip(visitors, plan.orders, strict=False)
+            ]
+            for one in at_work:
+                one.result()
+            assert len(plan.history) == OPERATIONS
+            assert find_violation(plan.history, web_model, EMPTY) is None, number
+            replayed += sum(event.answer == "done" for event in plan.history)
+        for visitor in visitors:
+            visitor.close()
+
+    assert replayed > rounds(4, 1000)
+
+
+@contextlib.contextmanager
+def serving(url: str, catalog: Path) -> Iterator[str]:
+    """The service on an engine, in a process of its own; where it listens."""
+    arguments = ("--redis-url", url, "--catalog", str(catalog))
+    service = Service(*arguments, data_dir=catalog.parent / "data", env={})
+    try:
+        yield service.ready().address
+    finally:
+        service.end_all()
 
 
 class LosesUpdates(RedisStore):
