@@ -15,9 +15,11 @@ __all__ = ["ALL", "INTEGRATIONS", "SERVICE", "TWO", "Answer", "Sent", "Setup", "
 SERVICE = pytest.param(("service", "ServiceShop", "starlette"), id="service")
 STARLETTE = pytest.param(("starlette", "StarletteShop", "starlette"), id="starlette")
 FLASK = pytest.param(("flask", "FlaskShop", "flask"), id="flask")
+DJANGO = pytest.param(("django", "DjangoShop", "django"), id="django")
+DJANGO_ASYNC = pytest.param(("django", "AsyncDjangoShop", "django"), id="django-async")
 
-ALL = [SERVICE, STARLETTE, FLASK]
-INTEGRATIONS = [STARLETTE, FLASK]
+ALL = [SERVICE, STARLETTE, FLASK, DJANGO, DJANGO_ASYNC]
+INTEGRATIONS = [STARLETTE, FLASK, DJANGO, DJANGO_ASYNC]
 """Those that take any catalog and stand beside views of the app's own."""
 TWO = [SERVICE, FLASK]
 """Enough for long tables: one asynchronous, one not."""

@@ -1,0 +1,47 @@
+"""What Django does with the cart at its start: checks, and the two signals of a log-in."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.core.checks import Tags, register
+
+from ecart.errors import StoreError
+from ecart.integrations.django import checks
+from ecart.integrations.django.visitors import follow_log_in, sign_out
+
+_log = logging.getLogger("ecart.django")
+
+
+class CartConfig(AppConfig):
+    """The app `ecart`."""
+
+    name = "ecart.integrations.django"
+    label = "ecart"
+    verbose_name = "Shopping carts"
+
+    def ready(self) -> None:
+        """Registers what is to be called."""
+        register(checks.check_setting, "ecart")
+        register(checks.check_middleware, "ecart")
+        register(checks.check_engine, Tags.database, "ecart")
+        user_logged_in.connect(_at_log_in, dispatch_uid="ecart")
+        user_logged_out.connect(_at_log_out, dispatch_uid="ecart")
+
+
+def _at_log_in(request: Any, user: Any, **_: Any) -> None:
+    """Merges. Without an engine the log-in goes on, and the next use of the cart merges."""
+    if not hasattr(request, "session"):
+        return  # a log-in without one, by a token, keeps no cart
+    try:
+        follow_log_in(request, user)
+    except StoreError as error:
+        _log.warning("a log-in could not merge the cart yet: %s", error)
+
+
+def _at_log_out(request: Any, **_: Any) -> None:
+    if hasattr(request, "session"):
+        sign_out(request)

@@ -1,0 +1,62 @@
+"""What a page's header shows of the cart, read when it is rendered and not before."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+
+from django.http import HttpRequest
+
+from ecart.errors import StoreError
+from ecart.integrations.django.installed import installed
+from ecart.integrations.django.visitors import kept_cart_id
+from ecart.model import CartSummary
+from ecart.money import display_text
+from ecart.operations import GetSummary
+
+_log = logging.getLogger("ecart.django")
+
+
+class Badge:
+    """`line_count`, `total_quantity`, `subtotal` and `currency`, in one small read.
+
+    A visitor without a cart costs none, and gets no session. Without an engine all are None,
+    which templates can tell from 0: a page is not to fail for its header.
+    """
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @property
+    def line_count(self) -> int | None:
+        """How many lines."""
+        return None if self._summary is None else self._summary.line_count
+
+    @property
+    def total_quantity(self) -> int | None:
+        """How many units."""
+        return None if self._summary is None else self._summary.total_quantity
+
+    @property
+    def subtotal(self) -> str | None:
+        """The sum, with the currency's digits."""
+        read = self._summary
+        return None if read is None else display_text(read.subtotal, read.currency)
+
+    @property
+    def currency(self) -> str | None:
+        """That of the sum."""
+        return None if self._summary is None else self._summary.currency
+
+    @cached_property
+    def _summary(self) -> CartSummary | None:
+        here = installed()
+        read = GetSummary(rules=here.settings.rules)
+        try:
+            cart_id = kept_cart_id(self._request)
+            if cart_id is None:
+                return CartSummary(cart_id="", currency=here.settings.rules.currency)
+            return here.store.execute(cart_id, read)
+        except StoreError as error:
+            _log.warning("the badge is empty: %s", error)
+            return None
