@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -70,6 +71,7 @@ if not settings.configured:
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": Path(FOLDER.name) / "site.db",
+                "OPTIONS": {"transaction_mode": "IMMEDIATE"},
             }
         },
         TEMPLATES=[
@@ -85,7 +87,9 @@ if not settings.configured:
             }
         ],
         LOGGING={"version": 1, "loggers": {"django": {"level": "CRITICAL"}}},
-        ECART={"STORE": "ecart.MemoryStore"},
+        # That of a site in a process of its own; a shop has its own store.
+        ECART={"REDIS_URL": os.environ.get("SITE_REDIS_URL", "unix://nowhere")},
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # fast
     )
     django.setup()
 

@@ -70,9 +70,10 @@ def _headers(request: HttpRequest) -> dict[str, str]:
     headers = {name.lower(): value for name, value in request.headers.items()}
     # As the site knows it behind a proxy: USE_X_FORWARDED_HOST.
     headers["host"] = request.get_host()
-    length, server = headers.get("content-length"), request.META.get("SERVER_SOFTWARE", "")
-    if not length and server.startswith("WSGIServer"):
-        headers.pop("content-type", None)  # which runserver makes up where a client sent none
+    server = request.META.get("SERVER_SOFTWARE", "")
+    made_up = headers.get("content-type") == "text/plain" and server.startswith("WSGIServer")
+    if made_up and headers.get("content-length", "") in ("", "0"):
+        del headers["content-type"]  # which runserver adds where a client sent none
     return headers
 
 
