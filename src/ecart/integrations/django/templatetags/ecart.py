@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.template import Context
 
 from ecart.integrations.django.badge import Badge
 
@@ -12,6 +13,8 @@ register = template.Library()
 
 
 @register.inclusion_tag("ecart/badge.html", takes_context=True)
-def cart_badge(context: dict[str, Any]) -> dict[str, Badge]:
+def cart_badge(context: Context) -> dict[str, Badge]:
     """`{% cart_badge %}`: how many units and their sum. The template can be replaced."""
-    return {"cart": Badge(context["request"])}
+    # What `render` makes has the request also without the context processor for it.
+    request: Any = getattr(context, "request", None) or context["request"]
+    return {"cart": Badge(request)}
