@@ -30,6 +30,7 @@ from ecart.http import HttpSettings, problems, routes
 from ecart.http.documents import document_routes
 from ecart.http.openapi import openapi_document
 from ecart.integrations import starlette as starlette_integration
+from ecart.integrations.django.installed import Setting
 from ecart.integrations.flask import installed as flask_installed
 from ecart.service.settings import ConfigurationError
 from ecart.stores.redis.keys import Keyspace
@@ -106,7 +107,11 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"the service is not ready; its exit code is {process.poll()}")
 
 
-@pytest.mark.parametrize("page", pages_with("python"))
+SITES = ("django.md",)
+"""Pages whose blocks are files of a site, and no script."""
+
+
+@pytest.mark.parametrize("page", [p for p in pages_with("python") if p.values[0].name not in SITES])
 def test_python_blocks_run(
     page: Path, engine: Engine, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +200,72 @@ AFTERWARDS: dict[str, Callable[[dict[str, Any]], None]] = {
     "starlette.md": starlette_quickstart,
 }
 """What a reader of a page would try next."""
+
+
+def test_the_django_page_is_a_site(engine: Engine, tmp_path: Path) -> None:
+    """Each block, put behind the file that it names in a new project, makes a site that works."""
+    python(tmp_path, "-m", "django", "startproject", "mysite", ".")
+    blocks = [b.text for b in blocks_of(ROOT / "docs/integrations/django.md") if b.text[0] == "#"]
+    for text in [*blocks, DJANGO_AFTERWARDS]:
+        file = tmp_path / text.partition("\n")[0].removeprefix("# ")
+        with file.open("a") as opened:
+            opened.write(text.replace(STORE, f"{engine.tcp_url}/0"))
+
+    python(tmp_path, "-W", "error", "manage.py", "check", "--database", "default")
+    ran = python(tmp_path, "-W", "error", "manage.py", "test")
+
+    assert len(blocks) == 8
+    assert "Ran 3 tests" in ran
+
+
+def python(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+DJANGO_AFTERWARDS = """# mysite/tests.py
+from django.contrib.auth.models import Group, User
+from django.contrib.messages import get_messages
+from django.test import TransactionTestCase
+from django.urls import path
+from mysite import views
+from mysite.urls import urlpatterns
+
+urlpatterns += [
+    path("login", views.Login.as_view()),
+    path("badge-on-asgi", views.badge_on_asgi),
+]
+
+
+class AfterwardsTest(TransactionTestCase):
+    def add(self, sku):
+        return self.client.post("/cart/items", {"sku": sku}, content_type="application/json")
+
+    def test_a_log_in_brings_the_cart_along(self):
+        user = User.objects.create_user("ann", password="secret")
+        Group.objects.create(name="mug")
+        self.assertEqual(self.add("car").json()["code"], "unknown_sku")
+        self.add("mug")
+
+        answer = self.client.post("/login", {"username": "ann", "password": "secret"})
+
+        said = [str(message) for message in get_messages(answer.wsgi_request)]
+        self.assertEqual(said, ["Your cart has come along."])
+        cart = self.client.get("/cart").json()
+        self.assertEqual((cart["cart_id"], cart["subtotal"]), (f"user.{user.pk}", "9.50"))
+
+    async def test_the_badge_on_asgi(self):
+        await Group.objects.acreate(name="mug")
+        await self.async_client.post(
+            "/cart/items", {"sku": "mug"}, content_type="application/json"
+        )
+        answer = await self.async_client.get("/badge-on-asgi")
+        self.assertEqual(answer.json(), {"units": 1})
+"""
+"""What a reader of the page would try next."""
 
 
 @pytest.mark.parametrize("page", pages_with("sh"))
@@ -437,6 +508,23 @@ def test_every_key_of_flask_is_listed() -> None:
     rows = table("docs/integrations/flask.md", "key", "default", "meaning")
 
     assert {codes_in(row[0])[0] for row in rows} == keys
+
+
+def test_every_key_of_django_is_listed() -> None:
+    """Each key of `ECART` stands in the table, in the order of the code."""
+    rows = table("docs/integrations/django.md", "key", "default", "meaning")
+
+    assert [codes_in(row[0])[0] for row in rows] == list(Setting.__struct_encode_fields__)
+
+
+def test_every_check_of_django_is_listed() -> None:
+    """Each id that `manage.py check` can say stands in the table."""
+    source = (ROOT / "src/ecart/integrations/django/checks.py").read_text()
+    rows = table("docs/integrations/django.md", "id", "means")
+
+    assert sorted(codes_in(row[0])[0] for row in rows) == sorted(
+        re.findall(r'id="([\w.]+)"', source)
+    )
 
 
 def test_every_setting_of_starlette_is_listed() -> None:

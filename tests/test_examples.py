@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from starlette.testclient import TestClient
 
+from engines import eventually, free_port
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engines import Engine
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -71,6 +80,59 @@ def test_the_starlette_shop_sells(engine: Engine) -> None:
         assert "Mug &lt;large&gt;, 9.50" in products
         assert client.portal is not None
         client.portal.call(app.state.ecart.store.close)
+
+
+@pytest.fixture
+def django_shop(engine: Engine, tmp_path: Path) -> Iterator[str]:
+    """Where the Django shop is served; its settings want a process of their own."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "django_shop.py"), str(port)],
+        cwd=tmp_path,
+        env={**os.environ, "ECART_REDIS_URL": engine.url},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert eventually(lambda: is_served(port) or process.poll() is not None, 30)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def is_served(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def submit(client: requests.Session, address: str, **fields: str) -> str:
+    """Sends the form that is on the page, with its token; the page that comes then."""
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', client.get(address).text)
+    assert token is not None
+    answer = client.post(address, {"csrfmiddlewaretoken": token[1], **fields})
+    answer.raise_for_status()
+    return answer.text
+
+
+def test_the_django_shop_sells(django_shop: str) -> None:
+    """A form is sent, the cart page shows it, titles are escaped, and a log-in takes it along."""
+    ann = {"username": "ann", "password": "tea for two"}
+    with requests.Session() as here, requests.Session() as there:
+        bought = submit(here, f"{django_shop}/", sku="mug")
+        found = submit(here, f"{django_shop}/login/", **ann)
+        elsewhere = submit(there, f"{django_shop}/login/", **ann)
+        token = {"X-CSRFToken": here.cookies["csrftoken"]}
+        left = here.post(f"{django_shop}/logout/", headers=token).text
+        cart = there.get(f"{django_shop}/cart").json()
+
+    for page in (bought, found, elsewhere):
+        assert "1 × Mug &lt;large&gt;" in page
+        assert "Together 9.50 USD" in page
+        assert "1, 9.50 USD</span>" in page
+    assert "Log in" in bought and "ann <button>Log out" in found
+    assert "0, 0.00 USD</span>" in left
+    assert cart["items"][0]["unit_price"] == "9.50"
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)

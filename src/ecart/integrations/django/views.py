@@ -20,7 +20,7 @@ from ecart.integrations.django.visitors import SESSION_KEY, kept_cart_id
 from ecart.integrations.drivers import answer, answer_async
 
 _NOT_KNOWN = Session("")
-"""That of a request whose session has not been looked at, or could not be."""
+"""That of a request whose session could not be looked at: so it keeps what it has."""
 
 
 def _as_it_is(view: Any) -> Any:
@@ -58,9 +58,11 @@ def _asked(request: HttpRequest, path: str, here: Installed) -> tuple[Request, R
         method=request.method or "", path=f"/{path}", headers=headers, session=_NOT_KNOWN
     )
     try:
-        asked = replace(asked, body=_body(request, headers, here.settings.body_limit))
-        if asked.is_of_shopper and "cart-token" not in headers:
-            asked = replace(asked, session=session_of(kept_cart_id(request)))
+        body = _body(request, headers, here.settings.body_limit)
+        # Neither the back office nor who has a token is asked for Django's session.
+        is_by_session = asked.is_of_shopper and "cart-token" not in headers
+        session = session_of(kept_cart_id(request) if is_by_session else None)
+        asked = replace(asked, body=body, session=session)
     except EcartError as error:
         return asked, here.api.refuse(asked, error)
     return asked, None
