@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.http import HttpRequest, HttpResponse
 from django.template import engines as template_engines
 from django.test import AsyncClient, Client, RequestFactory, override_settings
-from django.urls import include, path, reverse
+from django.urls import include, path, resolve, reverse
 
 from clients.django import MIDDLEWARE
 from ecart import Cart, MemoryStore, RedisStore
@@ -297,6 +299,39 @@ def test_without_sessions() -> None:
     """A clear error, as that of Django's own middleware."""
     with pytest.raises(ImproperlyConfigured, match="SessionMiddleware"):
         CartMiddleware(plain)(RequestFactory().get("/"))
+
+
+# Sync and async
+
+
+def view_of(path: str) -> Any:
+    return resolve(path).func
+
+
+async def test_the_server_decides_which_view_answers(site: object) -> None:
+    """In an event loop the async one, elsewhere the other: no server runs the wrong one."""
+    assert iscoroutinefunction(view_of("/cart"))
+    assert not iscoroutinefunction(await asyncio.to_thread(view_of, "/cart"))
+
+
+async def test_a_catalog_is_asked_in_djangos_thread(async_client: AsyncClient) -> None:
+    """There its database connections are looked after; one that is async is awaited."""
+    asked_in = []
+
+    def sync(skus: Any) -> Any:
+        asked_in.append(threading.get_ident())
+        return Groceries().lookup(skus)
+
+    async def own(skus: Any) -> Any:
+        return Groceries().lookup(skus)
+
+    for catalog in (sync, own):
+        with override_settings(ECART={"STORE": "ecart.MemoryStore", "CATALOG": catalog}):
+            answer = await async_client.post(
+                "/cart/items", {"sku": "fig"}, content_type="application/json"
+            )
+            assert answer.json()["items"][0]["unit_price"] == "1.25"
+    assert asked_in == [await sync_to_async(threading.get_ident)()]
 
 
 # The badge

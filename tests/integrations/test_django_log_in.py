@@ -57,9 +57,10 @@ async def log_in_async(request: Any) -> HttpResponse:
 
 @csrf_exempt
 def log_out(request: Any) -> HttpResponse:
-    """Looks at the cart afterwards, which is a new one."""
+    """Looks at the cart before and afterwards."""
+    before = request.cart.cart_id
     logout(request)
-    return JsonResponse({"after": request.cart.cart_id})
+    return JsonResponse({"before": before, "after": request.cart.cart_id})
 
 
 def view(request: HttpRequest) -> HttpResponse:
@@ -246,9 +247,9 @@ def test_after_a_log_out_there_is_a_new_cart(client: Client, user: Any) -> None:
     add(client, "apple", 2)
     enter(client, user)
 
-    after = client.post("/logout").json()["after"]
+    before, after = client.post("/logout").json().values()
 
-    assert after != f"user.{user.pk}"
+    assert before == f"user.{user.pk}" != after
     assert client.get("/cart").json()["cart_id"] == after
     assert bought(client) == {}
     enter(client, user)
