@@ -175,7 +175,7 @@ async def test_cart_session_on_asgi(async_client: AsyncClient, tables: None) -> 
         ({"STORE": MemoryStore(), "MERGE_POLICY": "most"}, "`$.MERGE_POLICY`"),
         ({"STORE": MemoryStore(), "OFFICE_KEYS": ["short"]}, "16 characters"),
     ],
-    ids=lambda value: str(value)[:60] if not isinstance(value, str) else "",
+    ids=range(20),
 )
 def test_a_setting_that_cannot_work(setting: Any, told: str) -> None:
     """Is an error that says so, of `manage.py check` and of the first request."""
