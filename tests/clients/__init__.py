@@ -9,17 +9,34 @@ import pytest
 
 from clients.shop import Answer, Sent, Setup, Shop, Shopper
 
-__all__ = ["ALL", "INTEGRATIONS", "SERVICE", "TWO", "Answer", "Sent", "Setup", "Shop", "Shopper"]
+__all__ = [
+    "ALL",
+    "INTEGRATIONS",
+    "LOGINS",
+    "SERVICE",
+    "TWO",
+    "Answer",
+    "Sent",
+    "Setup",
+    "Shop",
+    "Shopper",
+]
 
 # Module here, class in it, package without which it is skipped.
 SERVICE = pytest.param(("service", "ServiceShop", "starlette"), id="service")
 STARLETTE = pytest.param(("starlette", "StarletteShop", "starlette"), id="starlette")
+FASTAPI = pytest.param(("fastapi", "FastApiShop", "fastapi"), id="fastapi")
+LITESTAR = pytest.param(("litestar", "LitestarShop", "litestar"), id="litestar")
+ASGI = pytest.param(("plain_asgi", "PlainAsgiShop", "itsdangerous"), id="asgi")
+WSGI = pytest.param(("wsgi", "WsgiShop", "itsdangerous"), id="wsgi")
 FLASK = pytest.param(("flask", "FlaskShop", "flask"), id="flask")
 DJANGO = pytest.param(("django", "DjangoShop", "django"), id="django")
 DJANGO_ASYNC = pytest.param(("django", "AsyncDjangoShop", "django"), id="django-async")
 
-ALL = [SERVICE, STARLETTE, FLASK, DJANGO, DJANGO_ASYNC]
-INTEGRATIONS = [STARLETTE, FLASK, DJANGO, DJANGO_ASYNC]
+ALL = [SERVICE, STARLETTE, FASTAPI, LITESTAR, ASGI, WSGI, FLASK, DJANGO, DJANGO_ASYNC]
+INTEGRATIONS = [STARLETTE, FASTAPI, LITESTAR, ASGI, WSGI, FLASK, DJANGO, DJANGO_ASYNC]
 """Those that take any catalog and stand beside views of the app's own."""
+LOGINS = [one for one in INTEGRATIONS if one is not FLASK]
+"""Those that have `sign_in` and `sign_out`."""
 TWO = [SERVICE, FLASK]
 """Enough for long tables: one asynchronous, one not."""

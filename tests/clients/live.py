@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from clients.asgi import AsgiShop
 from engines import free_port
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def served(shop: Shop) -> Iterator[str]:
     """The address of a shop that is served by threads (WSGI) or an event loop (ASGI) of its own."""
-    app = shop.app  # type: ignore[attr-defined]
-    with _flask_served(app) if hasattr(app, "wsgi_app") else _asgi_served(app) as address:
+    # An ASGI app lives once, so that a server gets one of its own.
+    is_asgi = isinstance(shop, AsgiShop)
+    serving = _asgi_served(shop.another()) if is_asgi else _wsgi_served(shop.app)  # type: ignore[attr-defined]
+    with serving as address:
         yield address
 
 
@@ -45,7 +48,7 @@ def _asgi_served(app: object) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _flask_served(app: object) -> Iterator[str]:
+def _wsgi_served(app: object) -> Iterator[str]:
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from clients.asgi import AsgiShop
 from clients.shop import Setup
 from ecart.service.app import create_app
 from ecart.service.settings import ServiceSettings
 
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from ecart import AsyncRedisStore
+
 
 class ServiceShop(AsgiShop):
     cookie = "ecart"
 
-    def __init__(self, setup: Setup) -> None:
+    @staticmethod
+    def build(setup: Setup, store: AsyncRedisStore | str) -> Starlette:
         settings = ServiceSettings(
             redis_url=setup.url,
             secrets=setup.secrets,
@@ -22,4 +30,4 @@ class ServiceShop(AsgiShop):
             hold_seconds=setup.hold_seconds,
             keep_additions=setup.keep_additions,
         )
-        self._begin(create_app(settings))
+        return create_app(settings)

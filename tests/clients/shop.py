@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec.structs import asdict
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ecart.http import SignIn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +77,15 @@ class Answer:
 class Shop:
     """One deployment. Subclasses set it up and answer `send`.
 
-    Those of an integration have views of their own beside the cart: `/hello`, and `/gift`, which
-    adds a gift by `cart_from`.
+    Those of an integration have views of their own beside the cart: `/hello`; `/gift`, which adds
+    a gift by `cart_from`; `/login`, which signs in the user that its body names (`{"user": 42}`),
+    whoever that is, and tells what `sign_in` said; `/logout`. All but the first are POST.
     """
 
     cookie: ClassVar[str]
     """The name of the session cookie over plain HTTP."""
+    takes_any_method: ClassVar[bool] = True
+    """Whether the framework passes on a method that HTTP does not know, or answers 405 itself."""
 
     keeps_old_secrets: ClassVar[bool] = True
     """Whether sessions signed with an earlier secret are still known."""
@@ -95,6 +102,12 @@ class Shop:
     def shopper(self, *, scheme: str = "http") -> Shopper:
         """A client that has never been here."""
         return Shopper(self, scheme)
+
+
+def told(done: SignIn) -> dict[str, Any]:
+    """What a shop's `/login` answers."""
+    report = asdict(done.report)
+    return {"cart_id": done.cart_id, "refused": done.refused, "report": report}
 
 
 @dataclass
@@ -144,6 +157,8 @@ class Shopper:
         for text in answer.set_cookies:
             for name, morsel in SimpleCookie(text).items():
                 self.cookies[name] = morsel.coded_value
+                if morsel["max-age"] == "0" or morsel["expires"].endswith("1970 00:00:00 GMT"):
+                    del self.cookies[name]
         return answer
 
     def get(self, target: str, **options: Any) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -125,6 +126,21 @@ def openapi_document(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> d
             "securitySchemes": {"office": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def guest_document(routes: Sequence[Route], rules: Rules, own: str) -> dict[str, Any]:
+    """The same for a host's document: the names of its components begin with `own`."""
+    text = json.dumps(openapi_document(routes, rules))
+    refs, scheme = "#/components/schemas/", '{"office": []}'
+    text = text.replace(refs, refs + own).replace(scheme, scheme.replace("office", own + "office"))
+    document: dict[str, Any] = json.loads(text)
+    if not any(route.access == "office" for route in routes):
+        del document["components"]["securitySchemes"]
+    document["components"] = {
+        kind: {own + name: one for name, one in components.items()}
+        for kind, components in document["components"].items()
+    }
+    return document
 
 
 def _bodies(rules: Rules) -> dict[str, Any]:

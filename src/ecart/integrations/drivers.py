@@ -10,8 +10,15 @@ from typing import Any
 from ecart.catalog import Catalog, Product, Products, check_product
 from ecart.errors import CatalogError
 from ecart.flows import Perform, Quote
-from ecart.http import Api, Request, Response
+from ecart.http import Api, HttpSettings, Request, Response
 from ecart.store import AsyncStore, Store, run, run_async
+
+
+def is_of_cart(path: str, settings: HttpSettings) -> bool:
+    """Whether a path is the contract's to answer, and no other app's."""
+    if path.startswith("/carts/"):
+        return bool(settings.office_keys)
+    return path == "/cart" or path.startswith("/cart/")
 
 
 def answer(api: Api, store: Store, catalog: Catalog, request: Request) -> Response:

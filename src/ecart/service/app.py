@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from ecart.catalog import as_catalog
 from ecart.http import HttpSettings
-from ecart.integrations.starlette import CartEndpoint
+from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
 from ecart.service.settings import ServiceSettings, handed_settings
 from ecart.stores.redis import AsyncRedisStore
@@ -49,9 +49,9 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     rules = Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency)
     endpoint = CartEndpoint(
         store,
-        settings.secrets,
-        as_catalog(settings.catalog, settings.currency),
-        HttpSettings(
+        secret=settings.secrets,
+        catalog=as_catalog(settings.catalog, settings.currency),
+        settings=HttpSettings(
             rules=rules,
             accept_unknown_skus=settings.catalog is None,
             trusted_origins=frozenset(settings.trusted_origins),

@@ -1,0 +1,144 @@
+"""The HTTP contract as an ASGI app, which knows no framework. The bundled service runs on it.
+
+Under `VISIT`, the scope of a request in a host with a cart has the host's endpoint and the visit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecart.catalog import as_catalog
+from ecart.http import Api, HttpSettings, Request, Response, is_told_too_long, session_of
+from ecart.http.problems import HttpError
+from ecart.integrations.asgi_messages import (
+    Answer,
+    Receive,
+    Scope,
+    Send,
+    below_root,
+    cookie_headers,
+    headers_of,
+    is_secure,
+    read_body,
+    send_over,
+)
+from ecart.integrations.cookies import SignedCookie, Visit
+from ecart.integrations.drivers import answer_async
+from ecart.store import AsyncStore
+from ecart.stores.redis import AsyncRedisStore, Client, async_store_for
+
+BODY_SECONDS = 10.0
+"""How long a client may take to send a body of at most 16 KiB."""
+
+VISIT = "ecart.visit"
+
+
+class CartEndpoint:
+    """The contract as an ASGI app, to be mounted, or served as it is.
+
+    `store` is an async store, an asyncio Redis client or a URL; what a URL opens is closed here.
+    The first of `secret` signs the cookie, all of them verify it. `catalog` is a catalog, a
+    function, a file's path, or None for the sample, with which unknown SKUs are accepted unless
+    `settings` says otherwise. A `standalone` one has the service's routes too.
+
+    Raises:
+        ValueError: the secret is empty.
+        TypeError: a sync store or client, which would block the event loop.
+    """
+
+    def __init__(
+        self,
+        store: AsyncStore | Client | str,
+        *,
+        secret: str | Sequence[str],
+        catalog: Any = None,
+        settings: HttpSettings | None = None,
+        standalone: bool = False,
+    ) -> None:
+        self.settings = settings or HttpSettings(accept_unknown_skus=catalog is None)
+        self._opened = AsyncRedisStore(store) if isinstance(store, str) else None
+        self.store = self._opened or async_store_for(store)
+        self.cookie = SignedCookie(secret)
+        self._catalog = as_catalog(catalog, self.settings.rules.currency)
+        self._api = Api(self.settings, self.cookie.tokens, standalone=standalone)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one HTTP request, refuses a WebSocket, or takes part in the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await send_over(send, await self.answer(scope, receive))
+
+    async def answer(
+        self, scope: Scope, receive: Receive, path: str | None = None
+    ) -> Answer | None:
+        """Status, headers and body; None if the client has gone.
+
+        `path` is the one in the contract, where it is not what follows the `root_path`.
+        """
+        endpoint, visit = scope.get(VISIT, (None, None))
+        if endpoint is not self:
+            visit = None
+        request = Request(
+            method=scope["method"],
+            path=below_root(scope) if path is None else path,
+            headers=headers_of(scope),
+            session=self._session(scope) if visit is None else visit.session,
+        )
+        response = await self._response(request, receive)
+        return None if response is None else self._said(scope, response, visit)
+
+    async def close(self) -> None:
+        """Closes what a URL opened, in this event loop."""
+        if self._opened is not None:
+            await self._opened.close()
+
+    def visit(self, scope: Scope) -> Visit:
+        """The session of a request in the host's own views."""
+        return Visit(self.cookie, cookie_headers(scope), is_secure(scope))
+
+    def _session(self, scope: Scope) -> Any:
+        return session_of(self.cookie.read(cookie_headers(scope), is_secure(scope)))
+
+    async def _response(self, request: Request, receive: Receive) -> Response | None:
+        limit = self.settings.body_limit
+        if not is_told_too_long(request.headers, limit):
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await read_body(receive, limit)
+            except TimeoutError:
+                return self._api.refuse(request, _TOO_SLOW)
+            if body is None:
+                return None
+            request = replace(request, body=body)
+        return await answer_async(self._api, self.store, self._catalog, request)
+
+    def _said(self, scope: Scope, response: Response, visit: Visit | None) -> Answer:
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.headers.items()
+        ]
+        if response.keep_session:
+            cart_id = response.keep_session.cart_id
+            if visit is not None:
+                visit.keep(cart_id)  # the host's middleware sends the cookie
+            else:
+                set_cookie = self.cookie.kept(cart_id, is_secure(scope))
+                headers.append((b"set-cookie", set_cookie.encode()))
+        return response.status, headers, response.body
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+_TOO_SLOW = HttpError("request_timeout", "the body took too long", headers={"Connection": "close"})

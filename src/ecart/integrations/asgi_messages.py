@@ -1,0 +1,62 @@
+"""What ASGI says of a request, and how it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+async def send_over(send: Send, answer: Answer | None) -> None:
+    """Sends an answer, if there is anybody to have it."""
+    if answer is not None:
+        status, headers, body = answer
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def read_body(receive: Receive, limit: int) -> bytes | None:
+    """The body, cut behind its first byte too many; None if the client has gone."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        piece: bytes = message.get("body", b"")
+        body += piece
+        if len(body) > limit or not message.get("more_body", False):
+            return body[: limit + 1]
+
+
+def below_root(scope: Scope) -> str:
+    """The path below the mount; servers and frameworks let `path` begin with `root_path`."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "").rstrip("/")
+    below = path.removeprefix(root)
+    return below if below[:1] == "/" else path
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers by their names in lower case."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        # A list may come in several lines (RFC 9110 §5.3).
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def cookie_headers(scope: Scope) -> list[str]:
+    """The `Cookie` headers of a request; HTTP/2 may send several (RFC 9113 §8.2.3)."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+
+
+def is_secure(scope: Scope) -> bool:
+    """Whether the client came by https, or by a WebSocket on it."""
+    return scope.get("scheme") in ("https", "wss")

@@ -1,0 +1,98 @@
+"""The cart's session as a signed cookie of its own: it holds the cart id, and nothing else.
+
+For what has no session of its own, or none that is sure to be there. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ecart.http import Session, session_of
+from ecart.tokens import SignedTokens
+
+COOKIE_SECONDS = 365 * 24 * 3600
+
+
+class SignedCookie:
+    """The cookie of one deployment. The first secret signs it, all of them verify it."""
+
+    def __init__(self, secret: str | Sequence[str]) -> None:
+        self.tokens = SignedTokens([secret] if isinstance(secret, str) else secret)
+
+    def read(self, headers: Iterable[str], is_secure: bool) -> str | None:
+        """The cart id that the `Cookie` headers of a request prove to have been kept."""
+        wanted = _name(is_secure)
+        for header in headers:
+            for pair in header.split(";"):
+                name, _, text = pair.strip().partition("=")
+                if name == wanted:
+                    return self.tokens.read(text.strip('"'))
+        return None
+
+    def kept(self, cart_id: str, is_secure: bool) -> str:
+        """The `Set-Cookie` that has a browser keep a cart id."""
+        return _set_cookie(self.tokens.sign(cart_id), COOKIE_SECONDS, is_secure)
+
+
+def dropped(is_secure: bool) -> str:
+    """The `Set-Cookie` that has a browser forget the cart."""
+    return _set_cookie("", 0, is_secure)
+
+
+def _set_cookie(value: str, seconds: int, is_secure: bool) -> str:
+    secure = "; Secure" if is_secure else ""
+    attributes = f"Max-Age={seconds}; HttpOnly; SameSite=Lax; Path=/"
+    return f"{_name(is_secure)}={value}; {attributes}{secure}"
+
+
+def _name(is_secure: bool) -> str:
+    # Browsers take __Host- only with Secure; Python's cookie jars send no Secure cookie over http.
+    return "__Host-ecart" if is_secure else "ecart"
+
+
+class Visit:
+    """The session of one request to the host's own views: read when it is first asked for."""
+
+    def __init__(self, cookie: SignedCookie, headers: Sequence[str], is_secure: bool) -> None:
+        self._cookie = cookie
+        self._headers = headers
+        self._is_secure = is_secure
+        self._session: Session | None = None
+        self._set_cookie: str | None = None
+
+    @property
+    def session(self) -> Session:
+        """What the cookie keeps, what was kept since, or a new one."""
+        if self._session is None:
+            self._session = session_of(self._cookie.read(self._headers, self._is_secure))
+        return self._session
+
+    @property
+    def kept_id(self) -> str | None:
+        """The cart id, unless the session is new and nobody has begun it."""
+        return None if self.session.is_new else self.session.cart_id
+
+    def begin(self) -> str:
+        """The cart id, which the client keeps from now on."""
+        if self.session.is_new:
+            self.keep(self.session.cart_id)
+        return self.session.cart_id
+
+    def keep(self, cart_id: str) -> None:
+        """Has the client keep this cart."""
+        self._session = Session(cart_id)
+        self._set_cookie = self._cookie.kept(cart_id, self._is_secure)
+
+    def forget(self) -> None:
+        """Has the client forget the cart; the session is a new one."""
+        self._session = session_of(None)
+        self._set_cookie = dropped(self._is_secure)
+
+    def headers(self, vary: str) -> list[tuple[str, str]]:
+        """What an answer is to say of the session, beside a `Vary` that it has."""
+        said = []
+        if self._session is not None and "cookie" not in vary.lower() and vary != "*":
+            said.append(("vary", "Cookie"))  # caches must not show it to others
+        if self._set_cookie is not None:
+            said.append(("set-cookie", self._set_cookie))
+        return said

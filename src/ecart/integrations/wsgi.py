@@ -1,0 +1,86 @@
+"""The cart for any WSGI framework: `app = ECart(app, store, secret=...)`, `cart_from(environ)`.
+
+Plain WSGI (PEP 3333).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ecart import http
+from ecart.cart import Cart
+from ecart.http import HttpSettings, SignIn
+from ecart.integrations.cookies import Visit
+from ecart.integrations.drivers import is_of_cart
+from ecart.integrations.wsgi_endpoint import VISIT, App, CartEndpoint, Environ, path_of
+from ecart.store import Store, run, steps_on
+from ecart.stores.redis import Client
+
+__all__ = ["CartEndpoint", "ECart", "cart_from", "sign_in", "sign_out"]
+
+
+class ECart:
+    """A WSGI app with a cart: it answers below `/cart`, and leaves all else to `app`.
+
+    The other arguments are those of `CartEndpoint`.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        store: Store | Client | str,
+        *,
+        secret: str | Sequence[str],
+        catalog: Any = None,
+        settings: HttpSettings | None = None,
+    ) -> None:
+        self.app = app
+        self.endpoint = CartEndpoint(store, secret=secret, catalog=catalog, settings=settings)
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answers what speaks of a cart; the app's own answers carry the cookie."""
+        if is_of_cart(path_of(environ), self.endpoint.settings):
+            return self.endpoint(environ, start_response)
+        visit = self.endpoint.visit(environ)
+        environ[VISIT] = (self.endpoint, visit)
+
+        def start_with_session(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            vary = ",".join(value for name, value in headers if name.lower() == "vary")
+            return start_response(status, [*headers, *visit.headers(vary)], *more)
+
+        return self.app(environ, start_with_session)
+
+
+def cart_from(environ: Environ) -> Cart:
+    """The cart of the session of this request; a session without one gets one, and the cookie."""
+    endpoint, visit = _visit(environ)
+    return Cart(visit.begin(), endpoint.store, rules=endpoint.settings.rules)
+
+
+def sign_in(environ: Environ, user_id: str | int) -> SignIn:
+    """Merges the visitor's cart into the user's, once, and has the session keep that one.
+
+    Call it when your own code has let the user in.
+
+    Raises:
+        InvalidCartIdError: not an int, or text of 1 to 251 characters.
+        StoreError: the engine failed; the session is as it was.
+    """
+    endpoint, visit = _visit(environ)
+    policy, rules = endpoint.settings.merge_policy, endpoint.settings.rules
+    done = run(http.sign_in(visit.kept_id, user_id, policy, rules), steps_on(endpoint.store))
+    visit.keep(done.cart_id)
+    return done
+
+
+def sign_out(environ: Environ) -> None:
+    """Has the session forget the cart, which stays for the user's next log-in."""
+    _visit(environ)[1].forget()
+
+
+def _visit(environ: Environ) -> tuple[CartEndpoint, Visit]:
+    if VISIT not in environ:
+        raise RuntimeError("this request has not come through ECart")
+    found: tuple[CartEndpoint, Visit] = environ[VISIT]
+    return found
