@@ -704,8 +704,9 @@ def test_what_can_be_done(office: Office, method: str, target: str) -> None:
     answer = office.request(method, target)
 
     assert answer.status == (204 if method == "OPTIONS" else 405)
-    if method != "BREW" or office.shop.takes_any_method:
-        assert answer.headers["allow"] == ALLOWED[target]
+    if method == "BREW" and not office.shop.takes_any_method:
+        return
+    assert answer.headers["allow"] == ALLOWED[target]
     if method != "OPTIONS":
         assert answer.code == "method_not_allowed"
 
