@@ -22,7 +22,9 @@ class LitestarShop(AsgiShop):
     def build(setup: Setup, store: AsyncRedisStore | str) -> Litestar:
         settings = settings_of(setup)
         plugin = ECart(store, secret=setup.secrets, catalog=setup.catalog, settings=settings)
-        return Litestar([hello, gift, login, logout], plugins=[plugin], openapi_config=None)
+        views = [hello, gift, login, logout]
+        # Its own logging would take the log away from the tests.
+        return Litestar(views, plugins=[plugin], openapi_config=None, logging_config=None)
 
 
 @get("/hello", media_type=MediaType.TEXT)

@@ -6,25 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
 
-from clients import INTEGRATIONS, Sent
-from clients.asgi import AsgiShop
-from ecart import AsyncRedisStore, RedisStore
-from ecart.http import HttpSettings
-from ecart.integrations import starlette as ecart_starlette
+from clients import INTEGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from starlette.requests import Request
+    from collections.abc import Callable
 
     from clients import Shop, Shopper
-    from engines import Engine
-
-SECRET = "a secret of the tests"
 
 integrations = pytest.mark.parametrize("shop_class", INTEGRATIONS, indirect=True)
 
@@ -94,90 +82,23 @@ def test_two_apps_in_one_process(make_shop: Callable[..., Shop]) -> None:
     assert [(c["currency"], c["total_quantity"]) for c in carts] == [("USD", 1), ("EUR", 2)]
 
 
-# Starlette
+# What fails
 
 
-@pytest.fixture
-def store(engine: Engine) -> Iterator[RedisStore]:
-    opened = RedisStore(engine.url)
-    yield opened
-    opened.close()
-
-
-class Host(AsgiShop):
-    """A Starlette app of the test's own."""
-
-    def __init__(self, app: Starlette) -> None:
-        self._begin(app)
-
-
-def look(target: str) -> Sent:
-    return Sent(method="GET", target=target, headers=(("host", "shop.test"),))
-
-
-def test_starlette_below_a_prefix(engine: Engine) -> None:
-    """An app with a cart, mounted below `/shop`, has its cart at `/shop/cart`."""
-    store = AsyncRedisStore(engine.url)
-    shop = Starlette()
-    ecart_starlette.ECart(shop, store, secret=SECRET)
-    host = Host(Starlette(routes=[Mount("/shop", shop)]))
-
-    answers = [host.send(look(target)) for target in ("/shop/cart", "/cart", "/shop/cart/x")]
-    host.wait_for(store.close())
-    host.close()
-
-    assert [answer.status for answer in answers] == [200, 404, 404]
-    assert answers[0].json["items"] == []
-    assert answers[2].code == "not_found"
-
-
-def test_starlette_keeps_the_apps_own_cookies(engine: Engine) -> None:
-    """Ours is set beside what a view sets."""
-
-    async def view(request: Request) -> PlainTextResponse:
-        response = PlainTextResponse(ecart_starlette.cart_from(request).cart_id)
-        response.set_cookie("theirs", "1")
-        return response
-
-    store = AsyncRedisStore(engine.url)
-    app = Starlette(routes=[Route("/view", view)])
-    ecart_starlette.ECart(app, store, secret=SECRET)
-    host = Host(app)
-
-    answer = host.send(look("/view"))
-    host.close()
-
-    assert sorted(cookie.partition("=")[0] for cookie in answer.set_cookies) == ["ecart", "theirs"]
-
-
-@pytest.mark.parametrize("secret", ["", (), [""]])
-def test_starlette_without_a_secret(engine: Engine, secret: Any) -> None:
-    """A clear error at the start."""
-    with pytest.raises(ValueError, match="secret"):
-        ecart_starlette.ECart(Starlette(), engine.url, secret=secret)
-
-
-def test_starlette_with_a_sync_store(store: RedisStore) -> None:
-    """Refused at the start: it would block the event loop."""
-    with pytest.raises(TypeError, match="asyncio"):
-        ecart_starlette.ECart(Starlette(), store, secret=SECRET)  # type: ignore[arg-type]
-
-
-def test_failures_are_logged_and_not_told(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+@integrations
+def test_failures_are_logged_and_not_told(
+    make_shop: Callable[..., Shop], caplog: pytest.LogCaptureFixture
+) -> None:
     """What a catalog said when it failed is in the log; the shopper reads a calm sentence."""
 
     def failing(skus: Any) -> Any:
         raise RuntimeError("password=hunter2")
 
-    store = AsyncRedisStore(engine.url)
-    app = Starlette()
-    settings = HttpSettings(accept_unknown_skus=False)
-    ecart_starlette.ECart(app, store, secret=SECRET, catalog=failing, settings=settings)
-    host = Host(app)
+    shopper = make_shop(catalog=failing).shopper()
 
     with caplog.at_level(logging.WARNING, "ecart.http"):
-        answer = host.shopper().post("/cart/items", json={"sku": "apple"})
-    host.close()
+        answer = shopper.post("/cart/items", json={"sku": "apple"})
 
+    assert (answer.status, answer.code) == (503, "catalog_unavailable")
     assert b"hunter2" not in answer.body
     assert "hunter2" in caplog.text

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-import ecart.integrations.starlette
+import ecart.integrations.asgi_endpoint
 from ecart.service import connections
 from ecart.service.app import create_app
 from ecart.service.connections import Bounded
@@ -54,7 +54,7 @@ def port(
 ) -> Iterator[int]:
     """The service behind each parser, with little patience."""
     monkeypatch.setattr(connections, "LOOK_SECONDS", LOOK)
-    monkeypatch.setattr(ecart.integrations.starlette, "BODY_SECONDS", LOOK)
+    monkeypatch.setattr(ecart.integrations.asgi_endpoint, "BODY_SECONDS", LOOK)
     app = create_app(ServiceSettings(redis_url=engine.url, secrets=("a secret of the tests",)))
     port = free_port()
     config = uvicorn.Config(app, port=port, http=request.param, log_level="critical", lifespan="on")
