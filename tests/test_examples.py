@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import re
 import runpy
@@ -26,7 +28,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def load(name: str) -> dict[str, Any]:
-    return runpy.run_path(str(EXAMPLES / name))
+    spec = importlib.util.spec_from_file_location(name.removesuffix(".py"), EXAMPLES / name)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # frameworks look up the names in annotations there
+    spec.loader.exec_module(module)
+    return vars(module)
 
 
 @pytest.fixture
@@ -65,21 +72,54 @@ def test_the_flask_shop_knows_its_users(flask_shop: Any) -> None:
     assert "Cart (0)" in left and "ann" not in left
 
 
-def test_the_starlette_shop_sells(engine: Engine) -> None:
-    """The page's script posts JSON, the cart page shows it, and titles are escaped."""
-    app = load("starlette_shop.py")["create_app"](engine.url)
+@pytest.mark.parametrize("name", ["starlette", "fastapi", "litestar"])
+def test_the_shop_sells(name: str, engine: Engine) -> None:
+    """The page's script posts JSON, the cart page shows it, titles are escaped, users log in."""
+    app = load(f"{name}_shop.py")["create_app"](engine.url)
     with TestClient(app) as client:
         products = client.get("/").text
-        sku = re.search(r"<button value=(\w+)>", products)
+        sku = re.search(r"sku: '(\w+)'", products)
         assert sku is not None
 
         client.post("/cart/items", json={"sku": sku[1]})
+        shown = client.get("/basket").text
+        logged_in = client.post("/login", json={"user": "ada"}).json()
+        kept = client.get("/basket").text
+        client.post("/logout", json={})
 
-        assert "1 × Mug &lt;large&gt;" in client.get("/basket").text
-        assert "Together 9.50 USD" in client.get("/basket").text
+        assert "1 × Mug &lt;large&gt;" in shown
+        assert "Together 9.50 USD" in shown
         assert "Mug &lt;large&gt;, 9.50" in products
-        assert client.portal is not None
-        client.portal.call(app.state.ecart.store.close)
+        assert logged_in == {"added": 1, "refused": None}
+        assert "1 × Mug" in kept
+        assert "Mug" not in client.get("/basket").text
+
+
+@pytest.mark.parametrize("name", ["starlette", "fastapi", "litestar"])
+def test_the_shop_starts_by_one_command(name: str, engine: Engine, tmp_path: Path) -> None:
+    """`python examples/..._shop.py` serves on port 5000 until it is told to stop."""
+    # Port 5000 may be taken on a desk, so that the command is run with another.
+    code = (EXAMPLES / f"{name}_shop.py").read_text().replace("port=5000", f"port={free_port()}")
+    port = re.search(r"port=(\d+)", code)
+    assert port is not None
+    (tmp_path / "shop.py").write_text(code)
+    environ = {**os.environ, "ECART_REDIS_URL": engine.url}
+    log = (tmp_path / "log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "shop.py"], cwd=tmp_path, env=environ, stdout=log, stderr=log
+    )
+    try:
+        eventually(lambda: says_mug(int(port[1])), 30)
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def says_mug(port: int) -> bool:
+    with contextlib.suppress(requests.ConnectionError):
+        return "Mug" in requests.get(f"http://127.0.0.1:{port}/", timeout=5).text
+    return False
 
 
 @pytest.fixture
