@@ -14,8 +14,10 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from wsgiref.util import setup_testing_defaults
 
 import msgspec
 import pytest
@@ -29,6 +31,7 @@ from ecart.engine.binary import OLDEST
 from ecart.http import HttpSettings, problems, routes
 from ecart.http.documents import document_routes
 from ecart.http.openapi import openapi_document
+from ecart.integrations import litestar as litestar_integration
 from ecart.integrations import starlette as starlette_integration
 from ecart.integrations.django.installed import Setting
 from ecart.integrations.flask import installed as flask_installed
@@ -117,7 +120,9 @@ def test_python_blocks_run(
 ) -> None:
     """The Python blocks of a page run from top to bottom, in one namespace and a new folder."""
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, Any] = {"__name__": "docs"}
+    module = ModuleType("docs")
+    monkeypatch.setitem(sys.modules, "docs", module)  # where frameworks look up names
+    namespace = vars(module)
 
     with closing_clients(namespace):
         for block in blocks_of(page):
@@ -187,17 +192,51 @@ def flask_login(shop: Any) -> None:
 
 
 def starlette_quickstart(namespace: dict[str, Any]) -> None:
+    with TestClient(namespace["app"]) as client:
+        client.post("/cart/items", json={"sku": "apple", "quantity": 3})
+        assert client.get("/badge").json() == {"units": 3}
+        assert client.post("/login", json={"user_id": 42}).json()["added"] == 1
+        client.post("/logout")
+        assert client.get("/badge").json() == {"units": 0}
+
+
+def fastapi_quickstart(namespace: dict[str, Any]) -> None:
+    with TestClient(namespace["app"]) as client:
+        client.post("/cart/items", json={"sku": "apple", "quantity": 3})
+        assert client.get("/badge").json() == {"units": 3}
+        assert client.post("/login?user_id=42").json() == {"added": 1}
+        client.post("/logout")
+        assert client.get("/badge").json() == {"units": 0}
+        assert "/cart/items" in client.get("/openapi.json").json()["paths"]
+
+
+def litestar_quickstart(namespace: dict[str, Any]) -> None:
     app = namespace["app"]
+    app.register(namespace["login"])
+    app.register(namespace["logout"])
     with TestClient(app) as client:
         client.post("/cart/items", json={"sku": "apple", "quantity": 3})
         assert client.get("/badge").json() == {"units": 3}
-        assert client.portal is not None
-        client.portal.call(app.state.ecart.store.close)
+        assert client.post("/login", json={"user_id": 42}).json() == {"added": 1}
+        client.post("/logout")
+        assert client.get("/badge").json() == {"units": 0}
+
+
+def custom_quickstart(namespace: dict[str, Any]) -> None:
+    for name in ("served", "alone"):
+        added = TestClient(namespace[name]).post("/cart/items", json={"sku": "apple"})
+        assert added.json()["total_quantity"] == 1
+    environ = {"PATH_INFO": "/badge"}
+    setup_testing_defaults(environ)
+    assert list(namespace["served_by_threads"](environ, lambda *_: None)) == [b"0"]
 
 
 AFTERWARDS: dict[str, Callable[[dict[str, Any]], None]] = {
     "flask.md": flask_quickstart,
     "starlette.md": starlette_quickstart,
+    "fastapi.md": fastapi_quickstart,
+    "litestar.md": litestar_quickstart,
+    "custom.md": custom_quickstart,
 }
 """What a reader of a page would try next."""
 
@@ -538,6 +577,15 @@ def test_every_setting_of_starlette_is_listed() -> None:
     assert rows[2][1] == str(HttpSettings().body_limit)
 
 
+def test_every_setting_of_litestar_is_listed() -> None:
+    """Each argument of the plugin stands in the table."""
+    arguments = list(inspect.signature(litestar_integration.ECart).parameters)
+
+    rows = table("docs/integrations/litestar.md", "argument of the plugin", "default", "meaning")
+
+    assert [codes_in(row[0])[0] for row in rows] == arguments
+
+
 def test_rules_and_products_are_listed() -> None:
     """Each rule stands in the table with its default, and each field of a product."""
     rows = table("docs/library.md", "rule", "default", "meaning")
@@ -761,7 +809,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 PATHS = re.compile(r"(?<![\w.:/<>)}*~-])/[a-zA-Z][\w.-]*(?:/[\w.{}-]+)*")
 KNOWN_PATHS = re.compile(
-    r"/carts(/\{\S+)?|/login|/logout|(/api)?/cart(/(items(/\S+)?|operations/\S+|summary|checkout))?|/healthz|/readyz|/docs|/openapi\.json|/badge|/basket|/quantity|/api"
+    r"/carts(/\{\S+)?|/login|/logout|/shop|(/api)?/cart(/(items(/\S+)?|operations/\S+|summary|checkout))?|/healthz|/readyz|/docs|/openapi\.json|/badge|/basket|/quantity|/api"
     r"|/var/lib/ecart|/etc/ecart\.env|/opt/ecart/bin/ecart|/tmp/m\.sock"
 )
 KNOWN_HOSTS = {"localhost", "127.0.0.1", "keepachangelog.com", "semver.org", "www.w3.org"}

@@ -109,7 +109,7 @@ def test_the_shop_starts_by_one_command(name: str, engine: Engine, tmp_path: Pat
         [sys.executable, "shop.py"], cwd=tmp_path, env=environ, stdout=log, stderr=log
     )
     try:
-        eventually(lambda: says_mug(int(port[1])), 30)
+        assert eventually(lambda: says_mug(int(port[1])), 30)
     finally:
         process.terminate()
         process.wait(20)
