@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import os
 import re
-import runpy
 import socket
 import subprocess
 import sys
