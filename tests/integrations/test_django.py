@@ -427,7 +427,7 @@ def test_manage_py_ecart(client: Client, engine: Engine) -> None:
     cart = add(client, "süß").json()
     shown, pinged = io.StringIO(), io.StringIO()
 
-    call_command("ecart", "show", cart["cart_id"], stdout=shown)
+    call_command("ecart", "show", "--", cart["cart_id"], stdout=shown)
     call_command("ecart", "ping", stdout=pinged)
 
     assert shown.getvalue().isascii()

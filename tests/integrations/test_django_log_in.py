@@ -9,15 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+import clients.django  # noqa: F401  (settings come before models)
+
+# isort: split
 from django.contrib.auth import aauthenticate, alogin, authenticate, login, logout
 from django.contrib.auth.models import User
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import AsyncClient, Client, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
-import clients.django  # noqa: F401  (the settings)
 from ecart import Cart, RedisStore, Rules
 from ecart.integrations.django import asign_in, asign_out, cart_from, sign_in, sign_out
 from ecart.integrations.django.installed import installed
@@ -401,3 +405,25 @@ async def test_sign_in_on_asgi(site: Engine) -> None:
     answer = await AsyncClient().post("/own-async")
 
     assert answer.json() == {"in": "user.customer-7", "out": None}
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        ("/cart", {"cart-token": "new"}),
+        ("/carts/user.9/session", {"authorization": "Bearer the key of the back office"}),
+    ],
+)
+def test_who_is_no_visitor_has_no_session_asked_for(
+    client: Client, site: Engine, target: str, headers: dict[str, str]
+) -> None:
+    """Neither a client with a token nor the back office: a cookie that comes along is no matter."""
+    add(client, "apple", 2)
+    setting = {"REDIS_URL": site.url, "OFFICE_KEYS": ["the key of the back office"]}
+    with override_settings(ECART=setting), CaptureQueriesContext(connections["default"]) as asked:
+        method = "GET" if target == "/cart" else "POST"
+        answer = client.generic(method, target, headers=headers)
+
+        assert answer.status_code == 200
+        assert len(asked) == 0
+        assert bought(client) == {"apple": 2}
