@@ -36,7 +36,5 @@ DJANGO_ASYNC = pytest.param(("django", "AsyncDjangoShop", "django"), id="django-
 ALL = [SERVICE, STARLETTE, FASTAPI, LITESTAR, ASGI, WSGI, FLASK, DJANGO, DJANGO_ASYNC]
 INTEGRATIONS = [STARLETTE, FASTAPI, LITESTAR, ASGI, WSGI, FLASK, DJANGO, DJANGO_ASYNC]
 """Those that take any catalog and stand beside views of the app's own."""
-LOGINS = [one for one in INTEGRATIONS if one is not FLASK]
-"""Those that have `sign_in` and `sign_out`."""
 TWO = [SERVICE, FLASK]
 """Enough for long tables: one asynchronous, one not."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 from importlib.metadata import version
+from typing import Any
 
 import flask
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from clients.shop import Answer, Sent, Setup, Shop
+from clients.shop import Answer, Sent, Setup, Shop, told
 from ecart import RedisStore
-from ecart.integrations.flask import ECart, cart_from
+from ecart.integrations.flask import ECart, cart_from, sign_in, sign_out
 
 
 class FlaskShop(Shop):
@@ -41,6 +42,8 @@ class FlaskShop(Shop):
         }
         self.app.add_url_rule("/hello", view_func=hello)
         self.app.add_url_rule("/gift", view_func=gift, methods=["POST"])
+        self.app.add_url_rule("/login", view_func=login, methods=["POST"])
+        self.app.add_url_rule("/logout", view_func=logout, methods=["POST"])
         ECart(self.app, store=self._store, catalog=setup.catalog)
 
     def send(self, sent: Sent) -> Answer:
@@ -73,3 +76,12 @@ def gift() -> str:
     cart = cart_from(flask.request)
     cart.add("gift", "0.00")
     return cart.cart_id
+
+
+def login() -> dict[str, Any]:
+    return told(sign_in(flask.request.get_json()["user"]))
+
+
+def logout() -> str:
+    sign_out()
+    return "bye"

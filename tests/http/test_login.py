@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from clients import LOGINS
+from clients import INTEGRATIONS
 from clients.live import served
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clients import Answer, Shop, Shopper
     from engines import Engine
 
-pytestmark = pytest.mark.parametrize("shop_class", LOGINS, indirect=True)
+pytestmark = pytest.mark.parametrize("shop_class", INTEGRATIONS, indirect=True)
 
 
 def log_in(shopper: Shopper, user: Any = 42) -> Answer:
