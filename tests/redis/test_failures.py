@@ -129,6 +129,21 @@ async def test_a_hung_engine_costs_the_event_loop_nothing(own_engine: Engine) ->
     await store.close()
 
 
+async def test_an_absent_engine_costs_the_event_loop_nothing() -> None:
+    """Between its attempts a call waits as a task does: others go on all the time."""
+    store = AsyncRedisStore(f"redis://127.0.0.1:{free_port()}", deadline=1.0)
+    turns = 0
+    waiting = asyncio.create_task(AsyncCart("c", store).add("apple"))
+    while not waiting.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+
+    with pytest.raises(StoreUnavailableError):
+        await waiting
+    assert turns > 30
+    await store.close()
+
+
 def test_a_slow_engine_is_waited_for(any_engine: Engine) -> None:
     """A pause shorter than the deadline is not noticed, and the change is one change."""
     store = RedisStore(any_engine.url)

@@ -13,8 +13,10 @@ import msgspec
 
 Mode = Literal["primary", "replicated", "fsync"]
 
-LONGEST_WAIT = 1.0
-"""Seconds that one confirmation may take: below the time that a reply may."""
+LONGEST_WAIT = 1.5
+"""Seconds that one confirmation may take: below the time that a reply may, and above the second
+between two syncs of `appendfsync everysec`.
+"""
 
 
 class Durability(msgspec.Struct, frozen=True):
