@@ -45,6 +45,7 @@ class Visitor:
     def record(self, cookie: str, seed: str, operations: int, history: list[Event]) -> None:
         """This visitor's part of a history."""
         chance = random.Random(seed)
+        self._connection.close()  # else the service may close it, idle since the last history
         self._headers["Cookie"] = cookie
         for _ in range(operations):
             name, _ = drawn(chance)
