@@ -182,7 +182,7 @@ def test_scripts_flushed_everywhere(name: str, cluster: Cluster) -> None:
     """Every node forgets its scripts 20 times a second: nobody notices."""
     load = Load(CARTS)
     with load.running(way_to_cluster(cluster, name, deadline=PATIENT)):
-        for _ in range(rounds(30, 1200)):
+        for _ in range(rounds(30, 400)):
             for node in cluster.nodes:
                 node.ask("SCRIPT FLUSH")
             time.sleep(0.05)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from ecart import OutcomeUnknownError, RedisStore
+from ecart import Cart, OutcomeUnknownError, RedisStore
 from faults.soak import TIMEOUT
 from topologies.life import whole_life
 from topologies.load import Load, Opened, Verdict, Way, judge
@@ -108,6 +113,30 @@ def test_a_hung_primary(name: str, sentinels: Sentinels) -> None:
     print(f"{name}: stall {load.longest_stall:.2f} s, lost {len(found.lost)}")
     assert load.errors == []
     assert found.wrong == []
+
+
+def test_a_late_reply_is_nobodys(sentinels: Sentinels) -> None:
+    """A reply that came too late is not read by the next caller of that connection.
+
+    redis-py's connections to what Sentinel watches stay open when a reply does not come in time.
+    """
+    places = [("127.0.0.1", sentinel.port) for sentinel in sentinels.sentinels]
+    client = redis.Sentinel(places, socket_timeout=0.3).master_for(
+        "carts", retry=Retry(NoBackoff(), 0)
+    )
+    cart = Cart("c", RedisStore(client, deadline=0))
+    cart.add("apple")
+    with ThreadPoolExecutor(1) as pool, sentinels.primary.engine.frozen():
+        with pytest.raises(OutcomeUnknownError):
+            cart.add("late")
+        plum = pool.submit(cart.add, "plum", quantity=7)
+        time.sleep(0.05)
+        os.kill(sentinels.primary.engine.pid, signal.SIGCONT)
+        line = plum.result().line
+
+    assert line is not None
+    assert (line.sku, line.quantity) == ("plum", 7)
+    client.close()
 
 
 @pytest.fixture

@@ -17,6 +17,10 @@ Command = tuple[Any, ...]
 
 _LIBRARIES = ("redis.", "valkey.")
 
+# Closed by itself where a reply does not come: the next caller must not read it later. That is
+# what connections do, but not the sync ones to what Sentinel watches, unless they are told to.
+_UNDECODED_OR_CLOSED = {"disable_decoding": True, "disconnect_on_error": True}
+
 
 def pool_of(client: Any) -> Any:
     """The pool to take connections from; None if the client is to be asked itself."""
@@ -51,9 +55,8 @@ def send_one(pool: Any, command: Command) -> Any:
     connection = pool.get_connection(*_arguments_of_get(type(pool).get_connection))
     try:
         connection.send_packed_command((packed(command),))
-        return connection.read_response(disable_decoding=True)
+        return connection.read_response(**_UNDECODED_OR_CLOSED)
     finally:
-        # A connection that broke has been closed by itself, so that none comes back half read.
         pool.release(connection)
 
 
@@ -86,7 +89,7 @@ async def send_all_async(
 
 def _read(connection: Any) -> Any:
     try:
-        return connection.read_response(disable_decoding=True)
+        return connection.read_response(**_UNDECODED_OR_CLOSED)
     except Exception as error:
         if is_of_connection(error):
             raise
@@ -95,7 +98,7 @@ def _read(connection: Any) -> Any:
 
 async def _read_async(connection: Any) -> Any:
     try:
-        return await connection.read_response(disable_decoding=True)
+        return await connection.read_response(**_UNDECODED_OR_CLOSED)
     except Exception as error:
         if is_of_connection(error):
             raise
