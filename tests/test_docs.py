@@ -755,6 +755,32 @@ def test_the_table_of_contents_is_complete() -> None:
     assert linked >= set((ROOT / "examples").glob("*.py"))
 
 
+def tests_in(file: Path) -> set[str]:
+    """The tests of a file, as pytest spells them behind the file's name."""
+    body = ast.parse(file.read_text()).body
+    classes = [(f"{node.name}::", node.body) for node in body if isinstance(node, ast.ClassDef)]
+    return {
+        prefix + node.name
+        for prefix, nodes in [("", body), *classes]
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_every_promise_names_its_tests() -> None:
+    """Each section of docs/promises.md says what holds it and how it was broken, by real tests."""
+    _, *sections = re.split(r"^## ", (ROOT / "docs/promises.md").read_text(), flags=re.MULTILINE)
+
+    assert [section.partition(".")[0] for section in sections] == [str(n) for n in range(1, 18)]
+    for section in sections:
+        for row in ("held by", "broken on purpose"):
+            (cell,) = re.findall(rf"^\| {row} \| (.+) \|$", section, re.MULTILINE)
+            named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", cell)
+            assert named and cell.count(".py") == len(named), cell
+            for file, test in named:
+                assert test in tests_in(ROOT / "tests" / file), f"{file}::{test}"
+
+
 def test_decisions_are_titled_by_their_files() -> None:
     """A decision's title is the decision, and its file is named like it."""
     for page in (ROOT / "docs/decisions").glob("*.md"):
