@@ -12,7 +12,7 @@ from clients.shop import Answer, Sent, Setup, Shop, Shopper
 __all__ = [
     "ALL",
     "INTEGRATIONS",
-    "LOGINS",
+    "SERVED",
     "SERVICE",
     "TWO",
     "Answer",
@@ -36,5 +36,7 @@ DJANGO_ASYNC = pytest.param(("django", "AsyncDjangoShop", "django"), id="django-
 ALL = [SERVICE, STARLETTE, FASTAPI, LITESTAR, ASGI, WSGI, FLASK, DJANGO, DJANGO_ASYNC]
 INTEGRATIONS = [STARLETTE, FASTAPI, LITESTAR, ASGI, WSGI, FLASK, DJANGO, DJANGO_ASYNC]
 """Those that take any catalog and stand beside views of the app's own."""
+SERVED = [one for one in INTEGRATIONS if one is not DJANGO_ASYNC]
+"""Those that `clients.live` serves; Django on ASGI is served in a process of its own."""
 TWO = [SERVICE, FLASK]
 """Enough for long tables: one asynchronous, one not."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test.utils import override_settings
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
@@ -30,9 +31,9 @@ from redis.retry import Retry
 from werkzeug.test import Client
 
 from clients.asgi import ask
-from clients.shop import Answer, Sent, Setup, Shop
+from clients.shop import Answer, Sent, Setup, Shop, told
 from ecart import AsyncRedisStore, RedisStore
-from ecart.integrations.django import cart_from
+from ecart.integrations.django import cart_from, sign_in, sign_out
 from ecart.integrations.django.installed import installed
 
 FOLDER = tempfile.TemporaryDirectory(prefix="ecart-django-")
@@ -223,8 +224,23 @@ def gift(request: HttpRequest) -> HttpResponse:
     return HttpResponse(cart.cart_id)
 
 
+@csrf_exempt
+@require_POST
+def login(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(told(sign_in(request, json.loads(request.body)["user"])))
+
+
+@csrf_exempt
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    sign_out(request)
+    return HttpResponse("bye")
+
+
 urlpatterns = [
     path("hello", hello),
     path("gift", gift),
+    path("login", login),
+    path("logout", logout),
     path("", include("ecart.integrations.django.urls")),
 ]

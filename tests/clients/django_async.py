@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+import json
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from ecart.integrations.django import acart_from
+from clients.shop import told
+from ecart.integrations.django import acart_from, asign_in, asign_out
 
 
 @csrf_exempt
@@ -24,8 +27,23 @@ async def gift(request: HttpRequest) -> HttpResponse:
     return HttpResponse(cart.cart_id)
 
 
+@csrf_exempt
+@require_POST
+async def login(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(told(await asign_in(request, json.loads(request.body)["user"])))
+
+
+@csrf_exempt
+@require_POST
+async def logout(request: HttpRequest) -> HttpResponse:
+    await asign_out(request)
+    return HttpResponse("bye")
+
+
 urlpatterns = [
     path("hello", hello),
     path("gift", gift),
+    path("login", login),
+    path("logout", logout),
     path("", include("ecart.integrations.django.urls")),
 ]
