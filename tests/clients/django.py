@@ -87,7 +87,11 @@ if not settings.configured:
                 },
             }
         ],
-        LOGGING={"version": 1, "loggers": {"django": {"level": "CRITICAL"}}},
+        LOGGING={
+            "version": 1,
+            "disable_existing_loggers": False,
+            "loggers": {"django": {"level": "CRITICAL"}},
+        },
         # That of a site in a process of its own; a shop has its own store.
         ECART={"REDIS_URL": os.environ.get("SITE_REDIS_URL", "unix://nowhere")},
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # fast
