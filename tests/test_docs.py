@@ -755,7 +755,7 @@ def test_the_table_of_contents_is_complete() -> None:
     assert linked >= set((ROOT / "examples").glob("*.py"))
 
 
-def tests_in(file: Path) -> set[str]:
+def named_in(file: Path) -> set[str]:
     """The tests of a file, as pytest spells them behind the file's name."""
     body = ast.parse(file.read_text()).body
     classes = [(f"{node.name}::", node.body) for node in body if isinstance(node, ast.ClassDef)]
@@ -778,7 +778,7 @@ def test_every_promise_names_its_tests() -> None:
             named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", cell)
             assert named and cell.count(".py") == len(named), cell
             for file, test in named:
-                assert test in tests_in(ROOT / "tests" / file), f"{file}::{test}"
+                assert test in named_in(ROOT / "tests" / file), f"{file}::{test}"
 
 
 def test_decisions_are_titled_by_their_files() -> None:
