@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart import AsyncCart, AsyncRedisStore, Cart, OutcomeUnknownError, RedisStore
+from ecart import (
+    AsyncCart,
+    AsyncRedisStore,
+    Cart,
+    OutcomeUnknownError,
+    RedisStore,
+    StoreUnavailableError,
+)
 from ecart.errors import LineNotFoundError
 from ecart.stores.redis.keys import Keyspace
 from waiting import Waiting
@@ -210,3 +217,16 @@ def test_a_disk_that_cannot_be_waited_for_is_told(
 def test_what_cannot_be_waited_for_is_refused(kind: Any, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"replicas|durability"):
         kind("redis://localhost", **options)
+
+
+def test_a_repeat_is_not_answered_by_a_replica(pair: tuple[Engine, Engine]) -> None:
+    """It knows the change, and is no primary: who asks there is told, and looks for the primary."""
+    primary, replica = pair
+    store = RedisStore(primary.url, durability="replicated", deadline=PATIENT)
+    Cart("c", store).add("apple", operation_id="order-1")
+    store.close()
+    asking = RedisStore(replica.url, deadline=DEADLINE)
+
+    with pytest.raises(StoreUnavailableError, match=r"(?i)read ?only"):
+        Cart("c", asking).add("apple", operation_id="order-1")
+    asking.close()
