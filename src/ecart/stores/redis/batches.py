@@ -33,6 +33,7 @@ class Batches:
         return reply
 
     def _send(self, pool: Any, seconds: float | None) -> None:
+        # At the end of the turn; who has stopped waiting by then has sent nothing.
         ready, self._ready = self._ready, []
         waited_for = [entry for entry in ready if not entry[1].done()]
         for start in range(0, len(waited_for), LARGEST):

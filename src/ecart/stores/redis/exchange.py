@@ -20,6 +20,7 @@ from ecart.stores.redis.commands import Argument, Call, build_call, record_of
 from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.fields import (
+    HEADER,
     line_field,
     read_line,
     read_record,
@@ -27,7 +28,7 @@ from ecart.stores.redis.fields import (
     read_summary,
 )
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lanes import Lane, give_lane_back, take_lane
+from ecart.stores.redis.lanes import give_lane_back, take_lane
 from ecart.stores.redis.replies import read_change
 
 Result = TypeVar("Result")
@@ -83,7 +84,7 @@ def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[An
 def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartChange]:
     lane = take_lane()
     try:
-        reply = yield from _until_answered(build_call(key, change, lane), terms, lane)
+        reply = yield from _until_answered(build_call(key, change, lane), terms)
     except (StoreUnavailableError, CorruptCartError):
         give_lane_back(lane)
         raise
@@ -92,7 +93,7 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
     return read_change(key, cart_id, change, reply)
 
 
-def _until_answered(call: Call, terms: Terms, lane: Lane) -> Flow[Any]:
+def _until_answered(call: Call, terms: Terms) -> Flow[Any]:
     """Repeats the same call, under the same number, until it is answered or time is up."""
     attempts = _Attempts(terms)
     operation_id = call.operation_id
@@ -179,7 +180,7 @@ def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Fl
             return read_snapshot(key, cart_id, currency, _as_mapping(fields))
         case GetSummary():
             values = yield from _ask_cart(key, ("v", "c", "s"), terms)
-            return read_summary(key, cart_id, currency, dict(zip(_HEADER, values, strict=True)))
+            return read_summary(key, cart_id, currency, dict(zip(HEADER, values, strict=True)))
         case GetLine(line_id=line_id):
             field = line_field(line_id)
             text, state, _ = yield from _ask_cart(key, (field, "s"), terms)
@@ -195,9 +196,6 @@ def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Fl
             ended = (state or b"").startswith((b"gone", b"merged"))
             return -2 if ended else (yield from _ask(("PTTL", key), key, terms))
     raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
-
-
-_HEADER = (b"v", b"c", b"s", b"m")
 
 
 def _ask_cart(key: str, fields: tuple[str, ...], terms: Terms) -> Flow[Sequence[Any]]:

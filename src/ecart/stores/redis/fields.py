@@ -32,7 +32,7 @@ from ecart.stores.redis.states import read_state
 
 Fields = Mapping[bytes, bytes]
 
-HEADER = (b"v", b"c", b"m", b"s")
+HEADER = (b"v", b"c", b"s", b"m")
 
 _VERSION = re.compile(rb"(\d{1,16})\|([\w-]+)\|(\d{1,16})\|\d+\|\d+\|\d+", re.ASCII)
 _COUNTERS = re.compile(rb"(\d{1,9})\|(\d{1,16})\|(\d{1,16})\|(\d{1,9})\|(\d{1,16})", re.ASCII)
