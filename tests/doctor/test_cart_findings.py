@@ -18,7 +18,7 @@ from ecart.doctor.scan import Unread, read_carts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ecart.doctor.nodes import Node
+    from ecart.stores.redis.nodes import Node
     from engines import Engine
 
 OF_CARTS = {

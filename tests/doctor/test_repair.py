@@ -209,9 +209,9 @@ def test_repairing_while_carts_are_written(any_engine: Engine) -> None:
 
 def test_a_cart_that_changed_meanwhile_is_left(any_engine: Engine, store: RedisStore) -> None:
     """The script mends the version that was seen, and no other."""
-    from ecart.doctor.nodes import open_nodes
     from ecart.doctor.repair import Repairer
     from ecart.doctor.scan import Unread, read_carts
+    from ecart.stores.redis.nodes import open_nodes
 
     fill(store)
     (node,) = open_nodes(any_engine.url)

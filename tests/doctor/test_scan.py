@@ -11,9 +11,9 @@ from redis.crc import key_slot
 
 from ecart import Cart, RedisStore
 from ecart.doctor import examine
-from ecart.doctor.nodes import open_nodes
 from ecart.doctor.scan import Unread, read_carts
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.nodes import open_nodes
 from engines import Engine, eventually, free_port
 from faults.soak import IS_SOAK, TIMEOUT
 

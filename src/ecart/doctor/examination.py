@@ -10,13 +10,13 @@ from itertools import islice
 
 from ecart.doctor.carts import Held, examine_cart
 from ecart.doctor.findings import KINDS, Report
-from ecart.doctor.nodes import Node, open_nodes, patiently
 from ecart.doctor.repair import Repairer
-from ecart.doctor.scan import PAGE, Unread, pages, read_at_once, read_carts
+from ecart.doctor.scan import Unread, read_at_once, read_carts
 from ecart.doctor.server import Facts, faults_of
 from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.deployment import DeploymentError, compare_deployment, read_deployment
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.nodes import PAGE, Node, open_nodes, pages, patiently
 
 Progress = Callable[[int, int], None]
 """Is told how many keys have been looked at, and about how many there are."""

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from ecart import flows
 from ecart.doctor.carts import Held
-from ecart.doctor.nodes import Node
 from ecart.errors import EcartError, StoreUnavailableError
 from ecart.flows import Flow
 from ecart.model import CartSummary
@@ -18,6 +17,7 @@ from ecart.operations import GetSummary, Operation, Rules, new_token
 from ecart.store import run, steps_on
 from ecart.stores.redis import RedisStore
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.nodes import Node
 from ecart.stores.redis.scripts import load_script
 
 Result = TypeVar("Result")

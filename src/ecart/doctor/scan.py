@@ -1,4 +1,4 @@
-"""Walking through the keys of an engine and reading them, a bounded number of bytes at a time."""
+"""Reading the keys of an engine, a bounded number of bytes at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ecart.doctor.carts import READ_LIMIT, Held
-from ecart.doctor.nodes import Node
 from ecart.stores.redis.failures import Failure, classify
-
-PAGE = 500
-"""Keys that one SCAN is asked to look at."""
+from ecart.stores.redis.nodes import Node
 
 _SAMPLES = 1000
 """Fields that are measured for the size of a key: all of them, in a cart that is in order."""
@@ -25,16 +22,6 @@ class Unread(msgspec.Struct, frozen=True):
     key: bytes
     code: str
     detail: str
-
-
-def pages(node: Node, pattern: str, page: int = PAGE) -> Iterator[list[bytes]]:
-    """The keys that match, as SCAN gives them: each that stays, and now and then one twice."""
-    cursor: int | bytes = 0
-    while True:
-        cursor, keys = node.ask("SCAN", cursor, "MATCH", pattern, "COUNT", page)
-        yield keys
-        if int(cursor) == 0:
-            return
 
 
 def read_carts(node: Node, keys: list[bytes]) -> Iterator[Held | Unread]:

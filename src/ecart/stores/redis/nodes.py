@@ -1,4 +1,4 @@
-"""The engines behind a URL: one, or every primary of a cluster; and how they are asked.
+"""The engines behind a URL: one, or every primary of a cluster; how they are asked and scanned.
 
 Questions are repeated while an engine is busy: each of them reads, so a repeat does no harm.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import binascii
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -24,6 +24,9 @@ PATIENCE = 5.0
 """Seconds for which a question is repeated."""
 FIRST_PATIENCE = 0.5
 """The same for the first question to an engine, which may well not be there."""
+
+PAGE = 500
+"""Keys that one SCAN is asked to look at."""
 
 _SLOTS = 16_384
 _FINAL = {Failure.NOT_OURS, Failure.DENIED, Failure.WRONG_TYPE, Failure.NO_SCRIPT}
@@ -77,6 +80,16 @@ def patiently(ask: Callable[[], Answer], patience: float = PATIENCE) -> Answer:
             if failure in _FINAL or time.monotonic() > end:
                 raise StoreUnavailableError(str(error)) from error
         time.sleep(0.1)
+
+
+def pages(node: Node, pattern: str, page: int = PAGE) -> Iterator[list[bytes]]:
+    """The keys that match, as SCAN gives them: each that stays, and now and then one twice."""
+    cursor: int | bytes = 0
+    while True:
+        cursor, keys = node.ask("SCAN", cursor, "MATCH", pattern, "COUNT", page)
+        yield keys
+        if int(cursor) == 0:
+            return
 
 
 def open_nodes(url: str) -> list[Node]:
