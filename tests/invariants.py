@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from decimal import Decimal
 from typing import Any
 
 DEPLOYMENT_KEY = re.compile(rb"[\w.~-]+:deployment", re.ASCII)
 CART_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:cart:[A-Za-z0-9._~%-]+", re.ASCII)
+INDEX_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:index", re.ASCII)
+INDEX_MEMBER = re.compile(rb"[A-Za-z0-9._~%-]+", re.ASCII)
 
 _FIELDS = {
     "v": re.compile(rb"(\d+)\|([\w-]+)\|(\d+)\|(\d+)\|(\d+)\|(\d+)", re.ASCII),
@@ -52,6 +55,8 @@ def violations(client: Any, *, allowed: tuple[re.Pattern[bytes], ...] = ()) -> l
 def _wrong_with_key(client: Any, key: bytes) -> list[str]:
     if DEPLOYMENT_KEY.fullmatch(key):
         return _wrong_with_deployment(client, key)
+    if INDEX_KEY.fullmatch(key):
+        return _wrong_with_index(client, key)
     if not CART_KEY.fullmatch(key):
         return ["a key of no known name"]
     kind = client.type(key)
@@ -60,6 +65,17 @@ def _wrong_with_key(client: Any, key: bytes) -> list[str]:
     with client.pipeline() as pipe:
         (seconds, micros), pttl, fields = pipe.time().pttl(key).hgetall(key).execute()
     return wrong_with_cart(fields, pttl, seconds * 1000 + micros // 1000)
+
+
+def _wrong_with_index(client: Any, key: bytes) -> list[str]:
+    if client.type(key) != b"zset":
+        return ["no index"]
+    wrong = [] if client.ttl(key) > 365 * 86_400 else ["expires before the carts in it may"]
+    latest = int(time.time() * 1000) + 86_400_000  # clocks are set forward in some tests
+    for member, score in client.zrange(key, 0, -1, withscores=True):
+        if not INDEX_MEMBER.fullmatch(member) or not 0 < score < latest or score != int(score):
+            wrong.append(f"a member of no cart or time: {member!r} at {score}")
+    return wrong
 
 
 def _wrong_with_deployment(client: Any, key: bytes) -> list[str]:

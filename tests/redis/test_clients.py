@@ -168,7 +168,12 @@ def test_a_prefix_and_partitions_of_ones_own(engine: Engine) -> None:
 
         assert theirs.get().lines == ()
         theirs.add("pear")
-        assert sorted(client.keys()) == [b"shop-a:{0}:cart:c", b"shop-b:{8047}:cart:c"]
+        assert sorted(client.keys()) == [
+            b"shop-a:{0}:cart:c",
+            b"shop-a:{0}:index",
+            b"shop-b:{8047}:cart:c",
+            b"shop-b:{8047}:index",
+        ]
 
 
 async def test_an_asyncio_url_serves_many_loops(engine: Engine) -> None:

@@ -261,7 +261,7 @@ def test_lost_replies_within_the_deadline_are_not_noticed(forgetful: Forgetful) 
 
     recovering = Recovering(forgetful._client)
 
-    change = Cart("c", recovering).add("apple")
+    change = Cart("c", RedisStore(recovering, index=False)).add("apple")
 
     assert recovering.sent == 4
     assert (change.replayed, change.summary.total_quantity) == (True, 2)

@@ -69,6 +69,7 @@ class _Examination:
         self._repair = repair
         self._progress = progress
         self._states: Counter[str] = Counter()
+        self._indexes = 0
 
     # The engine.
 
@@ -107,7 +108,8 @@ class _Examination:
             for node, page in self._pages(nodes):
                 for found in self._found(node, page):
                     self._take(node, found, repairer)
-                self._progress(carts.examined, min(total, self._sample or total))
+                done = carts.examined + self._indexes
+                self._progress(done, min(total, self._sample or total))
                 if self._sample is not None and carts.examined >= self._sample:
                     carts.complete = False
                     break
@@ -132,6 +134,8 @@ class _Examination:
             name = key.decode(errors="replace")
             if self._keys.names_cart(name):
                 carts.append(key)
+            elif self._keys.names_index(name):
+                self._indexes += 1
             elif name != self._keys.deployment:
                 yield Unread(key, "unknown_name", "not a name of ecart's")
         yield from read_carts(node, carts)

@@ -7,6 +7,7 @@ standalone, Sentinel and cluster, decoding or not. It is used as it is and never
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 import time
@@ -29,12 +30,13 @@ from ecart.stores.redis.clients import (
 )
 from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import SHORTEST_ATTEMPT, Send, Terms, Wait, exchange
+from ecart.stores.redis.index import Index, index_of
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.pooled import in_utf8, pool_of, send_all_async, send_one
+from ecart.stores.redis.pooled import in_utf8, pool_of, send_all, send_all_async, send_one
 from ecart.stores.redis.together import (
     UNDECODED,
+    first_reply,
     is_cluster,
-    only_reply,
     send_together,
     send_together_async,
 )
@@ -61,6 +63,9 @@ class RedisStore:
     replicas have it too (`"replicated"`), or when it is on the primary's disk and on that of
     `replicas` (0) replicas (`"fsync"`; Redis and Valkey 7.2 and newer). Where that is not
     confirmed in time, the change is `OutcomeUnknownError`.
+
+    With `index`, carts are noted by their last activity, for `ecart carts` and the operator's view:
+    along with a change, at most once a minute.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class RedisStore:
         deadline: float = DEADLINE,
         durability: Mode = "primary",
         replicas: int | None = None,
+        index: bool = True,
     ) -> None:
         self._address = read_url(client) if isinstance(client, str) else None
         self._client: Any = None if isinstance(client, str) else client
@@ -83,7 +89,8 @@ class RedisStore:
         self._pool = None if given is None else pool_of(given)
         # What goes over the pool's connections is repeated by nobody but this store.
         repeats = given is not None and self._pool is None and repeats_by_itself(given)
-        self._terms = Terms(deadline, repeats, durability_of(durability, replicas))
+        noted = _noted_over(given) if index else None
+        self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted)
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """Executes the operation as one command or script call."""
@@ -102,16 +109,19 @@ class RedisStore:
             return time.sleep(step.seconds)
         client = self._client or self._opened(self._address)
         if step.ask is not None:
-            return send_together(client, step.key, (step.command, step.ask))
+            replies = send_together(client, step.key, (step.command, *step.aside, step.ask))
+            return replies[0], replies[-1]
         server = _server_of_last_attempt(self._address, self._terms, step)
         if server is not None:
             with open_client(server, step.seconds) as last:
                 return send_one(last.connection_pool, step.command)
-        if self._pool is not None:
-            return send_one(self._pool, step.command)
         if is_cluster(client):
-            return only_reply(send_together(client, step.key, (step.command,)))
-        return client.execute_command(*in_utf8(step.command), **UNDECODED)
+            return first_reply(send_together(client, step.key, (step.command, *step.aside)))
+        if self._pool is None:
+            return _asked_itself(client, step)
+        if step.aside:
+            return first_reply(send_all(self._pool, (step.command, *step.aside)))
+        return send_one(self._pool, step.command)
 
     def _opened(self, address: Address | None) -> Any:
         # Here and not when the store is made, since a cluster's client asks its nodes at once.
@@ -135,6 +145,7 @@ class AsyncRedisStore:
         deadline: float = DEADLINE,
         durability: Mode = "primary",
         replicas: int | None = None,
+        index: bool = True,
     ) -> None:
         self._address = read_url(client) if isinstance(client, str) else None
         self._given: Any = None if isinstance(client, str) else client
@@ -147,7 +158,8 @@ class AsyncRedisStore:
             and pool_of(self._given) is None
             and repeats_by_itself(self._given)
         )
-        self._terms = Terms(deadline, repeats, durability_of(durability, replicas))
+        noted = _noted_over(self._given) if index else None
+        self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted)
         is_single = self._address is not None and not self._address.kind
         self._patience = _patience(self._terms) if is_single else None
 
@@ -169,20 +181,28 @@ class AsyncRedisStore:
         pool = pool_of(client)
         if pool is not None:
             return await self._send(pool, step)
+        commands = (step.command, *step.aside)
         if step.ask is not None:
-            return await send_together_async(client, step.key, (step.command, step.ask))
+            replies = await send_together_async(client, step.key, (*commands, step.ask))
+            return replies[0], replies[-1]
         if is_cluster(client):
-            return only_reply(await send_together_async(client, step.key, (step.command,)))
-        return await client.execute_command(*in_utf8(step.command), **UNDECODED)
+            return first_reply(await send_together_async(client, step.key, commands))
+        reply = await client.execute_command(*in_utf8(step.command), **UNDECODED)
+        for command in step.aside:
+            with contextlib.suppress(Exception):
+                await client.execute_command(*in_utf8(command), **UNDECODED)
+        return reply
 
     async def _send(self, pool: Any, step: Send) -> Any:
         patience = self._patience
         if step.ask is not None:
-            return await send_all_async(pool, (step.command, step.ask), patience)
+            commands = (step.command, *step.aside, step.ask)
+            replies = await send_all_async(pool, commands, patience)
+            return replies[0], replies[-1]
         if patience is None or step.seconds >= patience:
-            return await batches_of(pool).add(pool, step.command, patience)
+            return await batches_of(pool).add(pool, step.command, patience, step.aside)
         # The last attempt: what others have to send may take longer than this one has left.
-        return only_reply(await send_all_async(pool, (step.command,), step.seconds))
+        return first_reply(await send_all_async(pool, (step.command,), step.seconds))
 
     def _client(self) -> Any:
         if self._address is None:
@@ -191,6 +211,20 @@ class AsyncRedisStore:
         if loop not in self._opened:
             self._opened[loop] = open_async_client(self._address, _patience(self._terms))
         return self._opened[loop]
+
+
+def _noted_over(client: Any) -> Index:
+    """A client's; what opens its own clients keeps an index of its own, too."""
+    return Index() if client is None else index_of(client)
+
+
+def _asked_itself(client: Any, step: Send) -> Any:
+    """The reply by a client that has its own way to ask, and may know no other."""
+    reply = client.execute_command(*in_utf8(step.command), **UNDECODED)
+    for command in step.aside:
+        with contextlib.suppress(Exception):
+            client.execute_command(*in_utf8(command), **UNDECODED)
+    return reply
 
 
 def _patience(terms: Terms) -> float:

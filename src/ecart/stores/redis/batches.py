@@ -16,20 +16,28 @@ LARGEST = 16
 """Commands over one connection; while the engine works on the next ones, these are read."""
 
 
+_Entry = tuple[Command, asyncio.Future[Any], tuple[Command, ...]]
+
+
 class Batches:
     """The commands of one pool, in one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._ready: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._ready: list[_Entry] = []
         self._sending: set[asyncio.Task[None]] = set()
 
-    def add(self, pool: Any, command: Command, seconds: float | None) -> asyncio.Future[Any]:
-        """The reply to come, within so many seconds; None: in those of the connection."""
+    def add(
+        self, pool: Any, command: Command, seconds: float | None, aside: tuple[Command, ...] = ()
+    ) -> asyncio.Future[Any]:
+        """The reply to come, within so many seconds; None: in those of the connection.
+
+        `aside` goes along, and its replies are dropped.
+        """
         if not self._ready:
             self._loop.call_soon(self._send, pool, seconds)
         reply = self._loop.create_future()
-        self._ready.append((command, reply))
+        self._ready.append((command, reply, aside))
         return reply
 
     def _send(self, pool: Any, seconds: float | None) -> None:
@@ -43,18 +51,18 @@ class Batches:
             task.add_done_callback(self._sending.discard)
 
 
-async def _deliver(
-    pool: Any, batch: list[tuple[Command, asyncio.Future[Any]]], seconds: float | None
-) -> None:
+async def _deliver(pool: Any, batch: list[_Entry], seconds: float | None) -> None:
     try:
-        replies = await send_all_async(pool, [command for command, _ in batch], seconds)
+        commands = [command for command, _, _ in batch]
+        commands += [command for _, _, aside in batch for command in aside]
+        replies = await send_all_async(pool, commands, seconds)
     except BaseException as error:
         replies = [error] * len(batch)
         if not isinstance(error, Exception):  # the loop is ending
-            for _, reply in batch:
+            for _, reply, _ in batch:
                 reply.cancel()
             raise
-    for (_, reply), answer in zip(batch, replies, strict=True):
+    for (_, reply, _), answer in zip(batch, replies, strict=False):  # then what went along
         if reply.done():
             continue
         if isinstance(answer, Exception):

@@ -27,6 +27,7 @@ from ecart.stores.redis.fields import (
     read_snapshot,
     read_summary,
 )
+from ecart.stores.redis.index import Command, Index
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.lanes import give_lane_back, take_lane
 from ecart.stores.redis.replies import read_change
@@ -44,13 +45,15 @@ class Send(msgspec.Struct, frozen=True):
     """The step that sends a command for a key and returns its reply, undecoded.
 
     `seconds` are left until the deadline; a store that can, waits no longer. With `ask`, a second
-    command goes after it over the same connection, and both replies are returned.
+    command goes after it over the same connection, and both replies are returned. `aside` goes
+    along if that is easily done, and nobody wants to know what becomes of it.
     """
 
     key: str
     command: tuple[Argument, ...]
     seconds: float
     ask: tuple[Argument, ...] | None = None
+    aside: tuple[tuple[Argument, ...], ...] = ()
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -65,12 +68,14 @@ class Terms(msgspec.Struct, frozen=True):
     No attempt begins later than `deadline` seconds after the first; nor does it last longer if the
     store opened the client of a single server. `client_repeats` tells that the client retries by
     itself: then a refused connection does not prove that nothing was sent.
-    `durability` tells what must be confirmed before a change counts as done.
+    `durability` tells what must be confirmed before a change counts as done. `index` tells which
+    carts are to be noted there; without it none is.
     """
 
     deadline: float
     client_repeats: bool
     durability: Durability | None = None
+    index: Index | None = None
 
 
 def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
@@ -83,24 +88,28 @@ def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[An
 
 def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartChange]:
     lane = take_lane()
+    aside = () if terms.index is None else terms.index.commands(key, change)
     try:
-        reply = yield from _until_answered(build_call(key, change, lane), terms)
-    except (StoreUnavailableError, CorruptCartError):
-        give_lane_back(lane)
+        reply = yield from _until_answered(build_call(key, change, lane), terms, aside)
+    except BaseException as error:
+        if terms.index is not None:
+            terms.index.not_sent(key)
+        if isinstance(error, StoreUnavailableError | CorruptCartError):
+            give_lane_back(lane)
         raise
     # Any other way out leaves the outcome open: the lane is retired, and its number with it.
     give_lane_back(lane)
     return read_change(key, cart_id, change, reply)
 
 
-def _until_answered(call: Call, terms: Terms) -> Flow[Any]:
+def _until_answered(call: Call, terms: Terms, aside: tuple[Command, ...]) -> Flow[Any]:
     """Repeats the same call, under the same number, until it is answered or time is up."""
     attempts = _Attempts(terms)
     operation_id = call.operation_id
     command = call.by_sha()
     while True:
         try:
-            return (yield from _confirmed(call.key, command, attempts, terms.durability))
+            return (yield from _confirmed(call.key, command, attempts, terms.durability, aside))
         except Exception as error:
             failure = attempts.note(error, call.key)
             if failure is Failure.NO_SCRIPT:
@@ -120,12 +129,17 @@ class UnconfirmedError(ConnectionError):
 
 
 def _confirmed(
-    key: str, command: tuple[Argument, ...], attempts: _Attempts, durability: Durability | None
+    key: str,
+    command: tuple[Argument, ...],
+    attempts: _Attempts,
+    durability: Durability | None,
+    aside: tuple[Command, ...],
 ) -> Flow[Any]:
     """The reply to a change that is as durable as it has to be, or that was refused."""
     if durability is None:
-        return (yield Send(key, command, attempts.left()))
-    reply, confirmation = yield Send(key, command, attempts.left(), durability.ask(attempts.left()))
+        return (yield Send(key, command, attempts.left(), None, aside))
+    left = attempts.left()
+    reply, confirmation = yield Send(key, command, left, durability.ask(left), aside)
     if isinstance(reply, Exception):
         raise reply
     lack = durability.lack(confirmation) if reply[0] == b"ok" else None

@@ -12,9 +12,14 @@ DEFAULT_PREFIX = "ecart"
 DEFAULT_PARTITIONS = 1024
 
 _CART = re.compile(r":\{\d{1,5}\}:cart:[A-Za-z0-9_.~%-]+", re.ASCII)
-
-
+_INDEX = re.compile(r":\{\d{1,5}\}:index", re.ASCII)
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
+
+
+def place_in_index(key: str) -> tuple[str, str]:
+    """The index that a cart's key belongs in, and what it is called there."""
+    partition, _, member = key.rpartition(":cart:")
+    return f"{partition}:index", member
 
 
 class Keyspace(msgspec.Struct, frozen=True):
@@ -53,6 +58,22 @@ class Keyspace(msgspec.Struct, frozen=True):
     def names_cart(self, key: str) -> bool:
         """Whether the key has the form of a cart's, in whatever partition."""
         return _CART.fullmatch(key, len(self.prefix)) is not None and key.startswith(self.prefix)
+
+    def index(self, partition: int) -> str:
+        """The key of a partition's index: a sorted set of its carts by their last activity."""
+        return f"{self.prefix}:{{{partition}}}:index"
+
+    def indexed(self, partition: int, member: str) -> str:
+        """The key of the cart that an index has as this member."""
+        return f"{self.prefix}:{{{partition}}}:cart:{member}"
+
+    def partition(self, cart_id: str) -> int:
+        """The partition that a cart is in."""
+        return binascii.crc32(cart_id.encode()) % self.partitions
+
+    def names_index(self, key: str) -> bool:
+        """Whether the key has the form of an index's, in whatever partition."""
+        return _INDEX.fullmatch(key, len(self.prefix)) is not None and key.startswith(self.prefix)
 
     def cart_id(self, key: str) -> str:
         """The cart id that a key was made of: the inverse of `cart`."""

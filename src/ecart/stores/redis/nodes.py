@@ -82,6 +82,13 @@ def patiently(ask: Callable[[], Answer], patience: float = PATIENCE) -> Answer:
         time.sleep(0.1)
 
 
+def scored(reply: list[Any]) -> list[tuple[str, int]]:
+    """Members and their scores, whole numbers; told in pairs (RESP3, some clients) or in a row."""
+    is_paired = bool(reply) and isinstance(reply[0], list | tuple)
+    pairs = reply if is_paired else zip(reply[::2], reply[1::2], strict=True)
+    return [(member.decode(), int(float(score))) for member, score in pairs]
+
+
 def pages(node: Node, pattern: str, page: int = PAGE) -> Iterator[list[bytes]]:
     """The keys that match, as SCAN gives them: each that stays, and now and then one twice."""
     cursor: int | bytes = 0

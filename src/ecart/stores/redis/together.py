@@ -76,9 +76,9 @@ def _server(client: Any, node: Any) -> Any:
     return client.get_valkey_connection(node)
 
 
-def only_reply(replies: list[Any]) -> Any:
-    """The reply to one command that was sent alone; raised if it is an error."""
-    (reply,) = replies
+def first_reply(replies: list[Any]) -> Any:
+    """The reply to the command that matters, which goes first; raised if it is an error."""
+    reply = replies[0]
     if isinstance(reply, Exception):
         raise reply
     return reply

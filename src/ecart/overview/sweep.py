@@ -1,0 +1,74 @@
+"""The index compared with the carts themselves: what is missing is noted, what has gone forgotten.
+
+It walks through all keys, so it is for the background and for operators, not for a page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from ecart.overview.looking import Entry, entries_of, look_at, mend, owner_of
+from ecart.stores.redis.index import note
+from ecart.stores.redis.keys import Keyspace, place_in_index
+from ecart.stores.redis.nodes import Command, Node, pages
+
+Progress = Callable[[int], None]
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """What a sweep found: live carts, how many of them had not been noted, entries without one."""
+
+    carts: int
+    added: int
+    forgotten: int
+    seconds: float
+
+
+def sweep(
+    nodes: Sequence[Node], keys: Keyspace, *, progress: Progress = lambda keys_seen: None
+) -> Sweep:
+    """After it every cart that lived all the time is in the index, and none that was over before.
+
+    Raises:
+        StoreUnavailableError: an engine does not answer.
+    """
+    began = time.monotonic()
+    seen = carts = added = 0
+    for node in nodes:
+        for page in pages(node, keys.pattern):
+            seen += len(page)
+            live, new = _note_missing(node, keys, page)
+            carts, added = carts + live, added + new
+            progress(seen)
+    forgotten = sum(_forget_dead(nodes, keys, partition) for partition in range(keys.partitions))
+    return Sweep(carts, added, forgotten, round(time.monotonic() - began, 3))
+
+
+def _note_missing(node: Node, keys: Keyspace, page: Sequence[bytes]) -> tuple[int, int]:
+    entries = [Entry(key, 0) for key in _carts_among(keys, page)]
+    looks = [look for look in look_at(node, keys, entries) if look.cart is not None]
+    scores = node.ask_all([("ZSCORE", *place_in_index(look.entry.key)) for look in looks])
+    missing: list[Command] = []
+    for look, score in zip(looks, scores, strict=True):
+        if score is None and look.cart is not None:
+            missing += note(look.entry.key, look.cart.updated_ms)
+    if missing:
+        node.ask_all(missing)
+    return len(looks), len(missing) // 2
+
+
+def _carts_among(keys: Keyspace, page: Sequence[bytes]) -> Iterator[str]:
+    for key in dict.fromkeys(page):
+        name = key.decode(errors="replace")
+        if keys.names_cart(name):
+            yield name
+
+
+def _forget_dead(nodes: Sequence[Node], keys: Keyspace, partition: int) -> int:
+    node, forgotten = owner_of(nodes, keys.index(partition)), 0
+    for entries in entries_of(node, keys, partition):
+        forgotten += mend(node, look_at(node, keys, entries))
+    return forgotten
