@@ -140,7 +140,7 @@ def test_every_operation_says_what_it_means() -> None:
         if kind is not EndCheckout
     ]
 
-    assert len(kinds) == 19
+    assert len(kinds) == 20
     for kind in kinds:
         assert kind.__doc__
         own = {"apply", "_change"} & set(vars(kind))

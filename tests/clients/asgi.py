@@ -79,6 +79,7 @@ def settings_of(setup: Setup) -> HttpSettings:
         office_keys=setup.office_keys,
         hold_seconds=setup.hold_seconds,
         keep_additions=setup.keep_additions,
+        first_ttl_seconds=setup.first_ttl,
     )
 
 

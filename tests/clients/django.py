@@ -122,6 +122,7 @@ class DjangoShop(Shop):
                 "OFFICE_KEYS": setup.office_keys,
                 "HOLD": setup.hold_seconds,
                 "KEEP_ADDITIONS": setup.keep_additions,
+                "FIRST_TTL": setup.first_ttl,
             },
         )
 

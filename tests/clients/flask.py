@@ -39,6 +39,7 @@ class FlaskShop(Shop):
             "ECART_OFFICE_KEYS": setup.office_keys,
             "ECART_HOLD": setup.hold_seconds,
             "ECART_KEEP_ADDITIONS": setup.keep_additions,
+            "ECART_FIRST_TTL": setup.first_ttl,
         }
         self.app.add_url_rule("/hello", view_func=hello)
         self.app.add_url_rule("/gift", view_func=gift, methods=["POST"])

@@ -29,5 +29,6 @@ class ServiceShop(AsgiShop):
             office_keys=setup.office_keys,
             hold_seconds=setup.hold_seconds,
             keep_additions=setup.keep_additions,
+            first_ttl_seconds=setup.first_ttl,
         )
         return create_app(settings)

@@ -32,6 +32,7 @@ class Setup:
     hold_seconds: int = 900
     keep_additions: bool = False
     patience: float | None = None
+    first_ttl: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,14 @@ from ecart.stores.redis.durability import Mode, durability_of
     help="Seconds that a cart lives after its last change.",
 )
 @click.option(
+    "--first-ttl",
+    envvar="ECART_FIRST_TTL",
+    type=click.IntRange(0, 365 * 24 * 3600),
+    default=3600,
+    show_default=True,
+    help="Seconds that the cart of a first visit lives until the visitor is seen again; 0: as any.",
+)
+@click.option(
     "--trusted-origin",
     "trusted_origins",
     envvar="ECART_TRUSTED_ORIGINS",

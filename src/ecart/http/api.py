@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ecart.errors import CartMergedError, CatalogError, EcartError, StoreError
 from ecart.flows import Flow, perform
 from ecart.http.documents import document_routes
+from ecart.http.first_visits import of_first_visit
 from ecart.http.guards import check_accept, check_key, check_origin, check_size
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
@@ -39,6 +40,7 @@ class Api:
 
     def __init__(self, settings: HttpSettings, tokens: Tokens, *, standalone: bool = False) -> None:
         self.settings = settings
+        self._of_first_visit = of_first_visit(settings)
         self._tokens = tokens
         routes: tuple[Route, ...] = SHOPPER_ROUTES
         if settings.office_keys:
@@ -103,7 +105,9 @@ class Api:
         check_accept(request, route.media)
         if route.access == "office":
             check_key(request, self.settings.office_keys)
-        return (yield from route.handler(replace(request, params=params), self.settings))
+        is_first = request.session.is_new and route.access == "session"
+        settings = self._of_first_visit if is_first else self.settings
+        return (yield from route.handler(replace(request, params=params), settings))
 
     def _finished(self, request: Request, response: Response, token: str | None) -> Response:
         headers = {**_EVERY_ANSWER, **response.headers}

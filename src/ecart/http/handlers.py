@@ -25,6 +25,7 @@ from ecart.http.conditional import (
     idempotency_key,
     is_unchanged,
 )
+from ecart.http.first_visits import seen_again
 from ecart.http.guards import read_object
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
@@ -51,13 +52,13 @@ JSON = {"Content-Type": "application/json"}
 def get_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """The cart of the session."""
     cart = yield from perform(request.session.cart_id, GetCart(rules=settings.rules))
-    return _shown(request, _not_merged(cart), cart_view)
+    return _shown(request, (yield from seen_again(_not_merged(cart), settings)), cart_view)
 
 
 def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Counters and subtotal, for a badge; the lines are not loaded."""
     cart = yield from perform(request.session.cart_id, GetSummary(rules=settings.rules))
-    return _shown(request, _not_merged(cart), summary_view)
+    return _shown(request, (yield from seen_again(_not_merged(cart), settings)), summary_view)
 
 
 def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:

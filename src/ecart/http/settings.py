@@ -17,7 +17,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     `office_keys`, of 16 characters or more, open the back-office routes, which are not there
     without one. A check-out holds the cart for `hold_seconds`; with `keep_additions`, what is
     added meanwhile waits for the next order instead of being refused. `merge_policy` says what a
-    log-in does with lines that both carts have.
+    log-in does with lines that both carts have. A cart that is begun without a session lives
+    `first_ttl_seconds` until the session is seen again; None: as long as any other.
     """
 
     rules: Rules = Rules()
@@ -28,6 +29,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     hold_seconds: int = QUARTER_HOUR
     keep_additions: bool = False
     merge_policy: MergePolicy = "sum"
+    first_ttl_seconds: int | None = None
 
     def __post_init__(self) -> None:
         # A text where a list is wanted would make each of its letters a key.
@@ -36,3 +38,10 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
         check_policy(self.merge_policy)
         if not ttl_milliseconds(self.hold_seconds):
             raise ValueError("hold_seconds is 1 second to 365 days")
+        ttl_milliseconds(self.first_ttl_seconds)
+
+    @property
+    def first_ttl_ms(self) -> int:
+        """How long the cart of a first visit lives; 0 if no shorter than any other."""
+        first_ms, ttl_ms = ttl_milliseconds(self.first_ttl_seconds), self.rules.ttl_ms
+        return 0 if ttl_ms and first_ms >= ttl_ms else first_ms

@@ -31,7 +31,7 @@ from ecart.operations.checkout import (
     EndCheckout,
     ReleaseCheckout,
 )
-from ecart.operations.life import Destroy, Purge, SetTtl
+from ecart.operations.life import Destroy, Prolong, Purge, SetTtl
 from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity
 from ecart.operations.merge import BeginMerge, EndMerge, MergeLines, check_policy
 from ecart.operations.reads import GetCart, GetLine, GetOperation, GetSummary, GetTtl
@@ -55,6 +55,7 @@ __all__ = [
     "GetTtl",
     "MergeLines",
     "Operation",
+    "Prolong",
     "Purge",
     "PutLines",
     "Read",

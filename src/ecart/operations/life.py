@@ -23,6 +23,25 @@ class SetTtl(Change, frozen=True, kw_only=True):
         return replace(cart, ttl_ms=self.ttl_ms, ttl_pinned=True)
 
 
+class Prolong(Change, frozen=True, kw_only=True):
+    """Gives a cart that was to live `early_ms` after its last change the life of the rules.
+
+    What `set_ttl` chose stays. Neither version nor record tells of it: nobody's change is in its
+    way, and doing it again does nothing.
+    """
+
+    identity = ("early_ms",)
+
+    early_ms: int
+
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartChange]:
+        cart = stored.snapshot
+        lives = cart.exists and cart.state != "merging"
+        if lives and not cart.ttl_pinned and cart.ttl_ms == self.early_ms:
+            cart = replace(cart, ttl_ms=self.rules.ttl_ms)
+        return replace(stored, snapshot=cart), self._result(cart, None)
+
+
 class Destroy(Change, frozen=True, kw_only=True):
     """Ends the cart, and keeps its records a while so that no late retry brings it back."""
 

@@ -59,6 +59,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
             hold_seconds=settings.hold_seconds,
             keep_additions=settings.keep_additions,
             merge_policy=settings.merge_policy,
+            first_ttl_seconds=settings.first_ttl_seconds,
         ),
         standalone=True,
     )

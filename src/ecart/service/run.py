@@ -51,6 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     hold: int = QUARTER_HOUR
     keep_additions: bool = False
     merge_policy: MergePolicy = "sum"
+    first_ttl: int = 3600
     durability: Mode = "primary"
     replicas: int | None = None
     prefix: str = DEFAULT_PREFIX
@@ -88,6 +89,7 @@ def serve(options: Options) -> None:
             hold_seconds=options.hold,
             keep_additions=options.keep_additions,
             merge_policy=options.merge_policy,
+            first_ttl_seconds=options.first_ttl or None,
             durability=options.durability,
             replicas=options.replicas,
             prefix=options.prefix,

@@ -38,6 +38,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     hold_seconds: int = QUARTER_HOUR
     keep_additions: bool = False
     merge_policy: MergePolicy = "sum"
+    first_ttl_seconds: int | None = None
     durability: Mode = "primary"
     replicas: int | None = None
     prefix: str = DEFAULT_PREFIX

@@ -42,6 +42,7 @@ class Setting(
     keep_additions: bool = False
     merge_policy: MergePolicy = "sum"
     office_keys: tuple[str, ...] | str = ()
+    first_ttl: int | None = None
 
 
 class Installed(msgspec.Struct, frozen=True):
@@ -100,6 +101,7 @@ def _http_settings(setting: Setting) -> HttpSettings:
         hold_seconds=setting.hold,
         keep_additions=setting.keep_additions,
         merge_policy=setting.merge_policy,
+        first_ttl_seconds=setting.first_ttl,
     )
 
 

@@ -58,4 +58,5 @@ def _settings(config: flask.Config, *, has_own_catalog: bool) -> HttpSettings:
         hold_seconds=config.get("ECART_HOLD", QUARTER_HOUR),
         keep_additions=config.get("ECART_KEEP_ADDITIONS", False),
         merge_policy=config.get("ECART_MERGE_POLICY", "sum"),
+        first_ttl_seconds=config.get("ECART_FIRST_TTL"),
     )

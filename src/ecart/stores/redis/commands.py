@@ -114,6 +114,7 @@ _OF_CHANGE: dict[type[Change], Arguments] = {
         "currency": lambda op: op.rules.currency,
         "cart_ttl": lambda op: op.ttl_ms,
     },
+    operations.Prolong: {"early": lambda op: op.early_ms},
     operations.Purge: {"purged_epoch": lambda op: op.epoch},
 }
 

@@ -12,7 +12,7 @@ import time
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ecart.operations import Change, Destroy, EndMerge, Purge
+from ecart.operations import Change, Destroy, EndMerge, Prolong, Purge
 from ecart.stores.redis.keys import place_in_index
 
 Command = tuple[str | int, ...]
@@ -42,6 +42,8 @@ class Index:
         if isinstance(change, _ENDINGS):
             self._noted.pop(key, None)  # whatever comes of this cart later is noted again
             return _forget(key) if isinstance(change, Purge) else ()
+        if isinstance(change, Prolong):  # a look, and nobody's activity
+            return ()
         now = time.monotonic()
         if now < self._noted.get(key, 0.0):
             return ()

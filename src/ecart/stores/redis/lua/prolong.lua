@@ -1,0 +1,21 @@
+-- Gives a cart that was to expire early its full life, counted from its last change; nothing else changes.
+local key = unpack(KEYS)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, early = unpack(ARGV)
+-- @include read_cart
+-- @include answer
+
+local cart, bad = read_cart(key, record, "v")
+if not cart then return { "corrupt_cart", bad } end
+local lives = cart.epoch ~= "" and (cart.status == "open" or cart.status == "locked")
+if lives and cart.pinned == "" and cart.ttl == early then
+  -- A deletion, though of nothing, lets the write that follows pass when memory is full.
+  redis.call("HDEL", key, "!")
+  cart.m = string.format("1|%s|%s|%s|%s", cart.epoch, cart.currency, cart.created, ttl)
+  redis.call("HSET", key, "m", cart.m)
+  if ttl == "0" then
+    redis.call("PERSIST", key)
+  else
+    redis.call("PEXPIREAT", key, string.format("%.0f", cart.updated + ttl))
+  end
+end
+return answer(key, cart, want_cart, "0", "v", cart.v)
