@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from ecart.catalog import as_catalog
+from ecart.cli.limits import rate_limits
 from ecart.cli.where import where
 from ecart.model import MergePolicy
 from ecart.money import check_currency
@@ -109,6 +110,7 @@ from ecart.stores.redis.durability import Mode, durability_of
     type=click.IntRange(0),
     help="How many replicas that takes.",
 )
+@rate_limits
 def serve_command(**options: Any) -> None:
     """Serve the HTTP API.
 

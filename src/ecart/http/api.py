@@ -11,7 +11,8 @@ from ecart.errors import CartMergedError, CatalogError, EcartError, StoreError
 from ecart.flows import Flow, perform
 from ecart.http.documents import document_routes
 from ecart.http.first_visits import of_first_visit
-from ecart.http.guards import check_accept, check_key, check_origin, check_size
+from ecart.http.gates import FREE, NO_SESSION, Gate, Passage
+from ecart.http.guards import check_accept, check_key, check_origin, check_size, is_cross_site
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
 from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES, Route, Router
@@ -35,13 +36,22 @@ _EVERY_ANSWER = {
 class Api:
     """The contract, for one deployment. `tokens` signs the `Cart-Token` of cookie-less clients.
 
-    A `standalone` service answers the health routes and shows its documentation too.
+    A `standalone` service answers the health routes and shows its documentation too. A `gate` is
+    asked for each request of a shopper.
     """
 
-    def __init__(self, settings: HttpSettings, tokens: Tokens, *, standalone: bool = False) -> None:
+    def __init__(
+        self,
+        settings: HttpSettings,
+        tokens: Tokens,
+        *,
+        standalone: bool = False,
+        gate: Gate | None = None,
+    ) -> None:
         self.settings = settings
         self._of_first_visit = of_first_visit(settings)
         self._tokens = tokens
+        self._gate = gate
         routes: tuple[Route, ...] = SHOPPER_ROUTES
         if settings.office_keys:
             routes += OFFICE_ROUTES
@@ -55,7 +65,9 @@ class Api:
         token = request.headers.get("cart-token")
         if token is not None:
             request = replace(request, session=session_of(self._tokens.read(token)))
+        passage = NO_SESSION
         try:
+            passage = self._passage(request)
             try:
                 response = yield from self._answer(request)
             except CartMergedError as error:
@@ -67,7 +79,14 @@ class Api:
         except Exception:
             _log.exception("a request failed unexpectedly")
             response = problem_response(HttpError("internal_error", ""))
-        return self._finished(request, response, token)
+        return self._finished(request, response, token, passage)
+
+    def _passage(self, request: Request) -> Passage:
+        if self._gate is None or not request.is_of_shopper:
+            return FREE
+        if is_cross_site(request, self.settings.trusted_origins):
+            return NO_SESSION  # refused below; no page of others uses up a visitor's rate
+        return self._gate.passage(request)
 
     def _begun_anew(
         self, request: Request, error: CartMergedError
@@ -91,7 +110,7 @@ class Api:
 
     def refuse(self, request: Request, error: EcartError) -> Response:
         """The answer to a request that could not be read to its end."""
-        return self._finished(request, problem_response(error), None)
+        return self._finished(request, problem_response(error), None, NO_SESSION)
 
     def _answer(self, request: Request) -> Flow[Response]:
         try:
@@ -109,13 +128,15 @@ class Api:
         settings = self._of_first_visit if is_first else self.settings
         return (yield from route.handler(replace(request, params=params), settings))
 
-    def _finished(self, request: Request, response: Response, token: str | None) -> Response:
-        headers = {**_EVERY_ANSWER, **response.headers}
+    def _finished(
+        self, request: Request, response: Response, token: str | None, passage: Passage
+    ) -> Response:
+        headers = {**_EVERY_ANSWER, **passage.headers, **response.headers}
         if response.status not in (204, 304):
             # That of the body which GET would have, also where HEAD sends none (RFC 9110 §8.6).
             headers["Content-Length"] = str(len(response.body))
         session, keep = request.session, None
-        if request.is_of_shopper:
+        if request.is_of_shopper and (passage.may_begin or not session.is_new):
             if token is not None:
                 headers["Cart-Token"] = self._tokens.sign(session.cart_id)
             elif session.is_new and response.status != 204 and not 400 <= response.status < 500:

@@ -12,7 +12,7 @@ from ecart.http.messages import Request
 from ecart.http.problems import HttpError
 
 MAX_DEPTH = 16
-_CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _REFUSED = re.compile(r"q=0(\.0*)?")
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
@@ -41,18 +41,21 @@ def check_origin(request: Request, trusted: frozenset[str]) -> None:
     Raises:
         HttpError: `cross_site_request`.
     """
-    if request.method not in _CHANGING:
-        return
+    if is_cross_site(request, trusted):
+        raise HttpError("cross_site_request", "a page of another site may not change the cart")
+
+
+def is_cross_site(request: Request, trusted: frozenset[str]) -> bool:
+    """Whether it is a change that `check_origin` refuses."""
+    if request.method not in CHANGING:
+        return False
     origin = request.headers.get("origin")
     if origin is not None and origin in trusted:
-        return
+        return False
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        is_foreign = site not in ("same-origin", "none")
-    else:
-        is_foreign = origin is not None and _host_of(origin) != request.headers.get("host", "")
-    if is_foreign:
-        raise HttpError("cross_site_request", "a page of another site may not change the cart")
+        return site not in ("same-origin", "none")
+    return origin is not None and _host_of(origin) != request.headers.get("host", "")
 
 
 def _host_of(origin: str) -> str:

@@ -13,7 +13,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What came in. Header names are lower case; `path` is percent-decoded.
 
     `body` may be cut after the limit's first byte too many: that is enough to refuse it. `params`
-    are the parts of the path that the route names.
+    are the parts of the path that the route names. `address` is the client's, as far as the server
+    trusts what it knows of it, or empty.
     """
 
     method: str
@@ -22,6 +23,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     session: Session
     params: Mapping[str, str] = {}
+    address: str = ""
 
     @property
     def is_of_shopper(self) -> bool:

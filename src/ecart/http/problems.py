@@ -36,6 +36,7 @@ _STATUS_BY_CODE = {
     "body_too_large": 413,
     "unsupported_media_type": 415,
     "too_many_operations": 429,
+    "rate_limited": 429,
     "corrupt_cart": 500,
     "internal_error": 500,
     "catalog_unavailable": 503,
@@ -103,7 +104,7 @@ def problem_response(error: EcartError, *, cart: Any = None) -> Response:
     detail = _detail(error, code)
     status = status_of(code)
     if status in _RETRY_AFTER:
-        headers["Retry-After"] = _RETRY_AFTER[status]
+        headers.setdefault("Retry-After", _RETRY_AFTER[status])
     problem = Problem(
         type=f"urn:ecart:error:{code}",
         title=_RFC_9110.get(status) or HTTPStatus(status).phrase,

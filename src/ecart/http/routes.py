@@ -49,7 +49,7 @@ _ANY_CHANGE = (
     "invalid_header", "cross_site_request", "cart_locked", "cart_merging", "cart_merged",
     "stale_operation", "version_conflict",
     "idempotency_key_reused", "too_many_operations", "outcome_unknown", "body_too_large",
-    "request_timeout",
+    "request_timeout", "rate_limited",
 )  # fmt: skip
 _ANY_JSON = (
     "invalid_json", "unsupported_media_type", "invalid_body", "unknown_field", "missing_field",

@@ -13,12 +13,14 @@ from msgspec.structs import replace
 
 from ecart.catalog import as_catalog
 from ecart.http import Api, HttpSettings, Request, Response, is_told_too_long, session_of
+from ecart.http.gates import Gate
 from ecart.http.problems import HttpError
 from ecart.integrations.asgi_messages import (
     Answer,
     Receive,
     Scope,
     Send,
+    address_of,
     below_root,
     cookie_headers,
     headers_of,
@@ -43,7 +45,7 @@ class CartEndpoint:
     `store` is an async store, an asyncio Redis client or a URL; what a URL opens is closed here.
     The first of `secret` signs the cookie, all of them verify it. `catalog` is a catalog, a
     function, a file's path, or None for the sample, with which unknown SKUs are accepted unless
-    `settings` says otherwise. A `standalone` one has the service's routes too.
+    `settings` says otherwise. A `standalone` one has the service's routes too, and maybe a `gate`.
 
     Raises:
         ValueError: the secret is empty.
@@ -58,13 +60,14 @@ class CartEndpoint:
         catalog: Any = None,
         settings: HttpSettings | None = None,
         standalone: bool = False,
+        gate: Gate | None = None,
     ) -> None:
         self.settings = settings or HttpSettings(accept_unknown_skus=catalog is None)
         self._opened = AsyncRedisStore(store) if isinstance(store, str) else None
         self.store = self._opened or async_store_for(store)
         self.cookie = SignedCookie(secret)
         self._catalog = as_catalog(catalog, self.settings.rules.currency)
-        self._api = Api(self.settings, self.cookie.tokens, standalone=standalone)
+        self._api = Api(self.settings, self.cookie.tokens, standalone=standalone, gate=gate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request, refuses a WebSocket, or takes part in the lifespan."""
@@ -89,6 +92,7 @@ class CartEndpoint:
             method=scope["method"],
             path=below_root(scope) if path is None else path,
             headers=headers_of(scope),
+            address=address_of(scope),
             session=self._session(scope) if visit is None else visit.session,
         )
         response = await self._response(request, receive)

@@ -57,6 +57,12 @@ def cookie_headers(scope: Scope) -> list[str]:
     return [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
 
 
+def address_of(scope: Scope) -> str:
+    """The client's address as the server says it, behind proxies that it trusts; may be empty."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
 def is_secure(scope: Scope) -> bool:
     """Whether the client came by https, or by a WebSocket on it."""
     return scope.get("scheme") in ("https", "wss")

@@ -15,6 +15,7 @@ from ecart.catalog import as_catalog
 from ecart.http import HttpSettings
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
+from ecart.service.limits import RateGate
 from ecart.service.settings import ServiceSettings, handed_settings
 from ecart.stores.redis import AsyncRedisStore
 
@@ -62,6 +63,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
             first_ttl_seconds=settings.first_ttl_seconds,
         ),
         standalone=True,
+        gate=None if settings.limits is None else RateGate(settings.limits),
     )
 
     @contextlib.asynccontextmanager

@@ -18,6 +18,7 @@ from ecart.engine import open_engine
 from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR
 from ecart.service.deployment import settled_deployment
+from ecart.service.limits import Limits
 from ecart.service.settings import (
     ServiceSettings,
     check_address,
@@ -56,6 +57,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int | None = None
     prefix: str = DEFAULT_PREFIX
     partitions: int = DEFAULT_PARTITIONS
+    limits: Limits | None = None
+    trusted_proxies: str | None = None
 
     @property
     def keys(self) -> Keyspace:
@@ -94,6 +97,7 @@ def serve(options: Options) -> None:
             replicas=options.replicas,
             prefix=options.prefix,
             partitions=options.partitions,
+            limits=options.limits,
             parent_pid=os.getpid(),
         )
         print(f"ecart on http://{_shown(options.host)}:{options.port}  {described}", flush=True)
@@ -125,6 +129,7 @@ def _serve_until_stopped(options: Options, settings: ServiceSettings) -> None:
             host=options.host,
             port=options.port,
             workers=options.workers,
+            forwarded_allow_ips=options.trusted_proxies,
             http="ecart.service.connections:BoundedProtocol",
             log_level="warning",
             access_log=False,

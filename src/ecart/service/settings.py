@@ -15,6 +15,7 @@ from ecart.errors import EcartError
 from ecart.http.settings import SHORTEST_KEY
 from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR
+from ecart.service.limits import Limits
 from ecart.stores.redis.durability import Mode
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 
@@ -43,6 +44,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int | None = None
     prefix: str = DEFAULT_PREFIX
     partitions: int = DEFAULT_PARTITIONS
+    limits: Limits | None = None
     parent_pid: int = 0
 
 
