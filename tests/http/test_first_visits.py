@@ -216,6 +216,20 @@ def test_the_back_office_makes_no_first_visits(make_shop: Callable[..., Shop]) -
     assert shown_life(merged.json["cart"]) == WEEK
 
 
+def test_a_cart_with_its_full_life_is_asked_for_once() -> None:
+    """A usual look is one round trip, as ever."""
+    settings = HttpSettings(first_ttl_seconds=HOUR)
+    cart = CartSnapshot("c", "USD", version=1, epoch="e", updated_ms=1, ttl_ms=WEEK * 1000)
+    request = Request(method="GET", path="/cart", session=Session("c"))
+    flow = Api(settings, SignedTokens(["a secret"])).handle(request)
+
+    assert next(flow) == Perform("c", GetCart(rules=settings.rules))
+    with pytest.raises(StopIteration) as ended:
+        flow.send(cart)
+
+    assert ended.value.value.status == 200
+
+
 @pytest.mark.parametrize("error", [StoreUnavailableError("down"), OutcomeUnknownError("?", "x")])
 def test_a_look_never_fails_for_it(error: Exception) -> None:
     """If the store reads and does not write, the cart is shown as it is."""

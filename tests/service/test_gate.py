@@ -85,6 +85,17 @@ def test_a_session_makes_so_many_changes() -> None:
     assert door.adds(2, one) == [200, 429]
 
 
+def test_a_session_has_one_bucket_however_it_is_proved() -> None:
+    """By cookie or by token."""
+    door = Door(session=Rate(3, 60))
+    token = TOKENS.sign("one")
+
+    by_cookie = door.adds(2, token)
+    by_token = [door.add(cart_token=token).status for _ in range(2)]
+
+    assert by_cookie + by_token == [200, 200, 200, 429]
+
+
 def test_an_address_makes_so_many_changes() -> None:
     """Over all of its sessions; another address does not wait for it."""
     door = Door(address=Rate(3, 60))

@@ -68,6 +68,11 @@ def test_never_more_than_the_rate_and_one_bucket(rate: Rate, pauses: list[int]) 
             assert j - i + 1 <= most
 
 
+def test_what_does_not_divide_is_rounded_to_the_slower_side() -> None:
+    """Seven a second come a nanosecond too late rather than too early."""
+    assert Rate(7, 1).interval == 142_857_143
+
+
 @given(rates, st.integers(0, 5000))
 def test_who_keeps_to_the_rate_is_never_refused(rate: Rate, start: int) -> None:
     """However long: one each interval. A refused one who waits as told is not refused again."""
