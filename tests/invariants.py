@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 DEPLOYMENT_KEY = re.compile(rb"[\w.~-]+:deployment", re.ASCII)
+MINUTE_KEY = re.compile(rb"[\w.~-]+:minutes:(\d+)", re.ASCII)
 CART_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:cart:[A-Za-z0-9._~%-]+", re.ASCII)
 INDEX_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:index", re.ASCII)
 INDEX_MEMBER = re.compile(rb"[A-Za-z0-9._~%-]+", re.ASCII)
@@ -57,6 +58,8 @@ def _wrong_with_key(client: Any, key: bytes) -> list[str]:
         return _wrong_with_deployment(client, key)
     if INDEX_KEY.fullmatch(key):
         return _wrong_with_index(client, key)
+    if minute := MINUTE_KEY.fullmatch(key):
+        return _wrong_with_minute(client, key, int(minute[1]))
     if not CART_KEY.fullmatch(key):
         return ["a key of no known name"]
     kind = client.type(key)
@@ -88,6 +91,19 @@ def _wrong_with_deployment(client: Any, key: bytes) -> list[str]:
         return [*wrong, f"no record of a deployment: {fields}"]
     if not 1 <= numbers[b"partitions"] <= 16_384 or numbers[b"schema"] != 1:
         wrong.append(f"no deployment could be so: {fields}")
+    return wrong
+
+
+def _wrong_with_minute(client: Any, key: bytes, minute: int) -> list[str]:
+    if client.type(key) != b"hash":
+        return ["no counts of a minute"]
+    with client.pipeline() as pipe:
+        (seconds, micros), pttl, fields = pipe.time().pttl(key).hgetall(key).execute()
+    end_ms = (seconds * 1000 + micros // 1000) + pttl
+    wrong = [] if abs(end_ms - (minute + 121) * 60_000) < 1000 else [f"expires in {pttl} ms"]
+    for worker, counts in fields.items():
+        if not re.fullmatch(rb"[\w-]{11}", worker) or not re.fullmatch(rb"\d+(\|\d+){5}", counts):
+            wrong.append(f"no counts of a worker: {worker!r} {counts!r}")
     return wrong
 
 

@@ -835,8 +835,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 PATHS = re.compile(r"(?<![\w.:/<>)}*~-])/[a-zA-Z][\w.-]*(?:/[\w.{}-]+)*")
 KNOWN_PATHS = re.compile(
-    r"/carts(/\{\S+)?|/login|/logout|/shop|(/api)?/cart(/(items(/\S+)?|operations/\S+|summary|checkout))?|/healthz|/readyz|/docs|/openapi\.json|/badge|/basket|/quantity|/api"
-    r"|/var/lib/ecart|/etc/ecart\.env|/opt/ecart/bin/ecart|/tmp/m\.sock"
+    r"/carts(/\{\S+)?|/login|/logout|/shop|(/api)?/cart(/(items(/\S+)?|operations/\S+|summary|checkout))?|/healthz|/readyz|/metrics|/docs|/openapi\.json|/badge|/basket|/quantity|/api"
+    r"|/var/lib/ecart|/etc/ecart\.env|/etc/prometheus/ecart\.key|/opt/ecart/bin/ecart|/tmp/m\.sock"
 )
 KNOWN_HOSTS = {"localhost", "127.0.0.1", "keepachangelog.com", "semver.org", "www.w3.org"}
 WRITTEN = [*PAGES, *(ROOT / "examples").glob("*.py"), *(ROOT / "docs/images").iterdir()]

@@ -14,6 +14,7 @@ from ecart.model import MergePolicy
 from ecart.money import check_currency
 from ecart.operations import QUARTER_HOUR
 from ecart.service.run import Options, serve
+from ecart.service.settings import LogFormat, LogLevel
 from ecart.stores.redis.durability import Mode, durability_of
 
 
@@ -111,11 +112,33 @@ from ecart.stores.redis.durability import Mode, durability_of
     help="How many replicas that takes.",
 )
 @rate_limits
+@click.option(
+    "--log-format",
+    envvar="ECART_LOG_FORMAT",
+    type=click.Choice(get_args(LogFormat)),
+    default="text",
+    show_default=True,
+    help="Lines for people, or JSON for machines.",
+)
+@click.option(
+    "--log-level",
+    envvar="ECART_LOG_LEVEL",
+    type=click.Choice(get_args(LogLevel)),
+    default="info",
+    show_default=True,
+)
+@click.option(
+    "--access-log",
+    envvar="ECART_ACCESS_LOG",
+    is_flag=True,
+    help="Log each request: its route, status and duration.",
+)
 def serve_command(**options: Any) -> None:
     """Serve the HTTP API.
 
     ECART_SECRET holds the session secrets, the signing one first; ECART_OFFICE_KEYS the keys of
-    the back office, whose routes are not there without one. Both are lists with commas.
+    the back office, whose routes are not there without one; ECART_METRICS_KEYS those of /metrics,
+    without which only this machine can read it. All are lists with commas.
     """
     check_currency(options["currency"])
     try:
@@ -126,5 +149,6 @@ def serve_command(**options: Any) -> None:
     secrets: dict[str, Any] = {
         "secret": os.environ.get("ECART_SECRET"),
         "office_keys": os.environ.get("ECART_OFFICE_KEYS"),
+        "metrics_keys": os.environ.get("ECART_METRICS_KEYS"),
     }
     serve(Options(**secrets, **options))

@@ -136,7 +136,7 @@ class _Examination:
                 carts.append(key)
             elif self._keys.names_index(name):
                 self._indexes += 1
-            elif name != self._keys.deployment:
+            elif name != self._keys.deployment and not self._keys.names_minute(name):
                 yield Unread(key, "unknown_name", "not a name of ecart's")
         yield from read_carts(node, carts)
 

@@ -16,6 +16,8 @@ from ecart.http import HttpSettings
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
 from ecart.service.limits import RateGate
+from ecart.service.observability import Observability
+from ecart.service.observability.logs import configure_logs
 from ecart.service.settings import ServiceSettings, handed_settings
 from ecart.stores.redis import AsyncRedisStore
 
@@ -39,17 +41,21 @@ class Service(Starlette):
 
 def create_app(settings: ServiceSettings | None = None) -> Service:
     """The app; without settings, those that `ecart serve` handed to its workers."""
-    settings = settings or handed_settings()
+    if settings is None:
+        settings = handed_settings()
+        configure_logs(settings.log_format, settings.log_level)
+    observed = Observability(settings)
     store = AsyncRedisStore(
         settings.redis_url,
         prefix=settings.prefix,
         partitions=settings.partitions,
         durability=settings.durability,
         replicas=settings.replicas,
+        observer=observed.attempts,
     )
     rules = Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency)
     endpoint = CartEndpoint(
-        store,
+        observed.watched(store),
         secret=settings.secrets,
         catalog=as_catalog(settings.catalog, settings.currency),
         settings=HttpSettings(
@@ -69,11 +75,12 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         watch = asyncio.create_task(_leave_with(settings.parent_pid))
-        yield
+        async with observed.running(store):
+            yield
         watch.cancel()
         await store.close()
 
-    return Service(endpoint, lifespan)
+    return Service(observed.around(endpoint), lifespan)
 
 
 async def _leave_with(parent_pid: int) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -19,12 +19,16 @@ from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR
 from ecart.service.deployment import settled_deployment
 from ecart.service.limits import Limits
+from ecart.service.observability.logs import configure_logs
 from ecart.service.settings import (
+    LogFormat,
+    LogLevel,
     ServiceSettings,
     check_address,
-    find_office_keys,
+    find_keys,
     find_secrets,
     hand_to_workers,
+    is_loopback,
 )
 from ecart.stores.redis.durability import Mode
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
@@ -59,6 +63,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = DEFAULT_PARTITIONS
     limits: Limits | None = None
     trusted_proxies: str | None = None
+    metrics_keys: str | None = None
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    access_log: bool = False
 
     @property
     def keys(self) -> Keyspace:
@@ -72,14 +80,16 @@ def serve(options: Options) -> None:
     Raises:
         ConfigurationError, EngineError: it cannot begin; the message says what to do.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    configure_logs(options.log_format, options.log_level)
     secrets = find_secrets(options.secret, options.data_dir, options.host)
-    office_keys = find_office_keys(options.office_keys)
+    office_keys = find_keys("ECART_OFFICE_KEYS", options.office_keys)
+    metrics_keys = find_keys("ECART_METRICS_KEYS", options.metrics_keys)
     check_address(options.host, options.port)
     with (
         engine_url(options) as (url, described),
         contextlib.suppress(KeyboardInterrupt),
         settled_deployment(url, options.keys),
+        tempfile.TemporaryDirectory(prefix="ecart-metrics-") as metrics_folder,
     ):
         settings = ServiceSettings(
             redis_url=url,
@@ -99,6 +109,12 @@ def serve(options: Options) -> None:
             partitions=options.partitions,
             limits=options.limits,
             parent_pid=os.getpid(),
+            is_local=is_loopback(options.host),
+            metrics_keys=metrics_keys,
+            metrics_folder=metrics_folder,
+            log_format=options.log_format,
+            log_level=options.log_level,
+            access_log=options.access_log,
         )
         print(f"ecart on http://{_shown(options.host)}:{options.port}  {described}", flush=True)
         _serve_until_stopped(options, settings)
@@ -131,6 +147,7 @@ def _serve_until_stopped(options: Options, settings: ServiceSettings) -> None:
             workers=options.workers,
             forwarded_allow_ips=options.trusted_proxies,
             http="ecart.service.connections:BoundedProtocol",
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,9 @@ from ecart.service.limits import Limits
 from ecart.stores.redis.durability import Mode
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX
 
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
 _VARIABLE = "ECART_WORKER_SETTINGS"
 
 
@@ -26,7 +30,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All that a worker needs. The first of `secrets` signs sessions, all of them verify.
 
     `catalog` is a file's path or a database's URL; without one the sample is sold, and unknown SKUs
-    are accepted.
+    are accepted. `is_local`: only this machine can reach the service. `metrics_folder` is where
+    the workers keep their numbers; without one, a worker knows of its own alone.
     """
 
     redis_url: str
@@ -46,6 +51,12 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = DEFAULT_PARTITIONS
     limits: Limits | None = None
     parent_pid: int = 0
+    is_local: bool = False
+    metrics_keys: tuple[str, ...] = ()
+    metrics_folder: str | None = None
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    access_log: bool = False
 
 
 class ConfigurationError(EcartError):
@@ -81,15 +92,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def find_office_keys(given: str | None) -> tuple[str, ...]:
-    """The back office's keys, separated by commas; without any its routes are not there.
+def find_keys(variable: str, given: str | None) -> tuple[str, ...]:
+    """The keys in a variable, separated by commas; without any, what they open is not there.
 
     Raises:
         ConfigurationError: one is short enough to be guessed.
     """
     keys = tuple(part.strip() for part in (given or "").split(",") if part.strip())
     if any(len(key) < SHORTEST_KEY for key in keys):
-        raise ConfigurationError("ECART_OFFICE_KEYS: each key has 16 characters or more")
+        raise ConfigurationError(f"{variable}: each key has 16 characters or more")
     return keys
 
 

@@ -28,8 +28,9 @@ from ecart.stores.redis.clients import (
     read_url,
     repeats_by_itself,
 )
+from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.durability import Mode, durability_of
-from ecart.stores.redis.exchange import SHORTEST_ATTEMPT, Send, Terms, Wait, exchange
+from ecart.stores.redis.exchange import SHORTEST_ATTEMPT, Observer, Send, Terms, Wait, exchange
 from ecart.stores.redis.index import Index, index_of
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.pooled import in_utf8, pool_of, send_all, send_all_async, send_one
@@ -66,6 +67,8 @@ class RedisStore:
 
     With `index`, carts are noted by their last activity, for `ecart carts` and the operator's view:
     along with a change, at most once a minute.
+
+    `observer` is told of each attempt that fails, also where the next one goes well.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class RedisStore:
         durability: Mode = "primary",
         replicas: int | None = None,
         index: bool = True,
+        observer: Observer | None = None,
     ) -> None:
         self._address = read_url(client) if isinstance(client, str) else None
         self._client: Any = None if isinstance(client, str) else client
@@ -90,12 +94,16 @@ class RedisStore:
         # What goes over the pool's connections is repeated by nobody but this store.
         repeats = given is not None and self._pool is None and repeats_by_itself(given)
         noted = _noted_over(given) if index else None
-        self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted)
+        self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted, observer)
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """Executes the operation as one command or script call."""
         flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
         return run(flow, self._do)
+
+    def ask(self, key: str, command: tuple[Argument, ...]) -> Any:
+        """The reply to a command for what is beside the carts. It is sent once."""
+        return self._do(Send(key, command, self._terms.deadline))
 
     def close(self) -> None:
         """Closes the client if this store opened it; another is opened when it is needed."""
@@ -146,6 +154,7 @@ class AsyncRedisStore:
         durability: Mode = "primary",
         replicas: int | None = None,
         index: bool = True,
+        observer: Observer | None = None,
     ) -> None:
         self._address = read_url(client) if isinstance(client, str) else None
         self._given: Any = None if isinstance(client, str) else client
@@ -159,7 +168,7 @@ class AsyncRedisStore:
             and repeats_by_itself(self._given)
         )
         noted = _noted_over(self._given) if index else None
-        self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted)
+        self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted, observer)
         is_single = self._address is not None and not self._address.kind
         self._patience = _patience(self._terms) if is_single else None
 
@@ -167,6 +176,10 @@ class AsyncRedisStore:
         """As `RedisStore.execute`."""
         flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
         return await run_async(flow, self._do)
+
+    async def ask(self, key: str, command: tuple[Argument, ...]) -> Any:
+        """As `RedisStore.ask`."""
+        return await self._do(Send(key, command, self._terms.deadline))
 
     async def close(self) -> None:
         """Closes the running loop's client if this store opened it."""

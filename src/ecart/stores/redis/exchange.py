@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -62,6 +62,18 @@ class Wait(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class Observer(Protocol):
+    """Is told of the attempts that callers do not see, because others made them good."""
+
+    def failed(self, failure: Failure, /) -> None:
+        """An attempt failed so."""
+        ...
+
+    def repeats(self) -> None:
+        """It is made again, after a pause."""
+        ...
+
+
 class Terms(msgspec.Struct, frozen=True):
     """How patient an exchange is, and what it may conclude.
 
@@ -69,13 +81,14 @@ class Terms(msgspec.Struct, frozen=True):
     store opened the client of a single server. `client_repeats` tells that the client retries by
     itself: then a refused connection does not prove that nothing was sent.
     `durability` tells what must be confirmed before a change counts as done. `index` tells which
-    carts are to be noted there; without it none is.
+    carts are to be noted there; without it none is. `observer` is told of failed attempts.
     """
 
     deadline: float
     client_repeats: bool
     durability: Durability | None = None
     index: Index | None = None
+    observer: Observer | None = None
 
 
 def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
@@ -155,6 +168,7 @@ class _Attempts:
         self.may_have_run = False
         self._client_repeats = terms.client_repeats
         self._deadline = terms.deadline
+        self._observer = terms.observer
         self._end = time.monotonic() + terms.deadline
         self._pause = _FIRST_PAUSE
         self._has_failed = False
@@ -169,6 +183,8 @@ class _Attempts:
             raise CorruptCartError(key, "type") from error
         repeated = failure is Failure.NOT_CONNECTED and self._client_repeats
         self.may_have_run |= failure is Failure.UNKNOWN or repeated
+        if self._observer is not None:
+            self._observer.failed(failure)
         return failure
 
     def left(self) -> float:
@@ -181,6 +197,8 @@ class _Attempts:
 
     def next_pause(self) -> float:
         """Seconds to wait, growing, with jitter so that callers do not come back in step."""
+        if self._observer is not None:
+            self._observer.repeats()
         pause = self._pause
         self._pause = min(2 * pause, _LONGEST_PAUSE)
         return pause * random.uniform(0.5, 1.0)

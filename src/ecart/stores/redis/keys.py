@@ -11,6 +11,7 @@ import msgspec
 DEFAULT_PREFIX = "ecart"
 DEFAULT_PARTITIONS = 1024
 
+_MINUTE = re.compile(r":minutes:\d{1,12}", re.ASCII)
 _CART = re.compile(r":\{\d{1,5}\}:cart:[A-Za-z0-9_.~%-]+", re.ASCII)
 _INDEX = re.compile(r":\{\d{1,5}\}:index", re.ASCII)
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
@@ -49,6 +50,14 @@ class Keyspace(msgspec.Struct, frozen=True):
     def deployment(self) -> str:
         """The key of what was fixed for ever when this deployment began."""
         return f"{self.prefix}:deployment"
+
+    def minute(self, number: int) -> str:
+        """The key of what was counted in a minute, of those since 1970."""
+        return f"{self.prefix}:minutes:{number}"
+
+    def names_minute(self, key: str) -> bool:
+        """Whether the key has the form of a minute's."""
+        return key.startswith(self.prefix) and bool(_MINUTE.fullmatch(key, len(self.prefix)))
 
     @property
     def pattern(self) -> str:
