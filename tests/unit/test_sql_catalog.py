@@ -126,6 +126,17 @@ async def test_asyncio(file: Path, products: None) -> None:
         await catalog.engine.dispose()
 
 
+def test_a_database_in_memory_is_kept() -> None:
+    """It would be empty for the next connection."""
+    catalog = SqlCatalog("sqlite://")
+    with catalog.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE products (sku)")
+        connection.exec_driver_sql("INSERT INTO products VALUES ('mug')")
+
+    assert list(catalog.lookup(["mug"])) == ["mug"]
+    catalog.engine.dispose()
+
+
 def test_one_query_for_all(engine: Engine, products: None, statements: list[str]) -> None:
     """However many SKUs are asked for; which columns there are is asked once."""
     catalog = SqlCatalog(engine, columns={"sku": "sku", "unit_price": "unit_price"})
@@ -286,20 +297,17 @@ def test_skus_are_values_and_not_sql(engine: Engine, products: None) -> None:
 
 
 def test_a_database_that_is_not_there(file: Path, products: None) -> None:
-    """`CatalogError`; once it is back, it is asked again."""
+    """`CatalogError`; once it is back, it is asked again. No file is kept open meanwhile."""
     catalog = SqlCatalog(f"sqlite:///{file}")
     catalog.lookup(["mug"])
     away = file.rename(file.with_suffix(".away"))
-    catalog.engine.dispose()
 
     with pytest.raises(CatalogError, match="cannot be read"):
         catalog.lookup(["mug"])
     file.unlink()
     away.rename(file)
-    catalog.engine.dispose()
 
     assert catalog.lookup(["mug"]) == {"mug": MUG}
-    catalog.engine.dispose()
 
 
 def test_a_server_that_does_not_answer() -> None:

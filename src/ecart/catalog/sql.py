@@ -18,6 +18,8 @@ from sqlalchemy import (
     Engine,
     Executable,
     FromClause,
+    NullPool,
+    QueuePool,
     SelectBase,
     Text,
     bindparam,
@@ -183,7 +185,10 @@ def _checked(columns: Mapping[str, str]) -> Mapping[str, str]:
 def _opened(open_engine: Any, url: Any) -> Any:
     try:
         # A connection may have been lost since it was last used: the database was restarted.
-        return open_engine(url, pool_pre_ping=True)
+        engine = open_engine(url, pool_pre_ping=True)
+        # One to a file costs little, and if kept would outlive the app, a fork and the file itself.
+        is_file = engine.dialect.name == "sqlite" and isinstance(engine.pool, QueuePool)
+        return open_engine(url, poolclass=NullPool) if is_file else engine
     except (SQLAlchemyError, ImportError) as error:
         raise CatalogError(f"the database of the catalog cannot be opened: {error}") from error
 
