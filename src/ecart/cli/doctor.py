@@ -78,6 +78,7 @@ def _plain(report: Report) -> dict[str, Any]:
 def _progress() -> Iterator[Any]:
     """A bar on standard error, if that is a terminal; it leaves no trace."""
     console = Console(stderr=True)
+    console.quiet = not console.is_terminal  # in rich 13, a disabled bar ends with a line, too
     columns = (
         TextColumn("carts"),
         BarColumn(),

@@ -17,6 +17,7 @@ import uvicorn
 from ecart.engine import open_engine
 from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR
+from ecart.service.connections import BoundedProtocol
 from ecart.service.deployment import settled_deployment
 from ecart.service.limits import Limits
 from ecart.service.observability.logs import configure_logs
@@ -146,7 +147,7 @@ def _serve_until_stopped(options: Options, settings: ServiceSettings) -> None:
             port=options.port,
             workers=options.workers,
             forwarded_allow_ips=options.trusted_proxies,
-            http="ecart.service.connections:BoundedProtocol",
+            http=BoundedProtocol,
             log_config=None,
             log_level="warning",
             access_log=False,
