@@ -127,7 +127,7 @@ def test_two_replicas_are_asked_for_and_one_is_there(
     pair: tuple[Engine, Engine], make_cart: Callable[..., Any]
 ) -> None:
     """`replicas` is how many must have it."""
-    cart = make_cart(pair[0].url, durability="replicated", replicas=2)
+    cart = make_cart(pair[0].url, durability="replicated", replicas=2, deadline=MARGIN)
 
     with pytest.raises(OutcomeUnknownError, match="1 of 2 replicas have it"):
         cart.add("apple")
