@@ -139,7 +139,7 @@ class DjangoShop(Shop):
 
     def _open(self, setup: Setup) -> None:
         self.app: Any = WSGIHandler()
-        self._async_store = None
+        self._async_store: AsyncRedisStore | None = None
         self._client = None
         if setup.patience is None:
             self._store = RedisStore(setup.url)
@@ -161,7 +161,9 @@ class DjangoShop(Shop):
 
     def _send(self, sent: Sent) -> Answer:
         headers = dict(sent.headers)
-        environ = {"CONTENT_LENGTH": headers.get("content-length", "0" if not sent.pieces else "")}
+        environ: dict[str, Any] = {
+            "CONTENT_LENGTH": headers.get("content-length", "0" if not sent.pieces else "")
+        }
         if headers.get("transfer-encoding") == "chunked":
             environ["wsgi.input_terminated"] = True
         with Client(self.app, use_cookies=False).open(
@@ -195,7 +197,7 @@ class AsyncDjangoShop(DjangoShop):
         super()._open(setup)
         self.app = ASGIHandler()
         self._runner = asyncio.Runner()
-        self._async_client = None
+        self._async_client: AsyncRedis | None = None
         if setup.patience is None:
             self._async_store = AsyncRedisStore(setup.url)
         else:
@@ -209,8 +211,9 @@ class AsyncDjangoShop(DjangoShop):
         return answer
 
     def close(self) -> None:
-        client = self._async_client
-        self._runner.run(client.aclose() if client else self._async_store.close())
+        client, store = self._async_client, self._async_store
+        assert store is not None
+        self._runner.run(client.aclose() if client else store.close())
         self._runner.close()
         super().close()
 

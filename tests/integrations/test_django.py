@@ -139,7 +139,7 @@ def test_cart_session_persists_items_and_id(client: Client, tables: None, backen
 async def test_cart_session_on_asgi(async_client: AsyncClient, tables: None) -> None:
     """With Django's asyncio client, and sessions in the database."""
     with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.db"):
-        options = {"content_type": "application/json"}
+        options: Any = {"content_type": "application/json"}
         one = await async_client.post("/cart/items", {"sku": "apple"}, **options)
         two = await async_client.post("/cart/items", {"sku": "banana"}, **options)
 
@@ -288,6 +288,7 @@ def test_a_session_that_holds_something_else(client: Client, tables: None, kept:
         session = client.session
         session["ecart_cart_id"] = kept
         session.save()
+        assert session.session_key is not None
         client.cookies["sessionid"] = session.session_key
 
         cart = client.get("/cart").json()

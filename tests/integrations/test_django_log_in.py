@@ -6,6 +6,7 @@ import itertools
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,7 +185,7 @@ def test_a_repeated_log_in_merges_once(client: Client, user: Any) -> None:
     """In the same session, and from a copy of the cookie of before."""
     add(client, "apple", 2)
     copy = Client()
-    copy.cookies = client.cookies.copy()  # type: ignore[attr-defined]
+    copy.cookies = SimpleCookie(client.cookies)
 
     enter(client, user)
     enter(client, user)
@@ -198,7 +199,7 @@ def test_two_tabs_log_in_at_once(site: Engine, user: Any) -> None:
     for round in range(1, 9):
         tabs = [Client(), Client()]
         add(tabs[0], "apple", 2)
-        tabs[1].cookies = tabs[0].cookies.copy()  # type: ignore[attr-defined]
+        tabs[1].cookies = SimpleCookie(tabs[0].cookies)
         start = threading.Barrier(2)
 
         def go(tab: Client, start: threading.Barrier = start) -> str:
@@ -219,7 +220,7 @@ def test_a_cookie_from_before_the_log_in_opens_nothing(client: Client, user: Any
     """Who planted or copied it has a new visitor's empty cart."""
     visitor = add(client, "apple", 2)
     thief = Client()
-    thief.cookies = client.cookies.copy()  # type: ignore[attr-defined]
+    thief.cookies = SimpleCookie(client.cookies)
 
     enter(client, user)
 
@@ -236,7 +237,7 @@ def test_a_signed_cookie_from_before_the_log_in_opens_nothing(site: Engine, user
     with override_settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies"):
         client, thief = Client(), Client()
         add(client, "apple", 2)
-        thief.cookies = client.cookies.copy()  # type: ignore[attr-defined]
+        thief.cookies = SimpleCookie(client.cookies)
 
         enter(client, user)
 
@@ -266,7 +267,7 @@ def test_a_cookie_from_before_the_log_out_opens_nothing(client: Client, user: An
     add(client, "apple", 2)
     enter(client, user)
     thief = Client()
-    thief.cookies = client.cookies.copy()  # type: ignore[attr-defined]
+    thief.cookies = SimpleCookie(client.cookies)
     assert bought(thief) == {"apple": 2}
 
     client.post("/logout")

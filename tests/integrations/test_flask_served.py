@@ -29,7 +29,7 @@ SERVED = {
 }
 
 
-@pytest.fixture(params=SERVED.values(), ids=SERVED)
+@pytest.fixture(params=SERVED.values(), ids=[*SERVED])
 def address(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Iterator[str]:
     """Where gunicorn serves the shop."""
     where = f"127.0.0.1:{free_port()}"

@@ -165,7 +165,7 @@ def test_a_websocket_has_the_cart() -> None:
 
     with client.websocket_connect("/live") as first:
         begun = first.receive_text()
-        headers = dict(first.extra_headers or ())
+        headers: dict[bytes, bytes] = dict(first.extra_headers or [])
     with client.websocket_connect("/live") as second:
         assert second.receive_text() != begun  # its client keeps no cookies of handshakes
     name, _, rest = headers[b"set-cookie"].decode().partition("=")
