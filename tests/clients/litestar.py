@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from litestar import Litestar, MediaType, Request, get, post
-from litestar.di import NamedDependency
-from litestar.params import JSONBody
 
 from clients.asgi import AsgiShop, settings_of
 from clients.shop import Setup, told
 from ecart import AsyncCart, AsyncRedisStore
 from ecart.integrations.litestar import ECart, sign_in, sign_out
+
+__all__ = ["LitestarShop", "NamedDependency"]
+
+try:
+    from litestar.di import NamedDependency
+except ImportError:  # an earlier Litestar goes by the argument's name alone
+    NamedDependency = Annotated[TypeVar("T"), "named"]  # type: ignore[misc]
 
 
 class LitestarShop(AsgiShop):
@@ -39,8 +44,8 @@ async def gift(cart: NamedDependency[AsyncCart]) -> str:
 
 
 @post("/login", status_code=200)
-async def login(request: Request[Any, Any, Any], data: JSONBody[dict[str, Any]]) -> dict[str, Any]:
-    return told(await sign_in(request, data["user"]))
+async def login(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    return told(await sign_in(request, (await request.json())["user"]))
 
 
 @post("/logout", media_type=MediaType.TEXT, status_code=200)

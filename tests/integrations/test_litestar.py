@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from litestar import Litestar, MediaType, Request, Response, WebSocket, get, post, websocket
 from litestar.config.csrf import CSRFConfig
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.logging.config import LoggingConfig
 from litestar.middleware.logging import LoggingMiddlewareConfig
@@ -15,6 +15,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.testing import TestClient
 from openapi_spec_validator import validate
 
+from clients.litestar import NamedDependency
 from ecart import AsyncCart, AsyncMemoryStore, CartSnapshot
 from ecart.http import HttpSettings
 from ecart.http.openapi import openapi_document
@@ -54,10 +55,10 @@ async def live(socket: WebSocket[Any, Any, Any], cart: NamedDependency[AsyncCart
     await socket.close()
 
 
-def host(store: Any = None, *, plugin: Any = None, **options: Any) -> Litestar:
+def host(*handlers: Any, store: Any = None, plugin: Any = None, **options: Any) -> Litestar:
     """A Litestar app with handlers of its own and a cart."""
     plugin = plugin or ECart(store or AsyncMemoryStore(), secret=SECRET)
-    handlers: Sequence[Any] = [view, snapshot, gift, live]
+    handlers: Sequence[Any] = [view, gift, live, *handlers]
     return Litestar(handlers, plugins=[plugin], **{"logging_config": None, **options})
 
 
@@ -79,7 +80,7 @@ def test_what_a_url_opened_is_closed_with_the_app(engine: Engine) -> None:
     """The plugin takes part in the app's life."""
     with engine.connected() as watching:
         before = len(watching.client_list())
-        with TestClient(host(engine.url)) as client:
+        with TestClient(host(store=engine.url)) as client:
             client.post("/gift")
             assert len(watching.client_list()) > before
 
@@ -88,7 +89,7 @@ def test_what_a_url_opened_is_closed_with_the_app(engine: Engine) -> None:
 
 def test_structs_go_straight_through() -> None:
     """What a handler returns is the contract's JSON: amounts are text, no model is in between."""
-    with TestClient(host()) as client:
+    with TestClient(host(snapshot)) as client:
         client.post("/gift")
         shown, contract = client.get("/view"), client.get("/cart")
         raw = client.get("/snapshot").json()
@@ -176,7 +177,7 @@ def test_the_hosts_csrf_protection_stands() -> None:
 
 def test_a_body_that_the_host_has_read() -> None:
     """Middleware that logs bodies leaves ours to be read."""
-    middleware = [LoggingMiddlewareConfig(request_log_fields=("body",)).middleware]
+    middleware = [LoggingMiddlewareConfig(request_log_fields=["body"]).middleware]
     app = host(middleware=middleware, logging_config=LoggingConfig())
     with TestClient(app) as client:
         answer = client.post("/cart/items", json={"sku": "apple"})

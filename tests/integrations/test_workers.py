@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from engines import free_port
+from engines import free_port, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,9 @@ ADAPTERS = [
 @pytest.fixture(params=ADAPTERS)
 def address(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Iterator[str]:
     """Where the workers of uvicorn serve the shop of an adapter."""
+    framework = request.param.partition(":")[0]
+    if framework != "plain_asgi" and find_spec(framework) is None:
+        missing(f"no {framework}: pip install {framework}")
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "served_by_uvicorn:create_app"]
     options = ["--workers", str(WORKERS), "--port", str(port), "--log-level", "warning"]
