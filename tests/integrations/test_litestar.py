@@ -24,8 +24,6 @@ from ecart.http.views import CartView, cart_view
 from ecart.integrations.litestar import ECart, cart_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from engines import Engine
 
 SECRET = "a secret of the tests"
@@ -58,8 +56,9 @@ async def live(socket: WebSocket[Any, Any, Any], cart: NamedDependency[AsyncCart
 def host(*handlers: Any, store: Any = None, plugin: Any = None, **options: Any) -> Litestar:
     """A Litestar app with handlers of its own and a cart."""
     plugin = plugin or ECart(store or AsyncMemoryStore(), secret=SECRET)
-    handlers: Sequence[Any] = [view, gift, live, *handlers]
-    return Litestar(handlers, plugins=[plugin], **{"logging_config": None, **options})
+    return Litestar(
+        [view, gift, live, *handlers], plugins=[plugin], **{"logging_config": None, **options}
+    )
 
 
 def test_cart_session_persists_items_and_id() -> None:
