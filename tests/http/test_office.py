@@ -632,7 +632,7 @@ def test_an_id_that_no_cart_has(
     assert statuses["DELETE"] in (204, 404)
     assert statuses["POST"] in (404, 405, 409)
     with engine.connected() as client:
-        assert len(client.keys("*")) == 1
+        assert len(client.keys("*:cart:*")) == 1
     assert office.get(f"/carts/{apple['cart_id']}").json == apple
 
 

@@ -208,7 +208,7 @@ def test_the_setting_is_used(client: Client, site: dict[str, Any], engine: Engin
     assert cart["currency"] == "EUR"
     assert office.json() == cart
     with engine.connected() as connection:
-        (name,) = connection.keys("*")
+        (name,) = connection.keys("*:cart:*")
         assert 55 < connection.ttl(name) <= 60
 
 

@@ -175,7 +175,7 @@ def test_by_its_configuration(engine: Engine) -> None:
 
     assert refused.json is not None and refused.json["code"] == "unknown_sku"
     with engine.connected() as connection:
-        (key,) = connection.keys("*")
+        (key,) = connection.keys("*:cart:*")
         assert 55 < connection.ttl(key) <= 60
 
 

@@ -237,9 +237,25 @@ def test_a_change_that_failed_leaves_it_to_the_next(engine: Engine) -> None:
     store.close()
 
 
-def test_refused_changes_leave_entries_at_most(client: Any) -> None:
-    """An entry without a cart: whoever reads the index looks whether the cart is there."""
+def test_of_a_change_that_finds_no_cart_nothing_stays(client: Any) -> None:
+    """Not even an entry: a robot could make any number of them."""
     with pytest.raises(LineNotFoundError):
         Cart("c", client).remove("apple")
+    Cart("c", client).clear()
 
-    assert client.exists(KEYS.cart("c")) == 0
+    assert client.keys("*") == []
+    Cart("c", client).add("apple")
+    assert b"c" in noted(client), "the next change is not taken for the one before"
+
+
+def test_what_makes_no_cart_renews_its_entry(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From another process, which has not noted it yet."""
+    Cart("c", client).add("apple")
+    client.zadd(INDEX, {"c": 1000})
+    monkeypatch.setattr(index_module, "EVERY", 0.0)
+
+    Cart(
+        "c", RedisStore(f"unix://{client.connection_pool.connection_kwargs['path']}")
+    ).set_quantity("apple", 2)
+
+    assert noted(client)[b"c"] > 1000

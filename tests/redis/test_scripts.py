@@ -25,6 +25,8 @@ SOURCES = [*FOLDER.glob("*.lua"), *FOLDER.glob("*/*.lua")]
 COMMANDS = {
     *("HMGET", "HGET", "HGETALL", "HKEYS", "HEXISTS", "EXISTS", "TIME", "PTTL"),
     *("HSET", "HDEL", "DEL", "PEXPIREAT", "PERSIST"),
+    "ZREM",
+    "ZSCORE",
 }
 SENTENCE = re.compile(r"-- [A-Z][^\n]+\.\n")
 CALL = re.compile(r"redis\.p?call\(([^,)]*)(?:, *([\w]+))?")

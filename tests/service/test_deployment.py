@@ -26,7 +26,7 @@ def test_the_first_start_records_the_deployment(
 
     with engine.connected() as client:
         assert client.hget("shop-2:deployment", "partitions") == b"16"
-        assert len(client.keys("shop-2:{*")) == 1
+        assert len(client.keys("shop-2:{*:cart:*")) == 1
         assert client.keys("ecart:*") == []
     assert service.terminate()[0] == 0
     assert serve(*given).ready().terminate()[0] == 0

@@ -343,7 +343,7 @@ def test_a_redis_of_ones_own(
     visitor.post(f"{service.address}/cart/items", json={"sku": "apple"}).raise_for_status()
 
     with engine.connected() as client:
-        assert len(client.keys("ecart:{*")) == 1
+        assert len(client.keys("ecart:{*:cart:*")) == 1
     assert not (data_dir / "engine.json").exists()
     assert service.terminate()[0] == 0
     assert engine.is_running
@@ -377,7 +377,7 @@ def test_variables_instead_of_arguments(
 
     assert (answer["currency"], answer["subtotal"]) == ("JPY", "700")
     with engine.connected() as client:
-        (key,) = client.keys("ecart:{*")
+        (key,) = client.keys("ecart:{*:cart:*")
         assert 50 < client.ttl(key) <= 60
 
 

@@ -12,7 +12,16 @@ import time
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ecart.operations import Change, Destroy, EndMerge, Prolong, Purge
+from ecart.operations import (
+    AddItem,
+    Change,
+    Destroy,
+    EndMerge,
+    MergeLines,
+    Prolong,
+    Purge,
+    PutLines,
+)
 from ecart.stores.redis.keys import place_in_index
 
 Command = tuple[str | int, ...]
@@ -24,6 +33,8 @@ LIFETIME = 400 * 86_400
 """Seconds that an index outlives the last cart noted in it: more than any cart is given."""
 
 _ENDINGS = (Destroy, EndMerge, Purge)
+_MAKERS = (AddItem, MergeLines, PutLines)
+"""Only what makes carts makes entries: of a change that finds no cart nothing is to stay."""
 _MOST = 50_000
 """Carts that a process remembers to have noted; then it begins anew."""
 
@@ -32,7 +43,7 @@ class Index:
     """What this process has noted of an engine's carts lately."""
 
     def __init__(self) -> None:
-        self._noted: dict[str, float] = {}
+        self._noted: dict[tuple[str, bool], float] = {}
 
     def commands(self, key: str, change: Change) -> tuple[Command, ...]:
         """What is to be sent along with a change of the cart: mostly nothing.
@@ -40,27 +51,32 @@ class Index:
         Of several changes at once only one has it.
         """
         if isinstance(change, _ENDINGS):
-            self._noted.pop(key, None)  # whatever comes of this cart later is noted again
+            self.not_sent(key)  # whatever comes of this cart later is noted again
             return _forget(key) if isinstance(change, Purge) else ()
         if isinstance(change, Prolong):  # a look, and nobody's activity
             return ()
-        now = time.monotonic()
-        if now < self._noted.get(key, 0.0):
+        now, makes = time.monotonic(), isinstance(change, _MAKERS)
+        if now < self._noted.get((key, makes), 0.0):
             return ()
         if len(self._noted) >= _MOST:
             self._noted.clear()
-        self._noted[key] = now + EVERY
-        return note(key, time.time_ns() // 1_000_000)
+        self._noted[key, makes] = now + EVERY
+        return note(key, time.time_ns() // 1_000_000, makes=makes)
 
     def not_sent(self, key: str) -> None:
         """The change failed, and what went along with it perhaps, too."""
-        self._noted.pop(key, None)
+        self._noted.pop((key, True), None)
+        self._noted.pop((key, False), None)
 
 
-def note(key: str, active_ms: int) -> tuple[Command, ...]:
-    """The commands that note a cart's activity, milliseconds since 1970; the latest stays."""
+def note(key: str, active_ms: int, *, makes: bool = True) -> tuple[Command, ...]:
+    """The commands that note a cart's activity, milliseconds since 1970; the latest stays.
+
+    Without `makes`, only a cart that is in the index already.
+    """
     index, member = place_in_index(key)
-    return ("ZADD", index, "GT", active_ms, member), ("EXPIRE", index, LIFETIME)
+    how = ("GT",) if makes else ("XX", "GT")
+    return ("ZADD", index, *how, active_ms, member), ("EXPIRE", index, LIFETIME)
 
 
 def _forget(key: str) -> tuple[Command, ...]:
