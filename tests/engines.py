@@ -209,6 +209,29 @@ def _start_cluster() -> Engine:
     return node
 
 
+@contextlib.contextmanager
+def two_primaries(border: int) -> Iterator[list[Engine]]:
+    """A cluster of two: the slots below the border are the first one's."""
+    with contextlib.ExitStack() as stack:
+        nodes, buses = [], [str(free_port()) for _ in range(2)]
+        for bus in buses:
+            node = Engine("valkey9", "--cluster-enabled", "yes", "--cluster-port", bus, tcp=True)
+            stack.callback(node.stop)
+            nodes.append(node)
+        first, second = (stack.enter_context(node.connected()) for node in nodes)
+        first.execute_command("CLUSTER ADDSLOTSRANGE", 0, border - 1)
+        second.execute_command("CLUSTER ADDSLOTSRANGE", border, 16383)
+        second.execute_command("CLUSTER SET-CONFIG-EPOCH", 2)
+        first.execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port, buses[1])
+        assert eventually(lambda: all(map(_is_whole, (first, second))), 20)
+        yield nodes
+
+
+def _is_whole(client: Any) -> bool:
+    info = client.execute_command("CLUSTER INFO")
+    return bool(info["cluster_slots_ok"] == "16384" and info["cluster_state"] == "ok")
+
+
 def eventually(is_so: Callable[[], bool], seconds: float = 5.0) -> bool:
     """Whether it comes to be so within this time: for what the engine does a moment later."""
     deadline = time.monotonic() + seconds

@@ -38,6 +38,9 @@ from ecart.integrations.django.installed import Setting
 from ecart.integrations.flask import installed as flask_installed
 from ecart.service.settings import ConfigurationError
 from ecart.stores.redis.keys import Keyspace
+from ecart.transfer import CartLine, ExportedCart, ImportReport, LockLine, MergeLine, RecordLine
+from ecart.transfer.format import from_text
+from ecart.transfer.to_fields import fields_of
 from engines import free_port, missing
 from invariants import wrong_with_cart
 
@@ -474,13 +477,57 @@ def test_every_setting_of_the_service_is_listed() -> None:
     assert listed == variables | {o: tuple(filter(None, said)) for o, said in options.items()}
 
 
-def test_the_options_of_show_are_named() -> None:
-    """`ecart show` and each of its options stand in the page."""
-    page = (ROOT / "docs/service.md").read_text()
+def option_names(command: Any) -> set[str]:
+    """Of a click command, without those that every command has."""
+    options = {p.opts[0] for p in command.params if p.param_type_name == "option"}
+    return options - {row[0].strip("`") for row in table("docs/command-line.md", "option", "does")}
 
-    for parameter in cli.show_command.params:
-        if parameter.param_type_name == "option":
-            assert f"`{parameter.opts[0]}`" in page
+
+def test_every_command_is_listed() -> None:
+    """Each command stands in the table; what says where the carts are, in a table of its own."""
+    rows = table("docs/command-line.md", "command", "does")
+    where = {row[0].strip("`") for row in table("docs/command-line.md", "option", "does")}
+
+    assert {codes_in(row[0])[0] for row in rows} == {f"ecart {name}" for name in cli.main.commands}
+    assert where == {p.opts[0] for p in cli.show_command.params[1:]} - {"--json"}
+
+
+PAGES_OF_THEIR_OWN = {"serve", "doctor"}
+
+
+@pytest.mark.parametrize("name", sorted(set(cli.main.commands) - PAGES_OF_THEIR_OWN))
+def test_the_options_of_every_command_are_listed(name: str) -> None:
+    """Each option of a command stands in its table, and no other."""
+    options = option_names(cli.main.commands[name])
+    if options:
+        rows = table("docs/command-line.md", f"option of `ecart {name}`", "does")
+        assert {row[0].strip("`") for row in rows} == options
+
+
+def test_the_exported_line_is_described() -> None:
+    """Each name stands in the table with those inside it; the example is such a line."""
+    rows = table("docs/command-line.md", "name", "what it is")
+    inside = {"lines": CartLine, "lock": LockLine, "merge": MergeLine, "records": RecordLine}
+    example = next(b for b in blocks_of(ROOT / "docs/command-line.md") if b.language == "json")
+
+    assert [codes_in(name)[0] for name, _ in rows] == list(ExportedCart.__struct_fields__)
+    for name, told in rows:
+        if kind := inside.get(codes_in(name)[0]):
+            assert set(kind.__struct_fields__) <= set(codes_in(told))
+    key, fields = fields_of(from_text(example.text.encode()), Keyspace())
+    assert key == "ecart:{115}:cart:user-42"
+    assert fields[":apple"] == '4|0.5|1|"Apple|'
+
+
+def test_the_report_of_an_import_is_described() -> None:
+    """Each of its numbers stands in the table, and the rest of it beside."""
+    rows = table("docs/command-line.md", "counted", "what became of the line")
+    page = (ROOT / "docs/command-line.md").read_text()
+
+    names = list(ImportReport.__struct_fields__)
+    assert [codes_in(row[0])[0] for row in rows] == names[1:7]
+    for name in names:
+        assert f"`{name}`" in page
 
 
 def test_the_options_of_the_doctor_are_listed() -> None:
@@ -533,7 +580,7 @@ def test_the_json_of_the_doctor_is_listed() -> None:
 
 def test_codes_of_the_command_line_are_named() -> None:
     """Codes that only the command shows stand beside the exit codes."""
-    page = (ROOT / "docs/service.md").read_text()
+    page = (ROOT / "docs/command-line.md").read_text()
 
     assert f"`{ConfigurationError.code}`" in page
     for file in (ROOT / "src/ecart/cli").glob("*.py"):

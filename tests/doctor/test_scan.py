@@ -14,13 +14,13 @@ from ecart.doctor import examine
 from ecart.doctor.scan import Unread, read_carts
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.nodes import open_nodes
-from engines import Engine, eventually, free_port
+from engines import two_primaries
 from faults.soak import IS_SOAK, TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engines import Engines
+    from engines import Engine, Engines
 
 KEYS = Keyspace()
 MANY = 200_000 if IS_SOAK else 20_000
@@ -117,28 +117,8 @@ def slot_of(cart_id: str) -> int:
 @pytest.fixture
 def cluster() -> Iterator[list[Engine]]:
     """Two primaries that share the slots; the carts `c` and `target` are on different ones."""
-    nodes = [
-        Engine("valkey9", "--cluster-enabled", "yes", "--cluster-port", str(free_port()), tcp=True)
-        for _ in range(2)
-    ]
-    ports = [str(node._arguments[-1]) for node in nodes]
-    with nodes[0].connected() as a, nodes[1].connected() as b:
-        border = max(map(slot_of, ("c", "target")))
-        a.execute_command("CLUSTER ADDSLOTSRANGE", 0, border - 1)
-        b.execute_command("CLUSTER ADDSLOTSRANGE", border, 16383)
-        b.execute_command("CLUSTER SET-CONFIG-EPOCH", 2)
-        a.execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port, ports[1])
-        for client in (a, b):
-            assert eventually(
-                lambda c=client: (
-                    c.execute_command("CLUSTER INFO")["cluster_slots_ok"] == "16384"
-                    and c.execute_command("CLUSTER INFO")["cluster_state"] == "ok"
-                ),
-                20,
-            )
-    yield nodes
-    for node in nodes:
-        node.stop()
+    with two_primaries(max(map(slot_of, ("c", "target")))) as nodes:
+        yield nodes
 
 
 def test_every_primary_of_a_cluster(cluster: list[Engine]) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import click
 import msgspec
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ecart.cli.progress import meter
 from ecart.cli.terminal import one_line, printable_json
 from ecart.cli.where import where
 from ecart.doctor import AS_OF, SEVERITIES, Finding, Report, examine
@@ -60,9 +58,9 @@ def doctor_command(
 
 def _examined(options: Options, **wishes: Any) -> Report:
     try:
-        with engine_url(options) as (url, _), _progress() as progress:
+        with engine_url(options) as (url, _), meter("carts") as told:
             embedded = not options.redis_url
-            return examine(url, options.keys, is_embedded=embedded, progress=progress, **wishes)
+            return examine(url, options.keys, is_embedded=embedded, progress=told.show, **wishes)
     except EngineError as error:
         report = Report()
         report.add("engine_unreachable", str(options.data_dir), str(error))
@@ -72,31 +70,6 @@ def _examined(options: Options, **wishes: Any) -> Report:
 def _plain(report: Report) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(report)
     return plain
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Any]:
-    """A bar on standard error, if that is a terminal; it leaves no trace."""
-    console = Console(stderr=True)
-    console.quiet = not console.is_terminal  # in rich 13, a disabled bar ends with a line, too
-    columns = (
-        TextColumn("carts"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=None, rate="")
-
-        def show(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:,.0f}/s" if speed else ""
-            bar.update(task, completed=done, total=max(total, done), rate=rate)
-
-        yield show
 
 
 def show_report(report: Report, console: Console) -> None:

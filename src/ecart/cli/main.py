@@ -11,6 +11,7 @@ from ecart.cli.doctor import doctor_command
 from ecart.cli.serve import serve_command
 from ecart.cli.show import show_command
 from ecart.cli.terminal import printable
+from ecart.cli.transfer import export_command, import_command
 from ecart.errors import EcartError
 
 
@@ -34,5 +35,11 @@ def main() -> None:
     """
 
 
-for command in (serve_command, show_command, doctor_command):
+for command in (
+    serve_command,
+    show_command,
+    export_command,
+    import_command,
+    doctor_command,
+):
     main.add_command(command)

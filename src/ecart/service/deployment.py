@@ -40,7 +40,7 @@ def settled_deployment(url: str, keys: Keyspace) -> Iterator[None]:
     late = _LateLook(url, keys)
     try:
         try:
-            _settle(url, keys)
+            settle_deployment(url, keys)
         except StoreUnavailableError as error:
             logger.warning("the deployment record is looked at later: %s", error)
             late.start()
@@ -62,7 +62,12 @@ def check_deployment(url: str, keys: Keyspace) -> None:
             compare_deployment(found, keys)
 
 
-def _settle(url: str, keys: Keyspace) -> None:
+def settle_deployment(url: str, keys: Keyspace) -> None:
+    """Records the deployment if none is, and compares: for what is about to write carts.
+
+    Raises:
+        ConfigurationError, StoreUnavailableError: as `check_deployment`.
+    """
     with _asking(url) as client:
         compare_deployment(record_deployment(client, keys), keys)
 
@@ -99,7 +104,7 @@ class _LateLook(threading.Thread):
     def run(self) -> None:
         while not self._ending.wait(_LOOK_EVERY):
             try:
-                _settle(self._url, self._keys)
+                settle_deployment(self._url, self._keys)
             except StoreUnavailableError:
                 continue
             except ConfigurationError as error:

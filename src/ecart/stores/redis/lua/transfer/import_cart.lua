@@ -1,0 +1,25 @@
+-- Puts a cart under its key as it was in another store, unless one is there that is to stay.
+local key = unpack(KEYS)
+local policy, expires, epoch, version, v, c, m, s = unpack(ARGV, 1, 8)
+-- @include read_cart
+
+local cart, bad = read_cart(key, "v", "v")
+if not cart then return { "corrupt_cart", bad } end
+if cart.v == v and cart.c == c and cart.m == m and (cart.s or "") == s then return { "ok", "same" } end
+if expires ~= "" and tonumber(expires) <= cart.now then return { "ok", "ended" } end
+if cart.v then
+  local found = "other"
+  if cart.epoch == epoch and cart.version > tonumber(version) then found = "newer" end
+  if cart.epoch == epoch and cart.version < tonumber(version) then found = "older" end
+  if policy ~= "replace" and not (policy == "update" and found == "older") then return { "ok", found } end
+  redis.call("DEL", key)
+end
+
+-- The tail: field, value.
+redis.call("HSET", key, "v", v, "c", c, "m", m)
+if s ~= "" then redis.call("HSET", key, "s", s) end
+for i = 9, #ARGV, 1000 do
+  redis.call("HSET", key, unpack(ARGV, i, math.min(i + 999, #ARGV)))
+end
+if expires ~= "" then redis.call("PEXPIREAT", key, expires) end
+return { "ok", "written" }

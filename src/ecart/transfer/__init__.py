@@ -1,0 +1,31 @@
+"""Carts on the way into another store: exported, imported, brought over from E-Cart 1.0.
+
+Nothing here prints. What cannot be taken is told and left where it is; the rest goes on.
+"""
+
+from ecart.transfer.exporting import ExportReport, export_carts
+from ecart.transfer.files import whole_file
+from ecart.transfer.format import FORMAT, CartLine, ExportedCart, LockLine, MergeLine, RecordLine
+from ecart.transfer.importing import Importer, ImportReport, lines_of
+from ecart.transfer.placing import Placer, Policy, opened
+from ecart.transfer.problems import Problem, Problems
+
+__all__ = [
+    "FORMAT",
+    "CartLine",
+    "ExportReport",
+    "ExportedCart",
+    "ImportReport",
+    "Importer",
+    "LockLine",
+    "MergeLine",
+    "Placer",
+    "Policy",
+    "Problem",
+    "Problems",
+    "RecordLine",
+    "export_carts",
+    "lines_of",
+    "opened",
+    "whole_file",
+]

@@ -1,0 +1,63 @@
+"""A command in a terminal of its own, as a person sees it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from serving import COMMAND
+
+if TYPE_CHECKING:
+    from engines import Engine
+
+
+class Terminal:
+    """A running command. `said`: all that it has written so far."""
+
+    def __init__(self, engine: Engine, *arguments: str, columns: int = 80) -> None:
+        self._leader, follower = pty.openpty()
+        env = {"ECART_REDIS_URL": engine.url, "TERM": "xterm", "COLUMNS": str(columns)}
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            env={**os.environ, **env},
+            start_new_session=True,
+        )
+        os.close(follower)
+        self.said = b""
+
+    def type(self, text: bytes) -> None:
+        """As if at its keyboard."""
+        os.write(self._leader, text)
+
+    def wait_for(self, text: bytes, seconds: float = 20.0) -> bool:
+        """Whether it says so in time."""
+        end = time.monotonic() + seconds
+        while text not in self.said and time.monotonic() < end:
+            if not self._read(end - time.monotonic()):
+                break
+        return text in self.said
+
+    def end(self, seconds: float = 20.0) -> int:
+        """Its exit code."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._read(end - time.monotonic()):
+            pass
+        os.close(self._leader)
+        return self.process.wait(10)
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._leader], [], [], max(0.0, seconds))[0]:
+            return False
+        try:
+            piece = os.read(self._leader, 65_536)
+        except OSError:  # nobody has it open any more
+            return False
+        self.said += piece
+        return bool(piece)
