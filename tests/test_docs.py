@@ -38,7 +38,15 @@ from ecart.integrations.django.installed import Setting
 from ecart.integrations.flask import installed as flask_installed
 from ecart.service.settings import ConfigurationError
 from ecart.stores.redis.keys import Keyspace
-from ecart.transfer import CartLine, ExportedCart, ImportReport, LockLine, MergeLine, RecordLine
+from ecart.transfer import (
+    CartLine,
+    ExportedCart,
+    ImportReport,
+    LockLine,
+    MergeLine,
+    MigrationReport,
+    RecordLine,
+)
 from ecart.transfer.format import from_text
 from ecart.transfer.to_fields import fields_of
 from engines import free_port, missing
@@ -517,6 +525,14 @@ def test_the_exported_line_is_described() -> None:
     key, fields = fields_of(from_text(example.text.encode()), Keyspace())
     assert key == "ecart:{115}:cart:user-42"
     assert fields[":apple"] == '4|0.5|1|"Apple|'
+
+
+def test_the_report_of_a_migration_is_described() -> None:
+    """Each of its names stands in the page."""
+    page = (ROOT / "docs/command-line.md").read_text()
+
+    for name in MigrationReport.__struct_fields__:
+        assert f"`{name}`" in page
 
 
 def test_the_report_of_an_import_is_described() -> None:

@@ -266,7 +266,7 @@ def piped(source: Engine, target: Engine) -> tuple[Any, Any]:
 
 def test_a_bar_in_a_terminal(engine: Engine, target: Engine, tmp_path: Path) -> None:
     """With rate and time left, and gone at the end; the report stays."""
-    fill_many(engine, 12_000)
+    fill_many(engine, 5000)
     file = tmp_path / "carts.jsonl"
 
     for command in (["export", "--to", str(file)], ["import", str(file)]):

@@ -2,6 +2,7 @@
 
 from ecart.cli.doctor import doctor_command
 from ecart.cli.main import main
+from ecart.cli.migrate import migrate_command
 from ecart.cli.serve import serve_command
 from ecart.cli.show import show_command
 from ecart.cli.transfer import export_command, import_command
@@ -11,6 +12,7 @@ __all__ = [
     "export_command",
     "import_command",
     "main",
+    "migrate_command",
     "serve_command",
     "show_command",
 ]

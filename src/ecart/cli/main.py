@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ecart.cli.doctor import doctor_command
+from ecart.cli.migrate import migrate_command
 from ecart.cli.serve import serve_command
 from ecart.cli.show import show_command
 from ecart.cli.terminal import printable
@@ -40,6 +41,7 @@ for command in (
     show_command,
     export_command,
     import_command,
+    migrate_command,
     doctor_command,
 ):
     main.add_command(command)

@@ -293,6 +293,6 @@ KINDS: dict[str, Kind] = {
     "old_carts": Kind(
         "note",
         "Carts of E-Cart 1.0 are in this store; this version does not read them.",
-        "See Moving from E-Cart.",
+        "ecart migrate-1.0 brings them over; see Moving from E-Cart.",
     ),
 }

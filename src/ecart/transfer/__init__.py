@@ -7,6 +7,7 @@ from ecart.transfer.exporting import ExportReport, export_carts
 from ecart.transfer.files import whole_file
 from ecart.transfer.format import FORMAT, CartLine, ExportedCart, LockLine, MergeLine, RecordLine
 from ecart.transfer.importing import Importer, ImportReport, lines_of
+from ecart.transfer.migration import Migration, MigrationReport, Wishes
 from ecart.transfer.placing import Placer, Policy, opened
 from ecart.transfer.problems import Problem, Problems
 
@@ -19,11 +20,14 @@ __all__ = [
     "Importer",
     "LockLine",
     "MergeLine",
+    "Migration",
+    "MigrationReport",
     "Placer",
     "Policy",
     "Problem",
     "Problems",
     "RecordLine",
+    "Wishes",
     "export_carts",
     "lines_of",
     "opened",
