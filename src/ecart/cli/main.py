@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
+from ecart.cli.bench import bench_command
+from ecart.cli.completion import completion_command
 from ecart.cli.doctor import doctor_command
 from ecart.cli.migrate import migrate_command
+from ecart.cli.purge import purge_command
 from ecart.cli.serve import serve_command
 from ecart.cli.show import show_command
 from ecart.cli.terminal import printable
@@ -39,9 +42,12 @@ def main() -> None:
 for command in (
     serve_command,
     show_command,
+    purge_command,
     export_command,
     import_command,
     migrate_command,
+    bench_command,
     doctor_command,
+    completion_command,
 ):
     main.add_command(command)
