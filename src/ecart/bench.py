@@ -17,7 +17,7 @@ from ecart.cart import Cart
 from ecart.operations import Rules, new_token
 from ecart.stores.redis import RedisStore
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.nodes import open_nodes
+from ecart.stores.redis.nodes import opened
 
 CLIENTS = (1, 8)
 """How many call at once: threads of this process."""
@@ -65,9 +65,7 @@ def _calls(url: str, keys: Keyspace) -> Iterator[Calls]:
     """What is measured, by name; each takes a number, of which carts are made."""
     prefix = f"{keys.prefix}.bench-{new_token().replace('-', '_')}"
     with contextlib.ExitStack() as stack:
-        nodes = open_nodes(url)
-        for node in nodes:
-            stack.callback(node.client.close)
+        nodes = stack.enter_context(opened(url))
         store = RedisStore(url, prefix=prefix, partitions=keys.partitions, index=False)
         stack.callback(store.close)
         carts = [Cart(number, store, rules=_RULES) for number in range(_CARTS)]

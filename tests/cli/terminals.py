@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import subprocess
+import termios
 import time
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,8 @@ class Terminal:
             stderr=follower,
             env={**os.environ, **env},
             start_new_session=True,
+            # Its own, so that Ctrl-C reaches it and nobody else.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(follower)
         self.said = b""
@@ -49,8 +53,12 @@ class Terminal:
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._read(end - time.monotonic()):
             pass
-        os.close(self._leader)
-        return self.process.wait(10)
+        try:
+            return self.process.wait(5)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            os.close(self._leader)
 
     def _read(self, seconds: float) -> bool:
         if not select.select([self._leader], [], [], max(0.0, seconds))[0]:

@@ -266,7 +266,7 @@ def piped(source: Engine, target: Engine) -> tuple[Any, Any]:
 
 def test_a_bar_in_a_terminal(engine: Engine, target: Engine, tmp_path: Path) -> None:
     """With rate and time left, and gone at the end; the report stays."""
-    fill_many(engine, 5000)
+    fill_many(engine, 3000)
     file = tmp_path / "carts.jsonl"
 
     for command in (["export", "--to", str(file)], ["import", str(file)]):
@@ -281,7 +281,7 @@ def test_a_bar_in_a_terminal(engine: Engine, target: Engine, tmp_path: Path) -> 
 
 def test_a_reader_that_leaves(engine: Engine) -> None:
     """`ecart export | head -1` ends quietly."""
-    fill_many(engine, 4000)
+    fill_many(engine, 600)
     command = [*COMMAND, "export", "--redis-url", engine.url]
     export = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert export.stdout is not None and export.stderr is not None

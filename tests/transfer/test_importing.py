@@ -11,8 +11,8 @@ import pytest
 from ecart import Cart, RedisStore, StoreUnavailableError
 from ecart.overview import list_carts
 from ecart.stores.redis.keys import place_in_index
+from ecart.stores.redis.nodes import opened
 from ecart.transfer import Problem, export_carts
-from ecart.transfer.placing import opened
 from transfer.filling import KEYS, fill, lines_of_store, taken_in
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ecart import Cart, RedisStore, ecart
-from ecart.transfer import Migration, MigrationReport, Problem, Wishes, opened
+from ecart.stores.redis.nodes import opened
+from ecart.transfer import Migration, MigrationReport, Problem, Wishes
 from engines import two_primaries
 from faults.soak import rounds
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,13 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9})([smhdw]?)", re.ASCII)
 
 
-class Duration(click.ParamType):
+if TYPE_CHECKING:
+    _IntType = click.ParamType[int]
+else:  # before click 8.4 it cannot be subscripted
+    _IntType = click.ParamType
+
+
+class Duration(_IntType):
     """Whole seconds from a number and a unit."""
 
     name = "duration"

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ecart.cli.bench import bench_command
+from ecart.cli.carts import carts_command
 from ecart.cli.completion import completion_command
 from ecart.cli.doctor import doctor_command
 from ecart.cli.migrate import migrate_command
@@ -15,6 +16,7 @@ from ecart.cli.purge import purge_command
 from ecart.cli.serve import serve_command
 from ecart.cli.show import show_command
 from ecart.cli.terminal import printable
+from ecart.cli.top import top_command
 from ecart.cli.transfer import export_command, import_command
 from ecart.errors import EcartError
 
@@ -41,7 +43,9 @@ def main() -> None:
 
 for command in (
     serve_command,
+    carts_command,
     show_command,
+    top_command,
     purge_command,
     export_command,
     import_command,

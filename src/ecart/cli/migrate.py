@@ -15,7 +15,8 @@ from ecart.money import check_currency
 from ecart.service.deployment import check_deployment, settle_deployment
 from ecart.service.run import Options, engine_url
 from ecart.stores.redis import RedisStore
-from ecart.transfer import Migration, MigrationReport, Wishes, opened
+from ecart.stores.redis.nodes import opened
+from ecart.transfer import Migration, MigrationReport, Wishes
 
 
 def _checked_template(context: click.Context, parameter: click.Parameter, value: str) -> str:

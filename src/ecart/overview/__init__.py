@@ -6,18 +6,23 @@ Nothing here changes a cart. The nodes are those of `ecart.stores.redis.nodes.op
 
 from ecart.overview.listing import InvalidCursorError, Page, list_carts
 from ecart.overview.looking import find
-from ecart.overview.survey import Bucket, Listed, Survey, survey
+from ecart.overview.pulse import Active, Pulse, Watch
+from ecart.overview.survey import Bucket, Listed, Survey, listed, survey
 from ecart.overview.sweep import Sweep, sweep
 
 __all__ = [
+    "Active",
     "Bucket",
     "InvalidCursorError",
     "Listed",
     "Page",
+    "Pulse",
     "Survey",
     "Sweep",
+    "Watch",
     "find",
     "list_carts",
+    "listed",
     "survey",
     "sweep",
 ]

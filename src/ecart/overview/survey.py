@@ -43,7 +43,7 @@ class Bucket(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A cart in one of the survey's lists. `subtotal` is decimal text; times since 1970, in ms."""
+    """A cart in a list. `subtotal` is decimal text; times since 1970, in ms."""
 
     cart_id: str
     line_count: int
@@ -53,6 +53,20 @@ class Listed(msgspec.Struct, frozen=True):
     state: str
     updated_ms: int
     expires_ms: int | None
+
+
+def listed(cart: CartSummary) -> Listed:
+    """The cart as lists show it."""
+    return Listed(
+        cart.cart_id,
+        cart.line_count,
+        cart.total_quantity,
+        f"{cart.subtotal:f}",
+        cart.currency,
+        cart.state,
+        cart.updated_ms,
+        cart.updated_ms + cart.lifetime_ms if cart.lifetime_ms else None,
+    )
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +116,7 @@ def survey(
         StoreUnavailableError: an engine does not answer.
     """
     began = time.monotonic()
-    sizes = _index_sizes(nodes, keys)
+    sizes = index_sizes(nodes, keys)
     tally = _Tally(time.time_ns() // 1_000_000)
     order = random.sample(range(keys.partitions), keys.partitions)
     surveyed = seen = 0
@@ -121,7 +135,8 @@ def survey(
     )
 
 
-def _index_sizes(nodes: Sequence[Node], keys: Keyspace) -> list[int]:
+def index_sizes(nodes: Sequence[Node], keys: Keyspace) -> list[int]:
+    """How many entries each partition's index has."""
     sizes = [0] * keys.partitions
     owners = [owner_of(nodes, keys.index(partition)) for partition in range(keys.partitions)]
     for node in nodes:
@@ -209,16 +224,4 @@ def _buckets(bounds: Sequence[int], counts: Sequence[int]) -> tuple[Bucket, ...]
 
 def _listed(best: list[tuple[int, str, CartSummary]]) -> tuple[Listed, ...]:
     carts = [cart for _, _, cart in sorted(best, key=lambda entry: entry[:2], reverse=True)]
-    return tuple(
-        Listed(
-            cart.cart_id,
-            cart.line_count,
-            cart.total_quantity,
-            f"{cart.subtotal:f}",
-            cart.currency,
-            cart.state,
-            cart.updated_ms,
-            cart.updated_ms + cart.lifetime_ms if cart.lifetime_ms else None,
-        )
-        for cart in carts
-    )
+    return tuple(map(listed, carts))

@@ -8,7 +8,7 @@ from ecart.transfer.files import whole_file
 from ecart.transfer.format import FORMAT, CartLine, ExportedCart, LockLine, MergeLine, RecordLine
 from ecart.transfer.importing import Importer, ImportReport, lines_of
 from ecart.transfer.migration import Migration, MigrationReport, Wishes
-from ecart.transfer.placing import Placer, Policy, opened
+from ecart.transfer.placing import Placer, Policy
 from ecart.transfer.problems import Problem, Problems
 
 __all__ = [
@@ -30,6 +30,5 @@ __all__ = [
     "Wishes",
     "export_carts",
     "lines_of",
-    "opened",
     "whole_file",
 ]

@@ -16,10 +16,9 @@ from ecart.doctor.scan import Unread, read_at_once, read_carts
 from ecart.errors import CorruptCartError
 from ecart.stores.redis.fields import HEADER, read_summary
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.nodes import PAGE, Node, pages
+from ecart.stores.redis.nodes import PAGE, Node, opened, pages
 from ecart.transfer.format import to_text
 from ecart.transfer.from_fields import exported
-from ecart.transfer.placing import opened
 from ecart.transfer.problems import Problem, Problems, Tell
 
 Progress = Callable[[int, int], None]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.index import note
-from ecart.stores.redis.nodes import PATIENCE, Command, Node, open_nodes
+from ecart.stores.redis.nodes import PATIENCE, Command, opened
 from ecart.stores.redis.scripts import load_script
 
 Policy = Literal["keep", "update", "replace"]
@@ -43,17 +43,6 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 Carts = dict[int, Placed]
-
-
-@contextlib.contextmanager
-def opened(url: str) -> Iterator[list[Node]]:
-    """The nodes behind a URL, closed at the end."""
-    nodes = open_nodes(url)
-    try:
-        yield nodes
-    finally:
-        for node in nodes:
-            node.client.close()
 
 
 class Placer:

@@ -6,6 +6,7 @@ Questions are repeated while an engine is busy: each of them reads, so a repeat 
 from __future__ import annotations
 
 import binascii
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -117,6 +118,17 @@ def open_nodes(url: str) -> list[Node]:
         except StoreUnavailableError as error:
             failure = error
     raise failure or StoreUnavailableError("the URL names no node")
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[list[Node]]:
+    """`open_nodes`, with the clients closed at the end."""
+    nodes = open_nodes(url)
+    try:
+        yield nodes
+    finally:
+        for node in nodes:
+            node.client.close()
 
 
 def _nodes_behind(first: Node, url: str) -> list[Node]:
