@@ -27,7 +27,8 @@ test-matrix: .venv/made.stamp
 
 soak: .venv/dev.stamp
 	ECART_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) -s --timeout 7200 \
-		tests/conformance/test_agreement.py tests/faults tests/http/test_openapi.py $(ARGS)
+		tests/conformance/test_agreement.py tests/faults tests/http/test_openapi.py \
+		tests/cli/test_transfer.py tests/transfer $(ARGS)
 
 # The run wants the machine for itself, and nothing of what only tests need.
 bench: .venv/run.stamp

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """A running command. `said`: all that it has written so far."""
+    """A running command. `said`: all that it has written so far; `stdout`: where else that goes."""
 
-    def __init__(self, engine: Engine, *arguments: str, columns: int = 80) -> None:
+    def __init__(
+        self, engine: Engine, *arguments: str, columns: int = 80, stdout: int | None = None
+    ) -> None:
         self._leader, follower = pty.openpty()
         env = {"ECART_REDIS_URL": engine.url, "TERM": "xterm", "COLUMNS": str(columns)}
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
             stdin=follower,
-            stdout=follower,
+            stdout=follower if stdout is None else stdout,
             stderr=follower,
             env={**os.environ, **env},
             start_new_session=True,

@@ -279,6 +279,32 @@ def test_a_bar_in_a_terminal(engine: Engine, target: Engine, tmp_path: Path) -> 
         assert re.search(r"(exported|read) in \d+\.\d s, [\d,]+/s: .*\r\n\Z", said), said
 
 
+def test_a_bar_beside_a_pipe(engine: Engine, tmp_path: Path) -> None:
+    """With the carts on standard output and the bar on the terminal, neither is in the other."""
+    fill(engine.url, 400)
+
+    with (tmp_path / "out").open("wb") as out:
+        terminal = Terminal(engine, "export", "--sorted", stdout=out.fileno())
+        assert terminal.end() == 0
+
+    assert (tmp_path / "out").read_text().splitlines(keepends=True) == lines_of_store(engine.url)
+    assert b"carts" in terminal.said and "━".encode() in terminal.said
+    assert b'"format"' not in terminal.said
+
+
+def test_no_bar_among_the_carts(engine: Engine) -> None:
+    """Both on the terminal: the carts alone, then the report."""
+    fill(engine.url, 60)
+
+    terminal = Terminal(engine, "export")
+
+    assert terminal.end() == 0
+    assert b"\x1b" not in terminal.said
+    *lines, report = terminal.said.decode().splitlines()
+    assert all(json.loads(line)["format"] == 1 for line in lines)
+    assert "carts exported in" in report
+
+
 def test_a_reader_that_leaves(engine: Engine) -> None:
     """`ecart export | head -1` ends quietly."""
     fill_many(engine, 600)

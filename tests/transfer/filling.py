@@ -142,7 +142,7 @@ def taken_in(
     tell: Callable[[Problem], None] = lambda problem: None,
 ) -> ImportReport:
     """The report of an import."""
-    texts = [line.encode() if isinstance(line, str) else line for line in lines]
+    texts = (line.encode() if isinstance(line, str) else line for line in lines)
     with closing(Placer(url, policy)) as placer:
         return Importer(placer, KEYS, ImportReport(), tell).run(texts, from_line=from_line)
 

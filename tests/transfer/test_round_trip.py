@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from redis.crc import key_slot
 
 from ecart import Cart, RedisStore
 from ecart.errors import CartLockedError, CheckoutNotOpenError
@@ -15,7 +16,7 @@ from ecart.operations import AddItem, BeginMerge, MergeLines
 from ecart.stores.redis.commands import build_call
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.lanes import Lane, Writer
-from ecart.transfer import export_carts
+from ecart.transfer import Importer, ImportReport, Placer, export_carts
 from engines import two_primaries
 from transfer.filling import HOSTILE, KEYS, KINDS, contents, fill, lines_of_store, taken_in
 
@@ -227,3 +228,26 @@ def test_clusters(engine: Engine) -> None:
             with node.connected() as client:
                 sizes.append(len(contents(client)))
         assert sum(sizes) == len(lines) and min(sizes) > 50
+
+
+def test_a_slot_that_moves_meanwhile(engine: Engine) -> None:
+    """The node that has it now is looked for, and the cart is put there."""
+    with closing(RedisStore(engine.url)) as store:
+        Cart("c", store).add("apple")
+    lines = [line.encode() for line in lines_of_store(engine.url)]
+    slot = key_slot(KEYS.cart("c").encode())
+
+    with (
+        two_primaries(slot + 1) as nodes,
+        closing(Placer(nodes[1].tcp_url, "keep")) as placer,
+        nodes[0].connected() as old,
+        nodes[1].connected() as new,
+    ):
+        new_id = new.execute_command("CLUSTER MYID").decode()
+        for client in (new, old):
+            client.execute_command("CLUSTER SETSLOT", slot, "NODE", new_id)
+
+        report = Importer(placer, KEYS, ImportReport()).run(lines)
+
+        assert (report.written, report.problems.total) == (1, 0)
+        assert new.exists(KEYS.cart("c"))

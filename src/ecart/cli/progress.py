@@ -45,6 +45,12 @@ def meter(what: str, *, is_shown: bool = True) -> Iterator[Meter]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    disable = not (is_shown and console.is_terminal)
-    with Progress(*columns, console=console, transient=True, disable=disable) as bar:
+    bar = Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not (is_shown and console.is_terminal),
+        redirect_stdout=False,  # it may be a pipe that takes what this command is for
+    )
+    with bar:
         yield Meter(bar)

@@ -53,7 +53,12 @@ def export_command(to: str, in_order: bool, as_json: bool, **where: Any) -> None
     if a cart was left out.
     """
     options = Options(fsync="everysec", **where)
-    with engine_url(options) as (url, _), meter("carts") as told, _opened(to) as file:
+    is_seen = to == _STDIO and sys.stdout.isatty()
+    with (
+        engine_url(options) as (url, _),
+        meter("carts", is_shown=not is_seen) as told,
+        _opened(to) as file,
+    ):
         check_deployment(url, options.keys)
         report = export_carts(
             url,
