@@ -79,6 +79,25 @@ def test_once_where_there_is_no_terminal(engine: Engine, arguments: list[str]) -
     assert "\\x1b[31m" in said.stdout
 
 
+@pytest.mark.parametrize("columns", ["80", "100", "200"])
+def test_a_long_id_takes_one_row(engine: Engine, columns: str) -> None:
+    """And leaves the others their columns."""
+    with engine.connected() as client:
+        Cart("x" * 256, client).add("apple", "123.45", 100)
+        Cart("c", client).add("apple", "1")
+
+    env = {"ECART_REDIS_URL": engine.url, "COLUMNS": columns}
+    said = CliRunner().invoke(main, ["top", "--every", "0.1"], env=env).stdout
+
+    rows = [row.split() for row in said.splitlines() if "USD" in row]
+    assert sorted(row[1:5] for row in rows) == [
+        ["0.0", "1", "1", "1.00"],
+        ["0.0", "1", "100", "12345.00"],
+    ]
+    assert max(map(len, said.splitlines())) <= int(columns)
+    assert said.count("x") == min(255, max(int(columns) - 66, 12) - 1)
+
+
 def test_in_a_terminal_until_control_c(engine: Engine) -> None:
     """It follows what goes on, and leaves the terminal as it was: exit code 0."""
     with closing(RedisStore(engine.url)) as store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import click
 import msgspec
@@ -84,28 +84,28 @@ def _find(
     return _Found(now_ms, tuple(map(listed, page.carts)), page.after)
 
 
-def carts_table(carts: tuple[Listed, ...], now_ms: int, **rates: list[str]) -> Table:
-    """The carts for a terminal. `rates`: another column; then each cart has one row of text."""
+def carts_table(carts: tuple[Listed, ...], now_ms: int) -> Table:
+    """The carts for a terminal."""
     table = Table()
-    overflow: Literal["ellipsis", "fold"] = "ellipsis" if rates else "fold"
-    table.add_column("cart", overflow=overflow, no_wrap=bool(rates), min_width=12)
-    for name in (*rates, "lines", "units", "subtotal", "idle", "expires in"):
+    table.add_column("cart", overflow="fold", min_width=12)
+    for name in ("lines", "units", "subtotal", "idle", "expires in"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for place, cart in enumerate(carts):
-        amount = display_text(Decimal(cart.subtotal), cart.currency)
+    for cart in carts:
         expires = "never"
         if cart.expires_ms is not None:
             expires = spoken((cart.expires_ms - now_ms) / 1000)
-        cells = (
-            one_line(cart.cart_id),
-            *(rate[place] for rate in rates.values()),
-            f"{cart.line_count:,}",
-            f"{cart.total_quantity:,}",
-            f"{amount} {cart.currency}",
-            spoken((now_ms - cart.updated_ms) / 1000),
-            expires,
-            cart.state,
-        )
+        cells = (one_line(cart.cart_id), *content(cart), idle(cart, now_ms), expires, cart.state)
         table.add_row(*map(Text, cells))
     return table
+
+
+def content(cart: Listed) -> tuple[str, str, str]:
+    """Lines, units and subtotal of a cart."""
+    amount = display_text(Decimal(cart.subtotal), cart.currency)
+    return f"{cart.line_count:,}", f"{cart.total_quantity:,}", f"{amount} {cart.currency}"
+
+
+def idle(cart: Listed, now_ms: int) -> str:
+    """For how long nobody has changed it."""
+    return spoken((now_ms - cart.updated_ms) / 1000)

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console, Group, RenderableType
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
-from ecart.cli.carts import carts_table
+from ecart.cli.carts import content, idle
 from ecart.cli.terminal import one_line, printable_json
 from ecart.cli.where import where
 from ecart.errors import StoreUnavailableError
@@ -23,6 +25,9 @@ from ecart.stores.redis.nodes import opened
 
 _FRAME = 7
 """Rows of the terminal that are no carts."""
+_BESIDE = 66
+"""Columns that the rest of a row takes."""
+_SHORTEST = 12
 
 
 @click.command("top")
@@ -62,7 +67,8 @@ def _show_once(url: str, options: Options, every: float, limit: int, as_json: bo
     if as_json:
         click.echo(printable_json(msgspec.json.encode(pulse)))
     else:
-        Console(highlight=False).print(_screen(pulse))
+        console = Console(highlight=False)
+        console.print(_screen(pulse, console.width))
 
 
 def _show_on(console: Console, url: str, options: Options, every: float, limit: int) -> None:
@@ -73,7 +79,7 @@ def _show_on(console: Console, url: str, options: Options, every: float, limit: 
         watch, shown = Watch(nodes, options.keys, limit), Group()
         while True:
             try:
-                shown = _screen(watch.look())
+                shown = _screen(watch.look(), console.width)
                 live.update(shown, refresh=True)
             except StoreUnavailableError as error:
                 said = Text(f"The engine does not answer: {one_line(str(error))}", "bold red")
@@ -81,23 +87,34 @@ def _show_on(console: Console, url: str, options: Options, every: float, limit: 
             time.sleep(every)
 
 
-def _screen(pulse: Pulse) -> Group:
-    rates = [_told(active.changes) for active in pulse.carts]
-    carts = tuple(active.cart for active in pulse.carts)
-    parts: list[RenderableType] = [
-        Text.assemble(
-            (f"{pulse.indexed:,}", "bold"),
-            " carts noted   ",
-            (_told(pulse.changes), "bold"),
-            " changes/s   ",
-            (_told(pulse.commands), "bold"),
-            " commands/s   ",
-            (f"{pulse.memory / 1e6:,.1f}", "bold"),
-            " MB",
-        ),
-        carts_table(carts, pulse.taken_ms, **{"changes/s": rates}),
-    ]
-    return Group(*parts)
+def _screen(pulse: Pulse, width: int) -> Group:
+    head = Text.assemble(
+        (f"{pulse.indexed:,}", "bold"),
+        " carts noted   ",
+        (_told(pulse.changes), "bold"),
+        " changes/s   ",
+        (_told(pulse.commands), "bold"),
+        " commands/s   ",
+        (f"{pulse.memory / 1e6:,.1f}", "bold"),
+        " MB",
+    )
+    return Group(head, _table(pulse, max(_SHORTEST, width - _BESIDE)))
+
+
+def _table(pulse: Pulse, longest: int) -> Table:
+    """A row for each cart; an id is cut where it would make two of it."""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("cart", overflow="fold", min_width=_SHORTEST)
+    for name in ("changes/s", "lines", "units", "subtotal", "idle"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for active in pulse.carts:
+        cart, cart_id = active.cart, one_line(active.cart.cart_id)
+        if len(cart_id) > longest:
+            cart_id = cart_id[: longest - 1] + "…"
+        rate, quiet = _told(active.changes), idle(cart, pulse.taken_ms)
+        table.add_row(*map(Text, (cart_id, rate, *content(cart), quiet, cart.state)))
+    return table
 
 
 def _told(rate: float | None) -> str:
