@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart import Cart, RedisStore, StoreUnavailableError
+from ecart import Cart, RedisStore, Rules, StoreUnavailableError
+from ecart.operations import Prolong
 from ecart.overview import list_carts
 from ecart.stores.redis.keys import place_in_index
 from ecart.stores.redis.nodes import opened
@@ -95,6 +96,7 @@ def test_a_repeat_changes_nothing(engine: Engine) -> None:
         ({"digest": "another0"}, "keep", "refused"),
         ({"digest": "another0"}, "update", "refused"),
         ({"ttl_ms": 1000, "expires_ms": 9_999_999_999_999}, "keep", "refused"),
+        ({"ttl_ms": 1000, "expires_ms": 9_999_999_999_999}, "update", "written"),
         ({"currency": "EUR"}, "replace", "written"),
         ({}, "replace", "same"),
     ],
@@ -115,6 +117,24 @@ def test_a_cart_that_is_there(
     wanted = LINE if outcome in ("written", "same") else {**LINE, **there}
     assert {name: found[name] for name in wanted} == wanted
     assert [one.code for one in told] == (["cart_differs"] if outcome == "refused" else [])
+
+
+def test_a_cart_that_was_prolonged_meanwhile(engine: Engine, store: RedisStore) -> None:
+    """Its version is the same: `--update` takes the longer life, whichever side has it."""
+    early, late = Rules(ttl_ms=60_000), Rules()
+    Cart("c", store, rules=early).add("apple")
+    first = lines_of_store(engine.url)
+    store.execute("c", Prolong(early_ms=60_000, rules=late))
+    prolonged = lines_of_store(engine.url)
+
+    here = taken_in(engine.url, first, policy="update")
+    with engine.connected() as client:
+        client.flushall()
+    taken_in(engine.url, first)
+    there = taken_in(engine.url, prolonged, policy="update")
+
+    assert (here.newer, there.written) == (1, 1)
+    assert lines_of_store(engine.url) == prolonged != first
 
 
 def test_lines_of_another_cart_do_not_stay(engine: Engine, store: RedisStore) -> None:

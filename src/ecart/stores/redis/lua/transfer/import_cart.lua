@@ -9,8 +9,14 @@ if cart.v == v and cart.c == c and cart.m == m and (cart.s or "") == s then retu
 if expires ~= "" and tonumber(expires) <= cart.now then return { "ok", "ended" } end
 if cart.v then
   local found = "other"
-  if cart.epoch == epoch and cart.version > tonumber(version) then found = "newer" end
-  if cart.epoch == epoch and cart.version < tonumber(version) then found = "older" end
+  local ahead = cart.epoch == epoch and cart.version - tonumber(version)
+  if ahead and ahead ~= 0 then found = ahead > 0 and "newer" or "older" end
+  if ahead == 0 and cart.digest == string.match(v, "^%d+|([^|]+)") then
+    -- Prolonging alone changes no version: the longer life is the later, but for the time that a question takes.
+    local left = redis.call("PTTL", key)
+    local is_later = left ~= -1 and (expires == "" or tonumber(expires) + 1000 > cart.now + left)
+    found = is_later and "older" or "newer"
+  end
   if policy ~= "replace" and not (policy == "update" and found == "older") then return { "ok", found } end
   redis.call("DEL", key)
 end
