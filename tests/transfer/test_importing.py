@@ -74,11 +74,21 @@ def test_a_repeat_changes_nothing(engine: Engine) -> None:
     with engine.connected() as client:
         before = client.info("persistence")["rdb_changes_since_last_save"]
 
+        called = client.info("commandstats")["cmdstat_evalsha"]["calls"]
+
         report = taken_in(engine.url, [*lines, *lines])
 
         assert client.info("persistence")["rdb_changes_since_last_save"] == before
+        assert client.info("commandstats")["cmdstat_evalsha"]["calls"] == called
     assert (report.same, report.written, report.refused) == (2 * len(lines), 0, 0)
     assert lines_of_store(engine.url) == lines
+
+
+def test_a_line_twice(engine: Engine) -> None:
+    """Near each other, too, where both were sent before one was answered."""
+    report = taken_in(engine.url, [line(), line()])
+
+    assert (report.written, report.same, report.problems.total) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +212,7 @@ BROKEN: dict[str, bytes] = {
     "an option with a list": with_line(options={"a": [1]}),
     "another line's id": with_line(line_id="pear"),
     "details that are no object": with_line(details=[1]),
+    "details with NaN": with_line(details={"a": float("nan")}),
     "position 0": with_line(position=0),
     "a position behind the last": with_line(position=3),
     "one line twice": line(lines=[*LINE["lines"], {**LINE["lines"][0], "position": 2}]),
