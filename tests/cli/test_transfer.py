@@ -226,12 +226,12 @@ def test_killed_and_begun_again(engine: Engine, engines: Engines) -> None:
     print(f"both exported and compared in {time.monotonic() - began:.1f} s")
 
 
-def fill_many(engine: Engine, count: int) -> None:
-    """Carts in every state, and beyond a few thousand, copies of one under other names."""
-    fill(engine.url, min(count, 2000))
+def fill_many(engine: Engine, count: int, of_kinds: int = 2000) -> None:
+    """So many carts in every state, and beyond that, copies of one under other names."""
+    fill(engine.url, min(count, of_kinds))
     with engine.connected() as client:
         dumped, expires = client.dump(KEYS.cart("user-26")), json_of(engine)["expires_ms"]
-        for first in range(2000, count, 1000):
+        for first in range(of_kinds, count, 1000):
             with client.pipeline(transaction=False) as pipe:
                 for number in range(first, first + 1000):
                     pipe.restore(KEYS.cart(f"more-{number}"), expires, dumped, absttl=True)
@@ -266,7 +266,7 @@ def piped(source: Engine, target: Engine) -> tuple[Any, Any]:
 
 def test_a_bar_in_a_terminal(engine: Engine, target: Engine, tmp_path: Path) -> None:
     """With rate and time left, and gone at the end; the report stays."""
-    fill_many(engine, 3000)
+    fill_many(engine, 3000, of_kinds=40)
     file = tmp_path / "carts.jsonl"
 
     for command in (["export", "--to", str(file)], ["import", str(file)]):
@@ -281,7 +281,7 @@ def test_a_bar_in_a_terminal(engine: Engine, target: Engine, tmp_path: Path) -> 
 
 def test_a_bar_beside_a_pipe(engine: Engine, tmp_path: Path) -> None:
     """With the carts on standard output and the bar on the terminal, neither is in the other."""
-    fill(engine.url, 400)
+    fill_many(engine, 1000, of_kinds=40)
 
     with (tmp_path / "out").open("wb") as out:
         terminal = Terminal(engine, "export", "--sorted", stdout=out.fileno())
@@ -307,7 +307,7 @@ def test_no_bar_among_the_carts(engine: Engine) -> None:
 
 def test_a_reader_that_leaves(engine: Engine) -> None:
     """`ecart export | head -1` ends quietly."""
-    fill_many(engine, 600)
+    fill_many(engine, 600, of_kinds=40)
     command = [*COMMAND, "export", "--redis-url", engine.url]
     export = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert export.stdout is not None and export.stderr is not None
