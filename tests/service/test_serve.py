@@ -66,6 +66,12 @@ def test_carts_survive_a_crash_of_everything(
     assert visitor.get(f"{again.address}/cart").json() == cart
 
 
+def filled(visitor: requests.Session, service: Service) -> Any:
+    """The visitor's cart with an apple, as it is once the visitor has been seen again."""
+    visitor.post(f"{service.address}/cart/items", json={"sku": "apple"})
+    return visitor.get(f"{service.address}/cart").json()
+
+
 def test_an_engine_that_died_alone_is_started_again(
     serve: Callable[..., Service],
     data_dir: Path,
@@ -73,7 +79,7 @@ def test_an_engine_that_died_alone_is_started_again(
 ) -> None:
     """The service goes on with it; nothing is lost."""
     service = serve().ready()
-    cart = visitor.post(f"{service.address}/cart/items", json={"sku": "apple"}).json()
+    cart = filled(visitor, service)
 
     assert kill_engine(data_dir)
 
@@ -87,7 +93,7 @@ def test_an_engine_left_behind_is_adopted(
 ) -> None:
     """After kill -9 of the service alone, the next one takes its engine over, and ends it."""
     service = serve().ready()
-    cart = visitor.post(f"{service.address}/cart/items", json={"sku": "apple"}).json()
+    cart = filled(visitor, service)
     left = engine_pid(data_dir)
 
     service.kill()
@@ -177,7 +183,7 @@ def test_a_worker_that_dies_is_replaced(
 ) -> None:
     """kill -9 of both workers: new ones serve the same carts."""
     service = serve("--workers", "2").ready()
-    cart = visitor.post(f"{service.address}/cart/items", json={"sku": "apple"}).json()
+    cart = filled(visitor, service)
     workers = workers_of(service)
     assert len(workers) == 2
 

@@ -49,8 +49,8 @@ def meter(what: str, *, is_shown: bool = True) -> Iterator[Meter]:
         *columns,
         console=console,
         transient=True,
-        disable=not (is_shown and console.is_terminal),
         redirect_stdout=False,  # it may be a pipe that takes what this command is for
     )
-    with bar:
+    # One that is not to be seen is not begun: in rich 13 a disabled one ends with a line, too.
+    with bar if is_shown and console.is_terminal else contextlib.nullcontext():
         yield Meter(bar)
