@@ -5,6 +5,7 @@
 #   make soak    the proofs that draw at random, long; ECART_SEED repeats a run
 #   make check   format, lint, layers, types
 #   make bench   what it costs, as ratios   make bench ARGS="library --only add --rounds 3"
+#   make screenshots    the pictures of docs/images, taken anew with Chromium
 #   make lock    the hashed requirements again, from pyproject.toml
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -13,7 +14,7 @@ BIN := .venv/bin
 JOBS ?= auto
 ARGS ?=
 
-.PHONY: run test test-matrix soak bench check format lock clean
+.PHONY: run test test-matrix soak bench screenshots check format lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -33,6 +34,9 @@ soak: .venv/dev.stamp
 # The run wants the machine for itself, and nothing of what only tests need.
 bench: .venv/run.stamp
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: .venv/dev.stamp
+	@$(BIN)/python tests/browser/screenshots.py
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

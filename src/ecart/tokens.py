@@ -13,15 +13,16 @@ _LONGEST = 2048
 
 
 class SignedTokens:
-    """`ecart.http.Tokens` by HMAC-SHA-256. The first secret signs, all of them verify."""
+    """`ecart.http.Tokens` by HMAC-SHA-256. The first secret signs, all of them verify.
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    `purpose` keeps apart what is signed for different uses: none of it passes for another's.
+    """
+
+    def __init__(self, secrets: Sequence[str], purpose: str = "ecart.session") -> None:
         if not secrets or not all(secrets):
             raise ValueError("signing needs a secret that is not empty")
         # itsdangerous signs with the last key of the list.
-        self._signer = Signer(
-            list(reversed(secrets)), salt="ecart.session", digest_method=hashlib.sha256
-        )
+        self._signer = Signer(list(reversed(secrets)), salt=purpose, digest_method=hashlib.sha256)
 
         # Verifying takes two hashes; a visitor shows the same token with each request.
         self._cart_id_in = lru_cache(maxsize=16_384)(self._verified)

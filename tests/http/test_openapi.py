@@ -188,14 +188,7 @@ def test_the_pages_policy(service: ServiceShop) -> None:
     )
 
 
-def test_whoever_comes_to_the_root_is_sent_to_the_page(service: ServiceShop) -> None:
-    """A browser that opens the service's address sees what it is."""
-    answer = service.shopper().get("/", headers={"Accept": "text/html"})
-
-    assert (answer.status, answer.headers["location"], answer.body) == (307, "/docs", b"")
-
-
-@pytest.mark.parametrize("target", ["/openapi.json", "/docs", "/", "/healthz", "/readyz"])
+@pytest.mark.parametrize("target", ["/openapi.json", "/docs", "/healthz", "/readyz"])
 def test_what_tells_of_the_service_can_only_be_read(service: ServiceShop, target: str) -> None:
     """No method changes it, HEAD shows what GET does, and no session begins there."""
     shopper = service.shopper()

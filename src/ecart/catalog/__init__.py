@@ -6,13 +6,14 @@ here and nowhere else. That of a database is in `ecart.catalog.sql`, which needs
 
 from ecart.catalog.file import FileCatalog
 from ecart.catalog.given import CallableCatalog, MappingCatalog, SampleCatalog
-from ecart.catalog.product import Catalog, Product, Products, check_product
+from ecart.catalog.product import Catalog, ListedCatalog, Product, Products, check_product
 from ecart.catalog.source import as_catalog
 
 __all__ = [
     "CallableCatalog",
     "Catalog",
     "FileCatalog",
+    "ListedCatalog",
     "MappingCatalog",
     "Product",
     "Products",

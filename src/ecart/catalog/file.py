@@ -36,6 +36,11 @@ class FileCatalog:
         with self._lock:
             return known_of(self._current(), skus)
 
+    def products(self) -> Sequence[Product]:
+        """All of them, in the order of the file."""
+        with self._lock:
+            return tuple(self._current().values())
+
     def _current(self) -> Products:
         try:
             status = self.path.stat()

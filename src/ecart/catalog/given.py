@@ -21,6 +21,10 @@ class MappingCatalog:
         """The products of those SKUs that are sold, by SKU."""
         return known_of(self._products, skus)
 
+    def products(self) -> Sequence[Product]:
+        """All of them, in the order given."""
+        return tuple(self._products.values())
+
 
 class SampleCatalog(MappingCatalog):
     """A dozen groceries, for a first look. Nobody's real prices."""

@@ -99,6 +99,19 @@ class Catalog(Protocol):
         ...
 
 
+@runtime_checkable
+class ListedCatalog(Catalog, Protocol):
+    """A catalog that can also show all that it sells, as a shop's page does."""
+
+    def products(self) -> Sequence[Product] | Awaitable[Sequence[Product]]:
+        """Everything that is sold, in the order in which to show it.
+
+        Raises:
+            CatalogError: the catalog cannot be read now.
+        """
+        ...
+
+
 def known_of(products: Products, skus: Sequence[str]) -> Products:
     """Those of the products that were asked for, in the order asked for."""
     return {sku: products[sku] for sku in skus if sku in products}

@@ -19,21 +19,18 @@ from ecart.operations import Rules
 
 
 def document_routes(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> tuple[Route, ...]:
-    """The routes that show the description of `routes`; whoever comes to `/` is sent there."""
+    """The routes that show the description of `routes`."""
     document = openapi_document(routes, rules)
     page, policy = _page(document, routes)
     return (
         _fixed("/openapi.json", "application/json", msgspec.json.encode(document)),
         _fixed("/docs", "text/html", page.encode(), {"Content-Security-Policy": policy}),
-        _fixed("/", "text/html", b"", {"Location": "/docs"}, status=307),
     )
 
 
-def _fixed(
-    path: str, media: str, body: bytes, headers: Mapping[str, str] = {}, status: int = 200
-) -> Route:
+def _fixed(path: str, media: str, body: bytes, headers: Mapping[str, str] = {}) -> Route:
     headers = {"Content-Type": f"{media}; charset=utf-8", **headers}
-    answer = Response(status=status, headers=headers, body=body)
+    answer = Response(status=200, headers=headers, body=body)
 
     def show(request: Request, settings: HttpSettings) -> Flow[Response]:
         """Shows what was made once."""

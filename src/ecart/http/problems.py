@@ -37,6 +37,7 @@ _STATUS_BY_CODE = {
     "unsupported_media_type": 415,
     "too_many_operations": 429,
     "rate_limited": 429,
+    "too_many_streams": 429,
     "corrupt_cart": 500,
     "internal_error": 500,
     "catalog_unavailable": 503,

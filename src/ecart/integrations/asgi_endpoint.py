@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecart.catalog import as_catalog
-from ecart.http import Api, HttpSettings, Request, Response, is_told_too_long, session_of
+from ecart.http import Api, HttpSettings, Request, Response, Session, is_told_too_long, session_of
 from ecart.http.gates import Gate
 from ecart.http.problems import HttpError
 from ecart.integrations.asgi_messages import (
@@ -66,7 +66,7 @@ class CartEndpoint:
         self._opened = AsyncRedisStore(store) if isinstance(store, str) else None
         self.store = self._opened or async_store_for(store)
         self.cookie = SignedCookie(secret)
-        self._catalog = as_catalog(catalog, self.settings.rules.currency)
+        self.catalog = as_catalog(catalog, self.settings.rules.currency)
         self._api = Api(self.settings, self.cookie.tokens, standalone=standalone, gate=gate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,10 +93,10 @@ class CartEndpoint:
             path=below_root(scope) if path is None else path,
             headers=headers_of(scope),
             address=address_of(scope),
-            session=self._session(scope) if visit is None else visit.session,
+            session=self.session_in(scope) if visit is None else visit.session,
         )
         response = await self._response(request, receive)
-        return None if response is None else self._said(scope, response, visit)
+        return None if response is None else self.said(scope, response, visit)
 
     async def close(self) -> None:
         """Closes what a URL opened, in this event loop."""
@@ -107,7 +107,8 @@ class CartEndpoint:
         """The session of a request in the host's own views."""
         return Visit(self.cookie, cookie_headers(scope), is_secure(scope))
 
-    def _session(self, scope: Scope) -> Any:
+    def session_in(self, scope: Scope) -> Session:
+        """The session that the cookie of a request keeps, or a new one."""
         return session_of(self.cookie.read(cookie_headers(scope), is_secure(scope)))
 
     async def _response(self, request: Request, receive: Receive) -> Response | None:
@@ -121,9 +122,14 @@ class CartEndpoint:
             if body is None:
                 return None
             request = replace(request, body=body)
-        return await answer_async(self._api, self.store, self._catalog, request)
+        return await self.ask(request)
 
-    def _said(self, scope: Scope, response: Response, visit: Visit | None) -> Answer:
+    async def ask(self, request: Request) -> Response:
+        """What the contract answers, for pages of the host that stand before it."""
+        return await answer_async(self._api, self.store, self.catalog, request)
+
+    def said(self, scope: Scope, response: Response, visit: Visit | None = None) -> Answer:
+        """The response as it is sent, with the cookie of a session that is to be kept."""
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in response.headers.items()

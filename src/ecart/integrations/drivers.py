@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ecart.catalog import Catalog, Product, Products, check_product
+from ecart.catalog import Catalog, ListedCatalog, Product, Products, check_product
 from ecart.errors import CatalogError
 from ecart.flows import Perform, Quote
 from ecart.http import Api, HttpSettings, Request, Response
@@ -52,6 +52,25 @@ async def _looked_up(catalog: Catalog, skus: tuple[str, ...]) -> Products:
     except Exception as error:
         raise _as_catalog_error(error) from error
     return _checked(lambda: products)
+
+
+async def list_products(catalog: Catalog) -> tuple[Product, ...] | None:
+    """All that the catalog sells; None from one that cannot tell.
+
+    Raises:
+        CatalogError: it cannot be read, or what it told is no products.
+    """
+    if not isinstance(catalog, ListedCatalog):
+        return None
+    try:
+        if getattr(catalog, "in_memory", False):
+            listed = catalog.products()
+        else:
+            listed = await asyncio.to_thread(catalog.products)
+        products = await listed if inspect.isawaitable(listed) else listed
+        return tuple(_checked(lambda: {product.sku: product for product in products}).values())
+    except Exception as error:
+        raise _as_catalog_error(error) from error
 
 
 def _checked(look_up: Callable[[], Any]) -> Products:

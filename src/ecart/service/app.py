@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
@@ -15,10 +16,13 @@ from ecart.catalog import as_catalog
 from ecart.http import HttpSettings
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
+from ecart.service.connections import ON_LAST_CALL
 from ecart.service.limits import RateGate
 from ecart.service.observability import Observability
 from ecart.service.observability.logs import configure_logs
 from ecart.service.settings import ServiceSettings, handed_settings
+from ecart.service.web.following import Following, TellingStore
+from ecart.service.web.site import ROUTES, WithPages, site
 from ecart.stores.redis import AsyncRedisStore
 
 _LOOK_EVERY = 0.5
@@ -44,7 +48,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     if settings is None:
         settings = handed_settings()
         configure_logs(settings.log_format, settings.log_level)
-    observed = Observability(settings)
+    observed = Observability(settings, pages=ROUTES)
     store = AsyncRedisStore(
         settings.redis_url,
         prefix=settings.prefix,
@@ -72,15 +76,20 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
 
+    following = Following(store, rules)
+    endpoint.store = TellingStore(endpoint.store, following)
+
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         watch = asyncio.create_task(_leave_with(settings.parent_pid))
         async with observed.running(store):
-            yield
+            yield {ON_LAST_CALL: following.end}
+        following.end()
         watch.cancel()
         await store.close()
 
-    return Service(observed.around(endpoint), lifespan)
+    pages = site(endpoint, settings.secrets, following)
+    return Service(observed.around(WithPages(pages, endpoint)), lifespan)
 
 
 async def _leave_with(parent_pid: int) -> None:

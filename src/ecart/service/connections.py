@@ -16,6 +16,10 @@ LOOK_SECONDS = 10.0
 LAST_CALL_SECONDS = 3.0
 """How long a client that owes something may take when the service has been told to stop."""
 
+ON_LAST_CALL = "ecart.on_last_call"
+"""Under this name, an app's lifespan state may have a function to call when the service is to stop:
+its streams, which would go on for ever, end then."""
+
 
 class Bounded(asyncio.Protocol):
     """Cuts off clients that do not send a head, or do not take an answer, in 10 to 20 seconds.
@@ -26,6 +30,7 @@ class Bounded(asyncio.Protocol):
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     cycle: Any
+    app_state: dict[str, Any]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for the first head from now on."""
@@ -41,6 +46,7 @@ class Bounded(asyncio.Protocol):
     def shutdown(self) -> None:
         """Lets what runs finish, but not at the leisure of the client."""
         super().shutdown()  # type: ignore[misc]  # uvicorn's, not asyncio's
+        self.app_state.get(ON_LAST_CALL, lambda: None)()
         self._next.cancel()
         self._next = self.loop.call_later(LAST_CALL_SECONDS, self._call_last)
 
