@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 from ecart.catalog import (
     CallableCatalog,
     FileCatalog,
+    ListedCatalog,
     MappingCatalog,
     Product,
     SampleCatalog,
@@ -19,6 +21,7 @@ from ecart.catalog import (
     check_product,
 )
 from ecart.errors import CatalogError, InvalidCurrencyError
+from ecart.integrations.drivers import list_products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -354,3 +357,36 @@ def test_a_product_in_order() -> None:
             options={"size": ("M", "L"), "packs": range(3)},
         )
     )
+
+
+def test_catalogs_that_can_tell_all_they_sell(tmp_path: Path) -> None:
+    """The sample and a file show their products in order; a function shows none."""
+    file = tmp_path / "catalog.csv"
+    file.write_text("sku\ntea\ncup\n")
+
+    assert [product.sku for product in FileCatalog(file).products()] == ["tea", "cup"]
+    assert len(SampleCatalog().products()) == 12
+    assert isinstance(SampleCatalog(), ListedCatalog)
+    assert not isinstance(CallableCatalog(lambda skus: {}), ListedCatalog)
+
+
+def test_products_are_asked_for_as_a_lookup_is() -> None:
+    """In a thread or awaited; what is no product is the catalog's error."""
+
+    class Slow:
+        def lookup(self, skus: Sequence[str], /) -> dict[str, Product]:
+            return {}
+
+        async def products(self) -> list[Any]:
+            return [Product(sku="tea")]
+
+    class Wrong(Slow):
+        async def products(self) -> list[Any]:
+            return [Product(sku="tea", title="\n")]
+
+    listed = asyncio.run(list_products(Slow()))
+
+    assert listed == (Product(sku="tea"),)
+    assert asyncio.run(list_products(CallableCatalog(lambda skus: {}))) is None
+    with pytest.raises(CatalogError, match="title"):
+        asyncio.run(list_products(Wrong()))

@@ -52,8 +52,6 @@ class ShopPages:
             method="GET", path="/cart", session=request.session, address=request.address
         )
         answer = await self._endpoint.ask(asked)
-        if answer.status == 429:
-            return _too_many(answer)
         cart = msgspec.json.decode(answer.body, type=CartView) if answer.status == 200 else None
         shelf, is_catalog_away = await self._shelf(query)
         note = self._notes.read(cookies)
@@ -147,12 +145,6 @@ def _read_query(query: str) -> dict[str, str]:
 def _page_number(query: str) -> int:
     text = _read_query(query).get("page", "1")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
-
-
-def _too_many(answer: Response) -> Response:
-    problem = msgspec.json.decode(answer.body, type=Problem)
-    page = refusal_page(429, "One moment, please", sentence(problem.detail))
-    return _with(page, "Retry-After", answer.headers.get("Retry-After", "60"))
 
 
 def _refused(error: EcartError) -> Response:
