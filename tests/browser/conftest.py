@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from engines import Engine, Engines
 
 SECRET = "a secret of the tests that is long enough"
-SECONDS = 8_000
-"""Milliseconds that something on a page may take."""
+PATIENCE = 15_000
+"""Milliseconds that something on a page may take: an engine that is away takes 5 seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,9 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         missing("no browser: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
 
     with sync_playwright() as playwright:
         as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -83,7 +85,7 @@ class Devices:
         """A device that has never been here."""
         wanted = {"viewport": {"width": 1280, "height": 860}, "reduced_motion": "reduce"}
         context = self._browser.new_context(**{**wanted, **options})
-        context.set_default_timeout(SECONDS)
+        context.set_default_timeout(PATIENCE)
         context.on("weberror", lambda error: self.wrong.append(str(error.error)))
         context.on("console", self._hear)
         context.on("dialog", lambda dialog: self.wrong.append(f"a dialog: {dialog.message}"))
