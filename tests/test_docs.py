@@ -22,6 +22,7 @@ from wsgiref.util import setup_testing_defaults
 import msgspec
 import pytest
 import requests
+from benchmarks import capacity
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 from starlette.testclient import TestClient
 
@@ -963,3 +964,24 @@ def test_pages_are_plain(page: Path) -> None:
 
     assert not re.search("[\U0001f300-\U0001faff\u2600-\u27bf]", text)
     assert not re.search(r"\t|[ ]$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", capacity.TABLES)
+def test_the_tables_of_capacity_are_computed(name: str) -> None:
+    """What `python -m benchmarks.capacity` prints is what the page shows."""
+    assert capacity.TABLES[name]() in (ROOT / "docs/capacity.md").read_text()
+
+
+def test_shards_share_out_all_partitions() -> None:
+    """One shard has all of them; with as many shards as slots, most have none."""
+    assert capacity.fullest_shard(1, 1024) == 1
+    assert capacity.fullest_shard(capacity.SLOTS, 1024) >= capacity.SLOTS / 1024
+
+
+def test_a_size_grows_with_its_carts() -> None:
+    """Ten times the carts: ten times the memory and the work."""
+    small, large = capacity.size(10_000_000), capacity.size(100_000_000)
+
+    assert large.gigabytes == pytest.approx(10 * small.gigabytes)
+    assert large.changes == pytest.approx(100_000_000 * 6 * 5 / 604_800)
+    assert large.shards == max(large.by_memory, large.by_work)
