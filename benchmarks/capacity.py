@@ -20,7 +20,7 @@ class Measured(msgspec.Struct, frozen=True):
     """Figures of one small machine (two shared cores, Valkey 9), rounded to its disadvantage."""
 
     cart_bytes: int = 420
-    """`make bench ARGS="memory"`: memory used by a cart of five lines, with its entry in the index."""
+    """`make bench ARGS="memory"`: bytes used by a cart of five lines and its place in the index."""
     engine_change_us: float = 65
     """Processor time of the engine for one `POST /cart/items`, network and sync to disk included:
     its clock ticks in /proc while `make bench ARGS="service --only POST"` runs, by the requests."""

@@ -83,7 +83,7 @@ class Recorded:
 
 
 def stored(client: Any) -> State:
-    return {key: client.hgetall(key) for key in client.keys("*")}
+    return {key: client.hgetall(key) for key in client.keys("*:cart:*")}
 
 
 def shop(store: Any, chance: random.Random) -> None:

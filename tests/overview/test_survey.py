@@ -91,8 +91,12 @@ def test_a_sweep_finds_what_was_not_noted(client: Any, nodes: list[Node]) -> Non
     for n in range(0, 50, 2):
         client.delete(KEYS.cart(f"no-{n}"))
 
+    index = KEYS.index(KEYS.partition("no-1"))
+    client.persist(index)
+
     first, second = sweep(nodes, KEYS), sweep(nodes, KEYS)
 
     assert (first.carts, first.added, first.forgotten) == (75, 50, 25)
     assert (second.carts, second.added, second.forgotten) == (75, 0, 0)
+    assert client.ttl(index) > 365 * 86_400
     assert members(client) == {f"un-{n}" for n in range(50)} | {f"no-{n}" for n in range(1, 50, 2)}

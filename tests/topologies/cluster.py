@@ -134,8 +134,8 @@ class Cluster:
         return found
 
     def keys(self) -> list[str]:
-        """The keys of all shards; one that two hold is there twice."""
-        return [key for node in self.primaries for key in node.ask("KEYS", "*")]
+        """The carts' keys of all shards; one that two hold is there twice."""
+        return [key for node in self.primaries for key in node.ask("KEYS", "*:cart:*")]
 
     def fail_over(self, primary: Node) -> None:
         """Hands a shard to its replica, without loss, and waits until the hand-over is done."""

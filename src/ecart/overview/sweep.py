@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from ecart.overview.looking import Entry, entries_of, look_at, mend, owner_of
-from ecart.stores.redis.index import note
+from ecart.stores.redis.index import LIFETIME, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
 from ecart.stores.redis.nodes import Command, Node, pages
 
@@ -43,7 +43,7 @@ def sweep(
             live, new = _note_missing(node, keys, page)
             carts, added = carts + live, added + new
             progress(seen)
-    forgotten = sum(_forget_dead(nodes, keys, partition) for partition in range(keys.partitions))
+    forgotten = sum(_mend_index(nodes, keys, partition) for partition in range(keys.partitions))
     return Sweep(carts, added, forgotten, round(time.monotonic() - began, 3))
 
 
@@ -67,8 +67,10 @@ def _carts_among(keys: Keyspace, page: Sequence[bytes]) -> Iterator[str]:
             yield name
 
 
-def _forget_dead(nodes: Sequence[Node], keys: Keyspace, partition: int) -> int:
+def _mend_index(nodes: Sequence[Node], keys: Keyspace, partition: int) -> int:
+    """Forgets the dead, and gives the index its time to live; how many were forgotten."""
     node, forgotten = owner_of(nodes, keys.index(partition)), 0
     for entries in entries_of(node, keys, partition):
         forgotten += mend(node, look_at(node, keys, entries))
+    node.ask("EXPIRE", keys.index(partition), LIFETIME)
     return forgotten
