@@ -16,6 +16,8 @@ DEPLOYMENT_KEY = re.compile(rb"[\w.~-]+:deployment", re.ASCII)
 MINUTE_KEY = re.compile(rb"[\w.~-]+:minutes:(\d+)", re.ASCII)
 CART_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:cart:[A-Za-z0-9._~%-]+", re.ASCII)
 INDEX_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:index", re.ASCII)
+SURVEY_KEY = re.compile(rb"[\w.~-]+:survey", re.ASCII)
+TURN_KEY = re.compile(rb"[\w.~-]+:(?:survey|sweep):turn", re.ASCII)
 INDEX_MEMBER = re.compile(rb"[A-Za-z0-9._~%-]+", re.ASCII)
 
 _FIELDS = {
@@ -60,6 +62,8 @@ def _wrong_with_key(client: Any, key: bytes) -> list[str]:
         return _wrong_with_index(client, key)
     if minute := MINUTE_KEY.fullmatch(key):
         return _wrong_with_minute(client, key, int(minute[1]))
+    if SURVEY_KEY.fullmatch(key) or TURN_KEY.fullmatch(key):
+        return _wrong_with_upkeep(client, key)
     if not CART_KEY.fullmatch(key):
         return ["a key of no known name"]
     kind = client.type(key)
@@ -80,6 +84,24 @@ def _wrong_with_index(client: Any, key: bytes) -> list[str]:
     for member, score in client.zrange(key, 0, -1, withscores=True):
         if not INDEX_MEMBER.fullmatch(member) or not 0 < score < latest or score != int(score):
             wrong.append(f"a member of no cart or time: {member!r} at {score}")
+    return wrong
+
+
+def _wrong_with_upkeep(client: Any, key: bytes) -> list[str]:
+    if client.type(key) != b"string":
+        return ["no text"]
+    with client.pipeline() as pipe:
+        pttl, text = pipe.pttl(key).get(key).execute()
+    if text is None:  # it expired just now
+        return []
+    is_turn = TURN_KEY.fullmatch(key)
+    longest_ms = 7 * 86_400_000 if is_turn else 900_000
+    wrong = [] if 0 < pttl <= longest_ms else [f"expires in {pttl} ms"]
+    if is_turn:
+        return wrong if text == b"taken" else [*wrong, f"no turn: {text!r}"]
+    survey = json.loads(text)
+    if survey["carts"] != sum(bucket["carts"] for bucket in survey["sizes"]):
+        wrong.append("its buckets do not add up to its carts")
     return wrong
 
 

@@ -938,6 +938,7 @@ PATHS = re.compile(r"(?<![\w.:/<>)}*~-])/[a-zA-Z][\w.-]*(?:/[\w.{}-]+)*")
 KNOWN_PATHS = re.compile(
     r"/carts(/\{\S+)?|/login|/logout|(/api)?/cart(/(items(/\S+)?|operations/\S+|summary|checkout|events))?|/healthz|/readyz|/metrics|/docs|/openapi\.json|/badge|/basket|/quantity|/api"
     r"|/shop(/(add|set|remove|checkout|release))?|/assets|/pictures"
+    r"|/admin(/\S+)?"
     r"|/var/lib/ecart|/etc/ecart\.env|/etc/prometheus/ecart\.key|/opt/ecart/bin/ecart|/tmp/m\.sock"
 )
 KNOWN_HOSTS = {"localhost", "127.0.0.1", "keepachangelog.com", "semver.org", "www.w3.org"}

@@ -97,6 +97,18 @@ def test_progress_is_told(engine: Engine) -> None:
     assert told == sorted(told)
 
 
+def test_what_the_service_keeps_for_itself_is_known(engine: Engine) -> None:
+    """The survey and the turns are names of ecart's, not strange ones."""
+    with engine.connected() as client:
+        client.set(KEYS.survey, '{"carts": 0, "sizes": []}', ex=900)
+        client.set(KEYS.survey_turn, "taken", ex=60)
+        client.set(KEYS.sweep_turn, "taken", ex=60)
+
+    report = examine(engine.url, KEYS)
+
+    assert "unknown_name" not in {finding.code for finding in report.findings}
+
+
 def test_an_engine_that_goes_away_meanwhile(engines: Engines) -> None:
     """What was seen until then is told, and that it was not all."""
     engine = engines.lend_own("valkey9")

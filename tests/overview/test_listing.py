@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ecart import Cart, RedisStore
-from ecart.overview import InvalidCursorError, find, list_carts
+from ecart.overview import InvalidCursorError, find, list_carts, listing
 from ecart.stores.redis.index import note
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.nodes import Node, open_nodes
@@ -163,6 +163,22 @@ def test_what_is_untouched_is_on_one_page_whatever_others_do(
                 age(client, cart_id, 1)
 
     assert [cart_id for cart_id in found if cart_id in still] == ids[::2]
+
+
+def test_many_dead_entries_make_a_short_page(
+    client: Any, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not a late one; the next pages go on, and nothing that lives is left out."""
+    monkeypatch.setattr(listing, "_MOST_LOOKED", 20)
+    fill(client, 5)
+    for n in range(100):
+        client.zadd(KEYS.index(n % 16), {f"dead-{n}": 1000 + n})
+
+    page = list_carts(nodes, KEYS, limit=5)
+
+    assert page.carts == ()
+    assert page.after is not None
+    assert sorted(walked(nodes, limit=5)) == [f"c-{n}" for n in range(5)]
 
 
 def test_a_forgotten_cart_that_lives_again_stays(client: Any, nodes: list[Node]) -> None:

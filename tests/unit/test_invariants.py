@@ -179,3 +179,26 @@ def test_time_passes(engine: Engine) -> None:
 
     with engine.connected() as client:
         assert violations(client) == []
+
+
+def test_what_the_service_keeps_is_known(engine: Engine) -> None:
+    """A survey and two turns, each for a while."""
+    with engine.connected() as client:
+        client.set("ecart:survey", '{"carts": 3, "sizes": [{"carts": 1}, {"carts": 2}]}', ex=900)
+        client.set("ecart:survey:turn", "taken", ex=60)
+        client.set("ecart:sweep:turn", "taken", ex=3600)
+
+        assert violations(client) == []
+
+
+@pytest.mark.foreign_data
+def test_a_turn_that_stays_is_seen(engine: Engine) -> None:
+    """Nobody else would ever have it; and a survey must add up."""
+    with engine.connected() as client:
+        client.set("ecart:sweep:turn", "taken")
+        client.set("ecart:survey", '{"carts": 3, "sizes": [{"carts": 1}]}', ex=900)
+
+        assert sorted(violations(client)) == [
+            "b'ecart:survey': its buckets do not add up to its carts",
+            "b'ecart:sweep:turn': expires in -1 ms",
+        ]

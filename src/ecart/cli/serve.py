@@ -133,6 +133,27 @@ from ecart.stores.redis.durability import Mode, durability_of
     is_flag=True,
     help="Log each request: its route, status and duration.",
 )
+@click.option(
+    "--admin-key",
+    envvar="ECART_ADMIN_KEY",
+    metavar="KEY",
+    help="What opens the operator's view at /admin, which is not there without. Better set the "
+    "variable: others see what a command was started with.",
+)
+@click.option(
+    "--admin-write",
+    envvar="ECART_ADMIN_WRITE",
+    is_flag=True,
+    help="Let the operator's view purge carts and release check-outs.",
+)
+@click.option(
+    "--sweep-every",
+    envvar="ECART_SWEEP_EVERY",
+    type=click.IntRange(0, 7 * 24 * 3600),
+    default=3600,
+    show_default=True,
+    help="Seconds between two sweeps of the index of carts; 0 for none.",
+)
 def serve_command(**options: Any) -> None:
     """Serve the HTTP API.
 

@@ -136,9 +136,12 @@ class _Examination:
                 carts.append(key)
             elif self._keys.names_index(name):
                 self._indexes += 1
-            elif name != self._keys.deployment and not self._keys.names_minute(name):
+            elif name != self._keys.deployment and not self._is_the_services(name):
                 yield Unread(key, "unknown_name", "not a name of ecart's")
         yield from read_carts(node, carts)
+
+    def _is_the_services(self, name: str) -> bool:
+        return self._keys.names_minute(name) or self._keys.names_upkeep(name)
 
     def _take(self, node: Node, found: Held | Unread, repairer: Repairer | None) -> None:
         if isinstance(found, Unread):

@@ -7,7 +7,7 @@ Nothing here changes a cart. The nodes are those of `ecart.stores.redis.nodes.op
 from ecart.overview.listing import InvalidCursorError, Page, list_carts
 from ecart.overview.looking import find
 from ecart.overview.pulse import Active, Pulse, Watch
-from ecart.overview.survey import Bucket, Listed, Survey, listed, survey
+from ecart.overview.survey import Bucket, Listed, Survey, index_sizes, listed, survey
 from ecart.overview.sweep import Sweep, sweep
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Sweep",
     "Watch",
     "find",
+    "index_sizes",
     "list_carts",
     "listed",
     "survey",

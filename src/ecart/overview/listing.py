@@ -18,6 +18,8 @@ from ecart.stores.redis.nodes import Command, Node, scored
 _AT_FIRST = 8
 """Entries that each partition is asked for to begin with; then more of those that need it."""
 _MORE = 64
+_MOST_LOOKED = 5_000
+"""Entries that a page looks at: where most are dead, it is shorter rather than late."""
 _FOR_EVER = 2**53
 
 Place = tuple[int, str]
@@ -31,7 +33,10 @@ class InvalidCursorError(EcartError):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Live carts in order, and the cursor that the next page goes on from; None: the last page."""
+    """Live carts in order, and the cursor that the next page goes on from; None: the last page.
+
+    One that is not the last may hold fewer carts than were asked for, or none: see the cursor.
+    """
 
     carts: tuple[CartSummary, ...]
     after: str | None
@@ -60,8 +65,10 @@ def list_carts(
     places = _Order(nodes, keys, newest_first, until_ms).places_after(place)
     latest_ms = _FOR_EVER if until_ms is None else until_ms
     found: list[CartSummary] = []
-    while len(found) < limit:
+    looked = 0
+    while len(found) < limit and looked < _MOST_LOOKED:
         entries = [Entry(key, noted) for noted, key in islice(places, limit - len(found))]
+        looked += len(entries)
         if not entries:
             return Page(tuple(found), None)
         place = entries[-1].noted_ms, entries[-1].key

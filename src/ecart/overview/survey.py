@@ -136,7 +136,11 @@ def survey(
 
 
 def index_sizes(nodes: Sequence[Node], keys: Keyspace) -> list[int]:
-    """How many entries each partition's index has."""
+    """How many entries the index of each partition has; some may be of carts that are over.
+
+    Raises:
+        StoreUnavailableError: an engine does not answer.
+    """
     sizes = [0] * keys.partitions
     owners = [owner_of(nodes, keys.index(partition)) for partition in range(keys.partitions)]
     for node in nodes:

@@ -43,7 +43,10 @@ def sweep(
             live, new = _note_missing(node, keys, page)
             carts, added = carts + live, added + new
             progress(seen)
-    forgotten = sum(_mend_index(nodes, keys, partition) for partition in range(keys.partitions))
+    forgotten = 0
+    for partition in range(keys.partitions):
+        forgotten += _mend_index(nodes, keys, partition)
+        progress(seen)
     return Sweep(carts, added, forgotten, round(time.monotonic() - began, 3))
 
 

@@ -16,11 +16,13 @@ from ecart.catalog import as_catalog
 from ecart.http import HttpSettings
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
+from ecart.service.admin import Admin, is_of_admin
 from ecart.service.connections import ON_LAST_CALL
 from ecart.service.limits import RateGate
 from ecart.service.observability import Observability
 from ecart.service.observability.logs import configure_logs
 from ecart.service.settings import ServiceSettings, handed_settings
+from ecart.service.upkeep import Sweeps
 from ecart.service.web.following import Following, TellingStore
 from ecart.service.web.site import ROUTES, WithPages, site
 from ecart.stores.redis import AsyncRedisStore
@@ -31,13 +33,18 @@ _LOOK_EVERY = 0.5
 class Service(Starlette):
     """An app of one endpoint, whose every path it is: no router need look for it."""
 
-    def __init__(self, endpoint: ASGIApp, lifespan: Lifespan[Starlette]) -> None:
+    def __init__(
+        self, endpoint: ASGIApp, lifespan: Lifespan[Starlette], admin: ASGIApp | None = None
+    ) -> None:
         super().__init__(lifespan=lifespan)
         self._endpoint = endpoint
+        self._admin = admin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request; the rest (start, end, WebSockets) is Starlette's."""
-        if scope["type"] == "http":
+        if self._admin is not None and is_of_admin(scope):
+            await self._admin(scope, receive, send)
+        elif scope["type"] == "http":
             await self._endpoint(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -78,18 +85,24 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
 
     following = Following(store, rules)
     endpoint.store = TellingStore(endpoint.store, following)
+    admin = Admin(settings, store, rules) if settings.admin_key else None
+    sweeps = Sweeps(settings.redis_url, settings.keys, settings.sweep_every)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         watch = asyncio.create_task(_leave_with(settings.parent_pid))
+        sweeps.start()
         async with observed.running(store):
             yield {ON_LAST_CALL: following.end}
+            sweeps.end()
+            if admin is not None:
+                admin.end()
         following.end()
         watch.cancel()
         await store.close()
 
     pages = site(endpoint, settings.secrets, following)
-    return Service(observed.around(WithPages(pages, endpoint)), lifespan)
+    return Service(observed.around(WithPages(pages, endpoint)), lifespan, admin)
 
 
 async def _leave_with(parent_pid: int) -> None:

@@ -26,6 +26,7 @@ from ecart.service.settings import (
     LogLevel,
     ServiceSettings,
     check_address,
+    check_admin_key,
     find_keys,
     find_secrets,
     hand_to_workers,
@@ -60,6 +61,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     first_ttl: int = 3600
     durability: Mode = "primary"
     replicas: int | None = None
+    admin_key: str | None = None
+    admin_write: bool = False
+    sweep_every: int = 3600
     prefix: str = DEFAULT_PREFIX
     partitions: int = DEFAULT_PARTITIONS
     limits: Limits | None = None
@@ -85,6 +89,7 @@ def serve(options: Options) -> None:
     secrets = find_secrets(options.secret, options.data_dir, options.host)
     office_keys = find_keys("ECART_OFFICE_KEYS", options.office_keys)
     metrics_keys = find_keys("ECART_METRICS_KEYS", options.metrics_keys)
+    check_admin_key(options.admin_key or None, write=options.admin_write)
     check_address(options.host, options.port)
     with (
         engine_url(options) as (url, described),
@@ -109,6 +114,10 @@ def serve(options: Options) -> None:
             prefix=options.prefix,
             partitions=options.partitions,
             limits=options.limits,
+            is_embedded=not options.redis_url,
+            admin_key=options.admin_key or None,
+            admin_write=options.admin_write,
+            sweep_every=options.sweep_every,
             parent_pid=os.getpid(),
             is_local=is_loopback(options.host),
             metrics_keys=metrics_keys,

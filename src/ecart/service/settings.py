@@ -18,7 +18,7 @@ from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR
 from ecart.service.limits import Limits
 from ecart.stores.redis.durability import Mode
-from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX
+from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -31,7 +31,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `catalog` is a file's path or a database's URL; without one the sample is sold, and unknown SKUs
     are accepted. `is_local`: only this machine can reach the service. `metrics_folder` is where
-    the workers keep their numbers; without one, a worker knows of its own alone.
+    the workers keep their numbers; without one, a worker knows of its own alone. Without an
+    `admin_key` there is no operator's view; `sweep_every` is in seconds, 0 for never.
     """
 
     redis_url: str
@@ -50,6 +51,10 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = DEFAULT_PREFIX
     partitions: int = DEFAULT_PARTITIONS
     limits: Limits | None = None
+    is_embedded: bool = False
+    admin_key: str | None = None
+    admin_write: bool = False
+    sweep_every: int = 3600
     parent_pid: int = 0
     is_local: bool = False
     metrics_keys: tuple[str, ...] = ()
@@ -57,6 +62,11 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"
     access_log: bool = False
+
+    @property
+    def keys(self) -> Keyspace:
+        """Where the carts are in the engine."""
+        return Keyspace(self.prefix, self.partitions)
 
 
 class ConfigurationError(EcartError):
@@ -102,6 +112,18 @@ def find_keys(variable: str, given: str | None) -> tuple[str, ...]:
     if any(len(key) < SHORTEST_KEY for key in keys):
         raise ConfigurationError(f"{variable}: each key has 16 characters or more")
     return keys
+
+
+def check_admin_key(given: str | None, *, write: bool) -> None:
+    """Nothing, if the operator's view can be opened with this key, or there is to be none.
+
+    Raises:
+        ConfigurationError: it is short enough to be guessed; or it may write, and nobody gets in.
+    """
+    if given is not None and len(given) < SHORTEST_KEY:
+        raise ConfigurationError("ECART_ADMIN_KEY: the key has 16 characters or more")
+    if write and given is None:
+        raise ConfigurationError("--admin-write wants a key: set ECART_ADMIN_KEY")
 
 
 def check_address(host: str, port: int) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from ecart.errors import CorruptCartError
 from ecart.model import (
     CartSnapshot,
@@ -124,6 +126,40 @@ def read_record(key: str, field: str, text: bytes | None, sequence: int) -> date
     if match is None:
         raise CorruptCartError(key, field)
     return datetime.fromtimestamp(int(match[2]), UTC) if int(match[1]) == sequence else None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a cart remembers of changes, so that a repeat is known; docs/data-model.md.
+
+    `kind`: a `lane` of a process, an operation's `key`, a `merge` taken in. `number` is that of a
+    lane's last change. `result` tells what a merge did: refused, or counts of lines.
+    """
+
+    kind: str
+    name: str
+    number: int | None
+    at: datetime
+    result: str = ""
+
+
+def read_records(key: str, fields: Fields) -> list[Record]:
+    """All records among the fields of a hash, the latest first."""
+    found = []
+    for name, text in fields.items():
+        kind = _RECORDS.get(name[:1])
+        if kind is None:
+            continue
+        match = _RECORD.match(text)
+        if match is None:
+            raise CorruptCartError(key, name.decode(errors="replace"))
+        at = datetime.fromtimestamp(int(match[2]), UTC)
+        number = int(match[1]) if kind == "lane" else None
+        result = text[match.end() :].decode(errors="replace")
+        found.append(Record(kind, name[1:].decode(errors="replace"), number, at, result))
+    return sorted(found, key=lambda record: (record.at, record.name), reverse=True)
+
+
+_RECORDS = {b"~": "lane", b"#": "key", b"&": "merge"}
 
 
 def _header(key: str, cart_id: str, currency: str, fields: Fields) -> list[Any] | None:

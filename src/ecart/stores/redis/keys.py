@@ -60,6 +60,25 @@ class Keyspace(msgspec.Struct, frozen=True):
         return key.startswith(self.prefix) and bool(_MINUTE.fullmatch(key, len(self.prefix)))
 
     @property
+    def survey(self) -> str:
+        """The key of the survey that the operator's view shows."""
+        return f"{self.prefix}:survey"
+
+    @property
+    def survey_turn(self) -> str:
+        """The key that one process holds while nobody else is to take a survey."""
+        return f"{self.prefix}:survey:turn"
+
+    @property
+    def sweep_turn(self) -> str:
+        """The key that one process holds while nobody else is to sweep the indexes."""
+        return f"{self.prefix}:sweep:turn"
+
+    def names_upkeep(self, key: str) -> bool:
+        """Whether the service keeps something of its own under the key, for a while."""
+        return key in (self.survey, self.survey_turn, self.sweep_turn)
+
+    @property
     def pattern(self) -> str:
         """What `SCAN` takes to find every key of the prefix; a prefix holds no wildcard."""
         return f"{self.prefix}:*"
