@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import requests
 
 from ecart import Cart, RedisStore
 from ecart.overview import Survey
@@ -129,6 +130,25 @@ def test_what_is_counted(inside: Operator, client: Any) -> None:
     assert page.tables["Idle for longest"][1][0] == "old"
     assert page.tables["Idle for longest"][1][4] == "7,000.00 USD"
     assert len(page.tables["The largest"]) == 11
+
+
+def test_what_happens_per_minute(inside: Operator, live: Service) -> None:
+    """What shoppers did just now, in the drawing and in the table behind it."""
+    with requests.Session() as shopper:
+        items = f"{live.address}/cart/items"
+        shopper.post(items, json={"sku": "apple", "quantity": 7}, timeout=5)
+        shopper.post(items, json={"sku": "tea"}, timeout=5)
+        shopper.delete(f"{items}/tea", timeout=5)
+        shopper.post(f"{live.address}/cart/checkout", timeout=5)
+
+    def counted() -> list[int]:
+        rows = inside.page().tables["Per minute"][1:]
+        assert len(rows) == 60
+        return [sum(int(row[column]) for row in rows[:3]) for column in range(1, 5)]
+
+    eventually(lambda: counted() == [8, 1, 1, 0], 10)
+    lines = [a["points"] for tag, a in inside.page().elements if tag == "polyline"]
+    assert [len((points or "").split()) for points in lines] == [60] * 4
 
 
 def test_two_currencies_are_two_sums(inside: Operator, client: Any) -> None:
@@ -336,7 +356,7 @@ SAFE_TAGS = {
     *("a", "h1", "h2", "p", "span", "strong", "code", "bdi", "time", "ul", "li", "dl", "dt", "dd"),
     *("form", "label", "input", "button", "select", "option", "details", "summary"),
     *("table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td"),
-    *("figure", "figcaption", "svg", "g", "line", "rect", "text"),
+    *("figure", "figcaption", "svg", "g", "line", "polyline", "rect", "text"),
 }
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import msgspec
 
 from ecart.overview import Bucket
 from ecart.service.admin.shown import short, span
+from ecart.stores.redis.minutes import Minute
 
 WIDTH, HEIGHT = 360, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 22, 42
@@ -51,6 +53,55 @@ class Plot(msgspec.Struct, frozen=True):
     floor: int = HEIGHT - _BOTTOM
     width: int = WIDTH
     height: int = HEIGHT
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One line of a drawing: its name, its points as SVG has them, the numbers themselves."""
+
+    name: str
+    style: str
+    points: str
+    counts: tuple[int, ...]
+
+
+class MinutesPlot(msgspec.Struct, frozen=True):
+    """What was done in each of the last minutes; `times` are those of the minutes, UTC."""
+
+    series: tuple[Series, ...]
+    ticks: tuple[Tick, ...]
+    labels: tuple[tuple[float, str], ...]
+    times: tuple[str, ...]
+    left: int = _LEFT
+    right: int = 2 * WIDTH - _RIGHT
+    floor: int = HEIGHT - _BOTTOM
+    width: int = 2 * WIDTH
+    height: int = HEIGHT
+
+
+def minutes_plot(minutes: Sequence[Minute]) -> MinutesPlot:
+    """Units added, removals and check-outs in each minute, oldest first."""
+    kinds = {
+        "units added": ("added", [minute.counts.units_added for minute in minutes]),
+        "removals": ("removed", [minute.counts.removals for minute in minutes]),
+        "check-outs begun": ("begun", [minute.counts.checkouts_begun for minute in minutes]),
+        "orders": ("ordered", [minute.counts.checkouts_completed for minute in minutes]),
+    }
+    highest = _highest(max((n for _, counts in kinds.values() for n in counts), default=0))
+    step = (2 * WIDTH - _LEFT - _RIGHT) / max(1, len(minutes) - 1)
+    xs = [round(_LEFT + i * step, 1) for i in range(len(minutes))]
+    times = tuple(f"{datetime.fromtimestamp(minute.begin, UTC):%H:%M}" for minute in minutes)
+    series = tuple(
+        Series(name, style, _points(xs, counts, highest), tuple(counts))
+        for name, (style, counts) in kinds.items()
+    )
+    labels = tuple((xs[i], times[i]) for i in range(0, len(times), max(1, len(times) // 6)))
+    return MinutesPlot(series, _ticks(highest), labels, times)
+
+
+def _points(xs: Sequence[float], counts: Sequence[int], highest: int) -> str:
+    room = HEIGHT - _TOP - _BOTTOM
+    ys = [round(HEIGHT - _BOTTOM - room * count / highest, 1) for count in counts]
+    return " ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True))
 
 
 def sizes_plot(buckets: Sequence[Bucket]) -> Plot:
@@ -97,12 +148,15 @@ def _plot(
                 carts=bucket.carts,
             )
         )
-    steps = min(_TICKS, highest)
-    ticks = [
+    return Plot(name, title, unit, tuple(bars), _ticks(highest))
+
+
+def _ticks(highest: int) -> tuple[Tick, ...]:
+    steps, room = min(_TICKS, highest), HEIGHT - _TOP - _BOTTOM
+    return tuple(
         Tick(round(HEIGHT - _BOTTOM - room * i / steps, 1), short(highest * i // steps))
         for i in range(steps + 1)
-    ]
-    return Plot(name, title, unit, tuple(bars), tuple(ticks))
+    )
 
 
 def _highest(most: int) -> int:

@@ -25,6 +25,7 @@ from ecart.overview.looking import owner_of
 from ecart.service.admin.surveying import Surveys
 from ecart.service.settings import ServiceSettings
 from ecart.stores.redis.fields import Record, read_records, read_snapshot
+from ecart.stores.redis.minutes import Minute, recent_minutes
 from ecart.stores.redis.nodes import FIRST_PATIENCE, Node, open_nodes, patiently
 
 PAGE = 50
@@ -51,6 +52,7 @@ class Overview(msgspec.Struct, frozen=True):
     indexed: int
     survey: Survey | None
     idle: Page
+    minutes: tuple[Minute, ...]
     health: tuple[Health, ...]
     report: Report
 
@@ -90,6 +92,7 @@ class Reading:
                 indexed=sum(index_sizes(nodes, self._keys)),
                 survey=kept,
                 idle=list_carts(nodes, self._keys, limit=LONGEST_IDLE),
+                minutes=tuple(recent_minutes(nodes, self._keys)),
                 health=tuple(map(_health, nodes)),
                 report=self.report(),
             )

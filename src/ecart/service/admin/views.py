@@ -20,7 +20,7 @@ from ecart.operations import Rules
 from ecart.overview import InvalidCursorError
 from ecart.service.admin.access import Visitor
 from ecart.service.admin.pages import Pages, elsewhere
-from ecart.service.admin.plots import ages_plot, sizes_plot, values_plot
+from ecart.service.admin.plots import ages_plot, minutes_plot, sizes_plot, values_plot
 from ecart.service.admin.reading import OneCart, Reading
 from ecart.service.settings import ServiceSettings
 from ecart.store import AsyncStore
@@ -109,6 +109,7 @@ class Views:
             seen=seen,
             survey=survey,
             plots=plots or (),
+            minutes=minutes_plot(seen.minutes),
             done=DONE.get(asked.query.get("done", "")),
         )
 
