@@ -23,7 +23,7 @@ from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.nodes import Node
 
 MOST = 20
-"""Carts in each list of the survey's: the largest, the ones that expire first."""
+"""Carts in each list of the survey's: the largest, those that expire first, the longest idle."""
 
 SIZES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
 """From how many lines on a bucket goes; carts without lines are counted apart."""
@@ -74,7 +74,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
 
     `indexed` is the number of entries in all indexes, dead ones included, `surveyed` of how many of
     `partitions` the rest is told; if that is not all, it is the rest of a sample. `subtotals`: sums
-    by currency, decimal text. `expiring` are those that expire first, `largest` by units.
+    by currency, decimal text. `expiring` are those that expire first, `largest` by units, `idlest` those without a
+    change for longest.
     """
 
     taken_ms: int
@@ -94,6 +95,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     ages: tuple[Bucket, ...]
     largest: tuple[Listed, ...]
     expiring: tuple[Listed, ...]
+    idlest: tuple[Listed, ...]
 
     @property
     def is_sample(self) -> bool:
@@ -171,6 +173,7 @@ class _Tally:
         self._states: dict[str, int] = {}
         self._sizes, self._values, self._ages = ([0] * len(s) for s in (SIZES, VALUES, AGES))
         self._largest: list[tuple[int, str, CartSummary]] = []
+        self._idlest: list[tuple[int, str, CartSummary]] = []
         self._expiring: list[tuple[int, str, CartSummary]] = []
 
     def count(self, cart: CartSummary) -> None:
@@ -191,6 +194,7 @@ class _Tally:
         ):
             counts[bisect_right(bounds, value) - 1] += 1
         _keep(self._largest, cart.total_quantity, cart)
+        _keep(self._idlest, -cart.updated_ms, cart)
         if cart.lifetime_ms:
             _keep(self._expiring, -(cart.updated_ms + cart.lifetime_ms), cart)
 
@@ -210,6 +214,7 @@ class _Tally:
             ages=_buckets(AGES, self._ages),
             largest=_listed(self._largest),
             expiring=_listed(self._expiring),
+            idlest=_listed(self._idlest),
             **of_all,
         )
 

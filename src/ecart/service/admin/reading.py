@@ -29,7 +29,6 @@ from ecart.stores.redis.minutes import Minute, recent_minutes
 from ecart.stores.redis.nodes import FIRST_PATIENCE, Node, open_nodes, patiently
 
 PAGE = 50
-LONGEST_IDLE = 10
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -51,7 +50,6 @@ class Overview(msgspec.Struct, frozen=True):
     now_ms: int
     indexed: int
     survey: Survey | None
-    idle: Page
     minutes: tuple[Minute, ...]
     health: tuple[Health, ...]
     report: Report
@@ -91,7 +89,6 @@ class Reading:
                 now_ms=now_ms,
                 indexed=sum(index_sizes(nodes, self._keys)),
                 survey=kept,
-                idle=list_carts(nodes, self._keys, limit=LONGEST_IDLE),
                 minutes=tuple(recent_minutes(nodes, self._keys)),
                 health=tuple(map(_health, nodes)),
                 report=self.report(),
