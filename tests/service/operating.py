@@ -103,6 +103,11 @@ class Operator(requests.Session):
         return page
 
 
+def rested(client: Any) -> bool:
+    """Whether no survey is under way that would be kept in the next test's engine."""
+    return client.exists("ecart:survey") or not client.exists("ecart:survey:turn")
+
+
 def raw(session: requests.Session, address: str, method: str, path: str, **options: Any) -> Any:
     """One request, not led on."""
     options = {"allow_redirects": False, "timeout": 10, **options}

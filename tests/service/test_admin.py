@@ -12,8 +12,8 @@ from itsdangerous import TimestampSigner
 from ecart import Cart
 from ecart.service.admin.access import Access, new_visitor
 from ecart.tokens import SignedTokens
-from service.operating import KEY, Operator, Page, raw
-from serving import Service
+from service.operating import KEY, Operator, Page, raw, rested
+from serving import Service, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +52,8 @@ def live(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def operator(live: Service, engine: Engine) -> Iterator[Operator]:
     with Operator(live.address) as operator:
         yield operator
+    with engine.connected() as client:
+        eventually(lambda: rested(client), 10)
 
 
 @pytest.fixture

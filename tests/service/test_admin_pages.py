@@ -15,7 +15,7 @@ from ecart import Cart, RedisStore
 from ecart.overview import Survey
 from ecart.stores.redis.index import note
 from ecart.stores.redis.keys import Keyspace
-from service.operating import KEY, Operator, Page, raw
+from service.operating import KEY, Operator, Page, raw, rested
 from serving import Service, eventually
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def inside(live: Service, engine: Engine) -> Iterator[Operator]:
     with Operator(live.address) as operator:
         operator.log_in()
         yield operator
+    with engine.connected() as client:
+        eventually(lambda: rested(client), 10)
 
 
 @pytest.fixture

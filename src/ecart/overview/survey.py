@@ -74,8 +74,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
 
     `indexed` is the number of entries in all indexes, dead ones included, `surveyed` of how many of
     `partitions` the rest is told; if that is not all, it is the rest of a sample. `subtotals`: sums
-    by currency, decimal text. `expiring` are those that expire first, `largest` by units, `idlest` those without a
-    change for longest.
+    by currency, decimal text. `expiring` are those that expire first, `largest` by units, `idlest`
+    those without a change for longest.
     """
 
     taken_ms: int
