@@ -16,7 +16,7 @@ from ecart.overview import Bucket
 from ecart.service.admin.shown import short, span
 from ecart.stores.redis.minutes import Minute
 
-WIDTH, HEIGHT = 360, 200
+WIDTH, LONG, HEIGHT = 360, 960, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 22, 42
 _TICKS = 4
 
@@ -72,9 +72,9 @@ class MinutesPlot(msgspec.Struct, frozen=True):
     labels: tuple[tuple[float, str], ...]
     times: tuple[str, ...]
     left: int = _LEFT
-    right: int = 2 * WIDTH - _RIGHT
+    right: int = LONG - _RIGHT
     floor: int = HEIGHT - _BOTTOM
-    width: int = 2 * WIDTH
+    width: int = LONG
     height: int = HEIGHT
 
 
@@ -87,7 +87,7 @@ def minutes_plot(minutes: Sequence[Minute]) -> MinutesPlot:
         "orders": ("ordered", [minute.counts.checkouts_completed for minute in minutes]),
     }
     highest = _highest(max((n for _, counts in kinds.values() for n in counts), default=0))
-    step = (2 * WIDTH - _LEFT - _RIGHT) / max(1, len(minutes) - 1)
+    step = (LONG - _LEFT - _RIGHT) / max(1, len(minutes) - 1)
     xs = [round(_LEFT + i * step, 1) for i in range(len(minutes))]
     times = tuple(f"{datetime.fromtimestamp(minute.begin, UTC):%H:%M}" for minute in minutes)
     series = tuple(
