@@ -6,6 +6,7 @@ Each shot is a row of `SHOTS`: what the browser is, where it goes, and what is d
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import requests
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,9 @@ from serving import Service, kill_engine  # noqa: E402
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 375, "height": 760}, "device_scale_factor": 2}
 LARGEST = 150_000
+KEY = "a key for the pictures alone"
+OPERATOR: dict[str, Any] = {**DESK, "extra_http_headers": {"Authorization": f"Bearer {KEY}"}}
+SHELF = ("apple", "banana", "bread", "coffee", "cheese", "chocolate")
 
 
 class Shot(NamedTuple):
@@ -48,11 +53,40 @@ def drawer(page: Page, address: str) -> None:
     page.wait_for_timeout(300)
 
 
+def fill(address: str) -> None:
+    """Carts of many visitors, small and large, drawn alike each time."""
+    chance = random.Random(7)
+    for _ in range(240):
+        with requests.Session() as visitor:
+            for sku in chance.sample(SHELF, chance.choice((1, 1, 1, 2, 2, 3, 5))):
+                order = {"sku": sku, "quantity": chance.choice((1, 1, 2, 3, 12))}
+                visitor.post(f"{address}/cart/items", json=order).raise_for_status()
+
+
+def overview(page: Page, address: str) -> None:
+    """The operator's overview, once the survey has been taken."""
+    fill(address)
+    page.goto(f"{address}/admin")
+    page.wait_for_timeout(3000)
+    page.goto(f"{address}/admin")
+
+
+def one_cart(page: Page, address: str) -> None:
+    """One cart in full."""
+    overview(page, address)
+    cart = page.request.get(f"{address}/cart")
+    page.request.post(f"{address}/cart/items", data={"sku": "tea", "quantity": 2})
+    page.request.post(f"{address}/cart/items", data={"sku": "apple", "quantity": 5})
+    page.goto(f"{address}/admin/cart?id={cart.json()['cart_id']}")
+
+
 SHOTS = (
     Shot("shop", DESK, shop),
     Shot("drawer", DESK, drawer),
     Shot("phone", PHONE, drawer),
     Shot("dark", {**DESK, "color_scheme": "dark"}, shop),
+    Shot("admin", OPERATOR, overview),
+    Shot("admin-cart", OPERATOR, one_cart),
 )
 
 
@@ -77,7 +111,7 @@ def take(address: str, images: Path) -> None:
 def main() -> None:
     """Runs a service of its own for it."""
     with tempfile.TemporaryDirectory() as folder:
-        service = Service(data_dir=Path(folder) / "data", env={})
+        service = Service(data_dir=Path(folder) / "data", env={"ECART_ADMIN_KEY": KEY})
         try:
             take(service.ready().address, ROOT / "docs" / "images")
         finally:

@@ -165,6 +165,16 @@ def test_what_is_untouched_is_on_one_page_whatever_others_do(
     assert [cart_id for cart_id in found if cart_id in still] == ids[::2]
 
 
+def test_an_entry_behind_its_cart_is_not_met_twice(client: Any, nodes: list[Node]) -> None:
+    """Changes within a minute of the one that was noted do not move the cart between pages."""
+    ids = fill(client, 30)
+    for cart_id in ids:
+        index = KEYS.index(KEYS.partition(cart_id))
+        client.zincrby(index, -30_000, cart_id)
+
+    assert sorted(walked(nodes, limit=4)) == sorted(ids)
+
+
 def test_many_dead_entries_make_a_short_page(
     client: Any, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:

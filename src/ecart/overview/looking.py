@@ -11,7 +11,7 @@ from ecart.errors import CorruptCartError
 from ecart.model import CartSummary
 from ecart.operations import Rules
 from ecart.stores.redis.fields import HEADER, read_summary
-from ecart.stores.redis.index import note
+from ecart.stores.redis.index import EVERY, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
 from ecart.stores.redis.nodes import Command, Node, scored
 from ecart.stores.redis.scripts import load_script
@@ -98,7 +98,8 @@ def _look(keys: Keyspace, entry: Entry, values: Any) -> Look:
 def mend(node: Node, looks: Iterable[Look]) -> int:
     """Puts right what an index says of these carts; how many of them it has forgotten.
 
-    An entry that was written anew meanwhile stays: the cart may live again.
+    An entry that was written anew meanwhile stays: the cart may live again. One that is behind by
+    no more than it may be stays, too: who goes from page to page would meet its cart again.
     """
     noted: list[Command] = []
     forgotten: list[Command] = []
@@ -106,7 +107,7 @@ def mend(node: Node, looks: Iterable[Look]) -> int:
         key, noted_ms = look.entry.key, look.entry.noted_ms
         if look.is_over:
             forgotten.append(("EVAL", _FORGET.text, 1, *place_in_index(key), noted_ms))
-        elif look.cart is not None and look.cart.updated_ms > noted_ms:
+        elif look.cart is not None and look.cart.updated_ms > noted_ms + EVERY * 1000:
             noted += note(key, look.cart.updated_ms)
     if not noted and not forgotten:
         return 0
