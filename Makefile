@@ -11,7 +11,8 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
-JOBS ?= auto
+# One more than there are cores: many tests wait, for a deadline or for an engine to give up.
+JOBS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 ARGS ?=
 
 .PHONY: run test test-matrix soak bench screenshots check format lock clean
