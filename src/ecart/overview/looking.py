@@ -20,7 +20,6 @@ AT_ONCE = 500
 """Carts that are asked for in one packet."""
 
 _FORGET = load_script("index/forget_cart")
-_ENDED = ("gone", "merged")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -92,7 +91,7 @@ def _look(keys: Keyspace, entry: Entry, values: Any) -> Look:
         cart = read_summary(entry.key, keys.cart_id(entry.key), Rules().currency, fields)
     except (CorruptCartError, UnicodeDecodeError):
         return Look(entry, is_damaged=True)
-    return Look(entry, cart if cart.exists and cart.state not in _ENDED else None)
+    return Look(entry, cart if cart.exists else None)
 
 
 def mend(node: Node, looks: Iterable[Look]) -> int:
