@@ -75,8 +75,9 @@ def _wrong_with_key(client: Any, key: bytes) -> list[str]:
 
 
 def _wrong_with_index(client: Any, key: bytes) -> list[str]:
-    if client.type(key) != b"zset":
-        return ["no index"]
+    kind = client.type(key)
+    if kind != b"zset":
+        return [] if kind == b"none" else ["no index"]  # none: what left it empty was quicker
     # None: whoever noted was killed between two commands; the next note, or a sweep, sets it.
     is_kept = client.ttl(key) == -1 or client.ttl(key) > 365 * 86_400
     wrong = [] if is_kept else ["expires before the carts in it may"]

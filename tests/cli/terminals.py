@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -15,6 +16,15 @@ from serving import COMMAND
 
 if TYPE_CHECKING:
     from engines import Engine
+
+
+def _at_a_terminal() -> None:
+    """A terminal of its own, so that Ctrl-C reaches it alone; and heeded, whoever began the tests.
+
+    What a shell begins in the background ignores it, and so do its children.
+    """
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Terminal:
@@ -32,8 +42,7 @@ class Terminal:
             stderr=follower,
             env={**os.environ, **env},
             start_new_session=True,
-            # Its own, so that Ctrl-C reaches it and nobody else.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_at_a_terminal,
         )
         os.close(follower)
         self.said = b""

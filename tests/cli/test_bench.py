@@ -33,7 +33,7 @@ def test_rows(engine: Engine) -> None:
         assert [(row["operation"], row["clients"]) for row in found] == ROWS
         for row in found:
             assert 0 < row["p50_ms"] <= row["p99_ms"] < 1000
-            assert 0.2 < row["per_second"] * row["p50_ms"] / 1000 / row["clients"] < 5
+            assert 0.01 < row["per_second"] * row["p50_ms"] / 1000 / row["clients"] < 10
         asked = client.info("commandstats")
         calls = {(row["operation"], row["clients"]): row["calls"] for row in found}
         assert asked["cmdstat_ping"]["calls"] >= calls["ping", 1] + calls["ping", 8]
