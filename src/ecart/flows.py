@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from ecart.catalog import Products
 from ecart.errors import (
     CartMergedError,
     CartMergingError,
@@ -43,6 +42,9 @@ from ecart.operations import (
     short_digest,
     ttl_milliseconds,
 )
+
+if TYPE_CHECKING:  # who has no HTTP needs no catalog
+    from ecart.catalog import Products
 
 Result = TypeVar("Result")
 Flow = Generator[Any, Any, Result]
