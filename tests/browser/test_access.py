@@ -60,6 +60,7 @@ def test_by_keyboard_alone(page: Page) -> None:
     page.locator("#to-cart").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
+    is_in_the_drawer(page)
     assert focused(page) == "the drawer"
     order = ["Close the cart", "Remove Banana", "One Banana less", "One Banana more"]
     assert tab(page, 4) == order
@@ -86,10 +87,16 @@ def test_the_focus_goes_on_from_what_is_removed(page: Page, address: str) -> Non
     assert focused(page) == "the drawer"
 
 
+def is_in_the_drawer(page: Page) -> None:
+    """Waits for the focus: the drawer is seen a moment before its script has run."""
+    page.wait_for_function("document.activeElement.closest('[role=dialog]') !== null")
+
+
 def test_nothing_behind_the_drawer_can_be_reached(page: Page, address: str) -> None:
     """Twenty tabs later the focus has not come to the shelf."""
     filled(page, address)
     page.locator("#to-cart").press("Enter")
+    is_in_the_drawer(page)
 
     assert not [name for name in tab(page, 20) if name.startswith(("Add ", "ecart", "Skip"))]
 
