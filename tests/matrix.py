@@ -97,7 +97,10 @@ CELLS = (
     Cell("sqlalchemy-newest", ("sqlalchemy",), ON_SQL),
     Cell(
         "server-oldest",
-        oldest("starlette", "uvicorn", "itsdangerous", "click", "jinja2", "prometheus-client"),
+        (
+            *oldest("starlette", "uvicorn", "itsdangerous", "click", "jinja2", "prometheus-client"),
+            "httpx==0.28.*",  # what Starlette's test client stands on then
+        ),
         SERVICE,
         ("fast",),
         alone=oldest("rich"),  # a tool of the tests asks for a newer one
