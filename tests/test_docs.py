@@ -52,6 +52,7 @@ from ecart.transfer.format import from_text
 from ecart.transfer.to_fields import fields_of
 from engines import free_port, missing
 from invariants import wrong_with_cart
+from pages import codes_in, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -373,25 +374,6 @@ def test_an_idempotent_repeat_is_shown_as_such(service: str) -> None:
 
 
 # Tables.
-
-
-def table(page: str, *header: str) -> list[list[str]]:
-    """The rows of the table of a page that has this header."""
-    lines = iter((ROOT / page).read_text().splitlines())
-    for line in lines:
-        if cells(line) == list(header):
-            next(lines)
-            return [cells(row) for row in iter(lambda: next(lines, ""), "") if row[:1] == "|"]
-    raise AssertionError(f"{page} has no table {header}")
-
-
-def cells(row: str) -> list[str]:
-    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row.strip()[1:-1])]
-
-
-def codes_in(text: str) -> list[str]:
-    """What stands between backticks."""
-    return re.findall(r"`([^`]+)`", text)
 
 
 def error_classes() -> list[type[errors.EcartError]]:

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from ecart.service.observability.operations import OUTCOMES
 from ecart.service.observability.requests import STATUSES
 from ecart.stores.redis.minutes import Counts
+from pages import codes_in, table
 from service.observing import client_of
-from test_docs import codes_in, table
 
 if TYPE_CHECKING:
     from engines import Engine
