@@ -17,7 +17,7 @@ local cart, ending = begin(key, change, expected, line, want_cart)
 if not cart then return ending end
 
 revive(cart, epoch, currency)
-local was, old_price, position, old_title, old_extra = 0, "", cart.position + 1, "", ""
+local was, old_price, position, old_title, old_extra = 0, "", nil, "", ""
 if cart.line then
   was, old_price, position, old_title, old_extra =
     string.match(cart.line, "^(%d+)|([%d%.]*)|(%d+)|([^|]*)|(.*)$")
@@ -31,20 +31,21 @@ if unit_price ~= "" and cart.currency ~= currency then
   cart.currency, cart.renew = currency, true
 end
 local price = unit_price ~= "" and unit_price or old_price
-add_amount(cart, -was, old_price)
-add_amount(cart, units, price)
+local same = price == old_price
+if not same then add_amount(cart, -was, old_price) end
+add_amount(cart, same and quantity or units, price)
 if cart.units >= 2 ^ 53 then return { "amount_out_of_range" } end
 local old = make_room(key, cart, record)
 if not old then return { "too_many_operations" } end
 
 if not cart.line then
-  cart.lines, cart.position = cart.lines + 1, position
-  old_extra = extra
+  cart.lines, cart.position = cart.lines + 1, cart.position + 1
+  position, old_extra = string.format("%d", cart.position), extra
 elseif has_details == "1" then
   old_extra = extra
 end
 cart.quantity = cart.quantity + quantity
-local value = string.format("%.0f|%s|%.0f|", units, price, position)
+local value = string.format("%d|", units) .. price .. "|" .. position .. "|"
   .. (title ~= "" and title or old_title) .. "|" .. old_extra
 local writes = { line, value }
 if cart.keeps and cart.s then

@@ -31,7 +31,7 @@ local ttl = ENDED[cart.status] or cart.ttl
 local lost_expiry = ttl ~= "0" and redis.call("PTTL", key) == -1
 if counters == was and not lost_expiry then return { "ok", "0", "0" } end
 local updated = lost_expiry and string.format("%.0f", cart.now) or cart.updated
-redis.call("HSET", key, "c", counters, "v", string.format("%.0f|%s|%s|%.0f|%.0f|%.0f",
+redis.call("HSET", key, "c", counters, "v", string.format("%.0f|%s|%s|%s|%s|%s",
   cart.version + 1, digest, updated, cart.lanes, cart.keys, cart.swept))
 if lost_expiry then redis.call("PEXPIREAT", key, string.format("%.0f", cart.now + ttl)) end
 return { "ok", counters ~= was and "1" or "0", lost_expiry and "1" or "0" }

@@ -1,9 +1,11 @@
 -- Writes header, record and the given fields at the next version, sets the expiry, forgets old records.
 local function commit(key, cart, change, old, writes)
   if cart.pinned == "" and cart.ttl ~= change.ttl then cart.ttl, cart.renew = change.ttl, true end
-  cart.v = string.format("%.0f|%s|%.0f|%.0f|%.0f|%.0f",
-    cart.version + 1, change.digest, cart.now, cart.lanes, cart.keys, cart.swept)
-  cart.c = string.format("%.0f|%.0f|%.0f|%.0f|%.0f",
+  local now = string.format("%.0f", cart.now)
+  cart.v = string.format("%.0f|%s|%s|%s|%s|%s",
+    cart.version + 1, change.digest, now, cart.lanes, cart.keys, cart.swept)
+  -- %d is exact below 2^31, also where a long has 32 bits, and takes half the time of %.0f.
+  cart.c = string.format("%d|%.0f|%.0f|%d|%d",
     cart.lines, cart.quantity, cart.units, cart.nanos, cart.position)
   if cart.renew then
     cart.m = string.format("1|%s|%s|%s|%s%s",
@@ -15,8 +17,8 @@ local function commit(key, cart, change, old, writes)
     writes[#writes + 1] = "s"
     writes[#writes + 1] = cart.s
   end
-  local record = string.format("%s|%s|%.0f%s",
-    change.sequence, change.fingerprint, math.floor(cart.now / 1000), change.note or "")
+  local seconds = string.sub(now, 1, -4)
+  local record = change.sequence .. "|" .. change.fingerprint .. "|" .. seconds .. (change.note or "")
   redis.call("HSET", key, "v", cart.v, "c", cart.c, change.record, record,
     unpack(writes, 1, math.min(1000, #writes)))
   for i = 1001, #writes, 1000 do

@@ -7,7 +7,7 @@ local function refuse_merge(key, cart, change, reply)
     redis.call("HDEL", key, unpack(old, i, math.min(i + 999, #old)))
   end
   redis.call("HSET", key,
-    "v", string.format("%.0f|%s|%s|%.0f|%.0f|%.0f",
+    "v", string.format("%.0f|%s|%s|%s|%s|%s",
       cart.version, cart.digest, cart.updated, cart.lanes, cart.keys, cart.swept),
     change.record, string.format("%s|%s|%.0f|refused",
       change.sequence, change.fingerprint, math.floor(cart.now / 1000)))
