@@ -310,7 +310,8 @@ def line_id_for(sku: str, options: Options | None = None) -> str:
 
 def sku_of(line_id: str) -> str:
     """The SKU of the line with this id: the inverse of `line_id_for`."""
-    return line_id[:-17] if _LINE_ID_DIGEST.search(line_id) else line_id
+    has_digest = line_id[-17:-16] == ":" and _LINE_ID_DIGEST.search(line_id)
+    return line_id[:-17] if has_digest else line_id
 
 
 def canonical_json(value: object) -> str:

@@ -115,7 +115,7 @@ def currency_digits(currency: str) -> int:
 
 def multiply(amount: Decimal, quantity: int) -> Decimal:
     """`amount` × `quantity`, exact."""
-    return _EXACT.multiply(amount, Decimal(quantity))
+    return _EXACT.multiply(amount, quantity)
 
 
 def add_up(amounts: Iterable[Decimal]) -> Decimal:
@@ -140,14 +140,15 @@ def from_parts(units: int, nanos: int) -> Decimal:
 
 def canonical_text(amount: Decimal) -> str:
     """The one text an amount has in the store: no exponent, no trailing zeros."""
-    return format(amount, "f")
+    text = str(amount)
+    return format(amount, "f") if "E" in text else text
 
 
 def display_text(amount: Decimal, currency: str) -> str:
     """The exact amount with at least the currency's digits: `19.90`, `0.005`, `300` (JPY)."""
-    exponent = amount.as_tuple().exponent
-    digits = max(_DIGITS[currency], -exponent if isinstance(exponent, int) else 0)
-    return f"{amount:.{digits}f}"
+    whole, _, fraction = canonical_text(amount).partition(".")
+    fraction = fraction.ljust(_DIGITS[currency], "0")
+    return f"{whole}.{fraction}" if fraction else whole
 
 
 def round_amount(amount: Decimal, currency: str, rounding: str = ROUND_HALF_EVEN) -> Decimal:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import ecart.integrations.asgi_endpoint
+import ecart.integrations.asgi_messages
 from clients import SERVICE
 from clients.asgi import AsgiShop
 
@@ -44,7 +44,7 @@ def said_to(shop: Shop, receive: Any) -> list[dict[str, Any]]:
 
 def test_a_body_that_does_not_come(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """408 `request_timeout` as a problem like any other, and the connection is given up."""
-    monkeypatch.setattr(ecart.integrations.asgi_endpoint, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(ecart.integrations.asgi_messages, "BODY_SECONDS", 0.05)
 
     async def receive() -> dict[str, Any]:
         await asyncio.sleep(30)

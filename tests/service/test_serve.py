@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -539,3 +540,29 @@ def test_a_change_that_no_replica_has_is_not_acknowledged(
     told = visitor.get(f"{service.address}/cart/operations/{answer.json()['operation_id']}")
     assert told.status_code == 200
     assert visitor.get(f"{service.address}/cart").json()["total_quantity"] == 1
+
+
+GARBAGE = """
+import gc
+from ecart.service.app import COLLECT_AFTER, create_app
+from ecart.service.settings import ServiceSettings, hand_to_workers
+
+settings = ServiceSettings(redis_url="redis://localhost:1", secrets=("of this test",))
+usual = gc.get_threshold()
+create_app(settings)
+assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, 0)
+hand_to_workers(settings)
+create_app()
+assert gc.get_threshold()[0] == COLLECT_AFTER
+assert gc.get_freeze_count() > 10_000
+collected = gc.get_stats()[0]["collected"]
+for _ in range(2 * COLLECT_AFTER):
+    cycle = []
+    cycle.append(cycle)
+assert gc.get_stats()[0]["collected"] - collected >= COLLECT_AFTER // 2
+"""
+
+
+def test_a_worker_collects_garbage_seldom() -> None:
+    """Cycles go all the same, in time. An app that somebody else runs leaves the collector be."""
+    subprocess.run([sys.executable, "-c", GARBAGE], check=True)

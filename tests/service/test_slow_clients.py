@@ -16,12 +16,12 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-import ecart.integrations.asgi_endpoint
+import ecart.integrations.asgi_messages
 from ecart.service import connections
 from ecart.service.app import create_app
 from ecart.service.connections import Bounded
 from ecart.service.settings import ServiceSettings
-from engines import free_port
+from engines import eventually, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def port(
 ) -> Iterator[int]:
     """The service behind each parser, with little patience."""
     monkeypatch.setattr(connections, "LOOK_SECONDS", LOOK)
-    monkeypatch.setattr(ecart.integrations.asgi_endpoint, "BODY_SECONDS", LOOK)
+    monkeypatch.setattr(ecart.integrations.asgi_messages, "BODY_SECONDS", LOOK)
     app = create_app(ServiceSettings(redis_url=engine.url, secrets=("a secret of the tests",)))
     port = free_port()
     config = uvicorn.Config(app, port=port, http=request.param, log_level="critical", lifespan="on")
@@ -230,7 +230,7 @@ def test_two_hundred_slow_clients(serve: Callable[..., Service]) -> None:
         slow = threading.Thread(target=asyncio.run, args=(crowd.run(),))
         slow.start()
         time.sleep(1)
-        assert established(service.port) == 200
+        assert eventually(lambda: established(service.port) == 200)
 
         waits = waits_of_a_visitor(service.address, 8)
 

@@ -6,7 +6,7 @@ here and nowhere else. That of a database is in `ecart.catalog.sql`, which needs
 
 from ecart.catalog.file import FileCatalog
 from ecart.catalog.given import CallableCatalog, MappingCatalog, SampleCatalog
-from ecart.catalog.product import Catalog, ListedCatalog, Product, Products, check_product
+from ecart.catalog.product import Catalog, ListedCatalog, Product, Products
 from ecart.catalog.source import as_catalog
 
 __all__ = [
@@ -19,5 +19,4 @@ __all__ = [
     "Products",
     "SampleCatalog",
     "as_catalog",
-    "check_product",
 ]

@@ -17,6 +17,9 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
 
     `unit_price` None: not priced yet. `max_quantity` limits one line. `options` names the choices
     a shopper has and the values of each; None accepts any.
+
+    Raises:
+        ValueError: no cart could take it. That is the catalog's fault, and no shopper's.
     """
 
     sku: str
@@ -27,28 +30,26 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     image: str | None = None
     options: Mapping[str, Sequence[OptionValue]] | None = None
 
+    def __post_init__(self) -> None:
+        if self.unit_price is not None:
+            parse_amount(self.unit_price)
+        check_currency(self.currency)
+        title, most = self.title, self.max_quantity
+        if title is not None and not (
+            isinstance(title, str) and has_only_characters(title, 0, 256)
+        ):
+            raise ValueError("a title is at most 256 characters without control characters")
+        if most is not None and not (type(most) is int and most >= 1):
+            raise ValueError("max_quantity is a whole number, 1 or more")
+        if not isinstance(self.image, str | None):
+            raise ValueError("image is text")
+        if not _are_choices(self.options):
+            raise ValueError(
+                "options are names with a list of strings, integers, booleans or nulls"
+            )
+
 
 Products = Mapping[str, Product]
-
-
-def check_product(product: Product) -> None:
-    """Refuses a product that no cart could take: the catalog's fault, not the shopper's.
-
-    Raises:
-        ValueError: a field is not what `Product` says.
-    """
-    if product.unit_price is not None:
-        parse_amount(product.unit_price)
-    check_currency(product.currency)
-    title, most = product.title, product.max_quantity
-    if title is not None and not (isinstance(title, str) and has_only_characters(title, 0, 256)):
-        raise ValueError("a title is at most 256 characters without control characters")
-    if most is not None and not (type(most) is int and most >= 1):
-        raise ValueError("max_quantity is a whole number, 1 or more")
-    if not isinstance(product.image, str | None):
-        raise ValueError("image is text")
-    if not _are_choices(product.options):
-        raise ValueError("options are names with a list of strings, integers, booleans or nulls")
 
 
 def _are_choices(options: Any) -> bool:
@@ -73,7 +74,7 @@ def product_of(row: dict[str, Any], currency: str) -> Product:
         ValueError: a field is not what `Product` says.
     """
     price, most = row.pop("unit_price", None), row.pop("max_quantity", None)
-    product = Product(
+    return Product(
         sku=check_sku(row.pop("sku", None)),
         unit_price=None if price is None else parse_amount(price),
         currency=check_currency(row.pop("currency", currency)),
@@ -82,8 +83,6 @@ def product_of(row: dict[str, Any], currency: str) -> Product:
         image=row.pop("image", None),
         options=row.pop("options", None),
     )
-    check_product(product)
-    return product
 
 
 @runtime_checkable

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
 from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Lock, Options
-from ecart.money import display_text
+from ecart.money import display_text, multiply
 
 
 class ItemView(msgspec.Struct, frozen=True):
@@ -146,20 +147,26 @@ def summary_view(cart: CartSummary) -> SummaryView:
 
 
 def _item_view(line: LineItem, currency: str) -> ItemView:
+    unit_price = subtotal = None
+    if line.unit_price is not None:
+        unit_price, subtotal = _amounts(str(line.unit_price), line.quantity, currency)
     return ItemView(
         id=line.line_id,
         sku=line.sku,
         quantity=line.quantity,
-        unit_price=_money(line.unit_price, currency),
-        subtotal=_money(line.subtotal, currency),
+        unit_price=unit_price,
+        subtotal=subtotal,
         title=line.title,
         options=line.options,
         details=line.details,
     )
 
 
-def _money(amount: Decimal | None, currency: str) -> str | None:
-    return None if amount is None else display_text(amount, currency)
+@lru_cache(maxsize=8192)
+def _amounts(unit_price: str, quantity: int, currency: str) -> tuple[str, str]:
+    """A line's price and subtotal. A shop has few prices, and most quantities are small."""
+    price = Decimal(unit_price)
+    return display_text(price, currency), display_text(multiply(price, quantity), currency)
 
 
 def _unpriced(line: LineItem) -> MessageView:

@@ -5,8 +5,7 @@ Under `VISIT`, the scope of a request in a host with a cart has the host's endpo
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,16 +24,13 @@ from ecart.integrations.asgi_messages import (
     cookie_headers,
     headers_of,
     is_secure,
-    read_body,
+    read_body_in_time,
     send_over,
 )
 from ecart.integrations.cookies import SignedCookie, Visit
 from ecart.integrations.drivers import answer_async
 from ecart.store import AsyncStore
 from ecart.stores.redis import AsyncRedisStore, Client, async_store_for
-
-BODY_SECONDS = 10.0
-"""How long a client may take to send a body of at most 16 KiB."""
 
 VISIT = "ecart.visit"
 
@@ -95,8 +91,16 @@ class CartEndpoint:
             address=address_of(scope),
             session=self.session_in(scope) if visit is None else visit.session,
         )
-        response = await self._response(request, receive)
-        return None if response is None else self.said(scope, response, visit)
+        limit = self.settings.body_limit
+        if not is_told_too_long(request.headers, limit):
+            try:
+                body = await read_body_in_time(receive, limit)
+            except TimeoutError:
+                return self.said(scope, self._api.refuse(request, _TOO_SLOW), visit)
+            if body is None:
+                return None
+            request = replace(request, body=body)
+        return self.said(scope, await self.ask(request), visit)
 
     async def close(self) -> None:
         """Closes what a URL opened, in this event loop."""
@@ -111,22 +115,9 @@ class CartEndpoint:
         """The session that the cookie of a request keeps, or a new one."""
         return session_of(self.cookie.read(cookie_headers(scope), is_secure(scope)))
 
-    async def _response(self, request: Request, receive: Receive) -> Response | None:
-        limit = self.settings.body_limit
-        if not is_told_too_long(request.headers, limit):
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    body = await read_body(receive, limit)
-            except TimeoutError:
-                return self._api.refuse(request, _TOO_SLOW)
-            if body is None:
-                return None
-            request = replace(request, body=body)
-        return await self.ask(request)
-
-    async def ask(self, request: Request) -> Response:
+    def ask(self, request: Request) -> Awaitable[Response]:
         """What the contract answers, for pages of the host that stand before it."""
-        return await answer_async(self._api, self.store, self.catalog, request)
+        return answer_async(self._api, self.store, self.catalog, request)
 
     def said(self, scope: Scope, response: Response, visit: Visit | None = None) -> Answer:
         """The response as it is sent, with the cookie of a session that is to be kept."""

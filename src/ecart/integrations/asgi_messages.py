@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from types import coroutine
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -11,6 +13,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+BODY_SECONDS = 10.0
+"""How long a client may take to send a body of at most 16 KiB."""
 
 
 async def send_over(send: Send, answer: Answer | None) -> None:
@@ -32,6 +37,40 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
         body += piece
         if len(body) > limit or not message.get("more_body", False):
             return body[: limit + 1]
+
+
+async def read_body_in_time(receive: Receive, limit: int) -> bytes | None:
+    """`read_body`, of a client that has `BODY_SECONDS` for it.
+
+    Most bodies are here when they are asked for; for those no clock is set.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    reading = read_body(receive, limit)
+    try:
+        waited_for = reading.send(None)
+    except StopIteration as read:
+        return read.value  # type: ignore[no-any-return]
+    async with asyncio.timeout(BODY_SECONDS):
+        return await _gone_on(reading, waited_for)
+
+
+@coroutine
+def _gone_on(
+    begun: Coroutine[Any, Any, bytes | None], waited_for: Any
+) -> Generator[Any, Any, bytes | None]:
+    """A coroutine to its end, of which the first step has been taken already."""
+    try:
+        while True:
+            try:
+                sent = yield waited_for
+            except BaseException as error:  # cancelled, when time is up
+                waited_for = begun.throw(error)
+            else:
+                waited_for = begun.send(sent)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
 
 
 def below_root(scope: Scope) -> str:

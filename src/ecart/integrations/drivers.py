@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from ecart.catalog import Catalog, ListedCatalog, Product, Products, check_product
+from ecart.catalog import Catalog, ListedCatalog, Product, Products
 from ecart.errors import CatalogError
 from ecart.flows import Perform, Quote
 from ecart.http import Api, HttpSettings, Request, Response
@@ -35,17 +35,17 @@ def answer(api: Api, store: Store, catalog: Catalog, request: Request) -> Respon
 async def answer_async(api: Api, store: AsyncStore, catalog: Catalog, request: Request) -> Response:
     """The response, from an async store; a catalog that may block is asked in a thread."""
 
-    async def do(step: Perform | Quote) -> Any:
+    def do(step: Perform | Quote) -> Awaitable[Any]:
         if isinstance(step, Perform):
-            return await store.execute(step.cart_id, step.operation)
-        if getattr(catalog, "in_memory", False):
-            return _checked(lambda: catalog.lookup(step.skus))
-        return await _looked_up(catalog, step.skus)
+            return store.execute(step.cart_id, step.operation)
+        return _looked_up(catalog, step.skus)
 
     return await run_async(api.handle(request), do)
 
 
 async def _looked_up(catalog: Catalog, skus: tuple[str, ...]) -> Products:
+    if getattr(catalog, "in_memory", False):
+        return _checked(lambda: catalog.lookup(skus))
     try:
         found = await asyncio.to_thread(catalog.lookup, skus)
         products = await found if inspect.isawaitable(found) else found
@@ -86,10 +86,6 @@ def _checked(look_up: Callable[[], Any]) -> Products:
             raise CatalogError(
                 f"the catalog answered for {sku!r} with something that is no Product"
             )
-        try:
-            check_product(product)
-        except ValueError as error:
-            raise CatalogError(f"the catalog's {sku!r}: {error}") from error
     return products
 
 

@@ -162,7 +162,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
         return None
 
     def _own_fingerprint(self) -> str:
-        parts = [type(self).__name__, *(repr(getattr(self, name)) for name in self.identity)]
+        parts = [type(self).__name__, *[repr(getattr(self, name)) for name in self.identity]]
         return short_digest("\x1f".join(parts))
 
     def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:

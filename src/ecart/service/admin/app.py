@@ -5,7 +5,6 @@ It is not there without a key: the service leaves its paths to the contract, whi
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from urllib.parse import parse_qsl
 
@@ -18,8 +17,7 @@ from ecart.http import Request as Message
 from ecart.http import session_of
 from ecart.http.guards import check_origin
 from ecart.http.problems import HttpError
-from ecart.integrations.asgi_endpoint import BODY_SECONDS
-from ecart.integrations.asgi_messages import below_root, headers_of, is_secure, read_body
+from ecart.integrations.asgi_messages import below_root, headers_of, is_secure, read_body_in_time
 from ecart.operations import Rules
 from ecart.service.admin.access import SESSION_SECONDS, Access, Visitor, new_visitor
 from ecart.service.admin.attempts import Attempts
@@ -187,8 +185,7 @@ def _cookie_name(request: Request) -> str:
 
 async def _form_of(request: Request) -> dict[str, str]:
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await read_body(request.receive, BODY_LIMIT)
+        body = await read_body_in_time(request.receive, BODY_LIMIT)
     except TimeoutError as error:
         raise HttpError("request_timeout", "It took too long.") from error
     if body is None or len(body) > BODY_LIMIT:

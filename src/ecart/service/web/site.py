@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -10,7 +9,7 @@ from msgspec.structs import replace
 
 from ecart.http import Request, Response
 from ecart.http.problems import HttpError, problem_response
-from ecart.integrations.asgi_endpoint import BODY_SECONDS, CartEndpoint
+from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.integrations.asgi_messages import (
     App,
     Receive,
@@ -19,7 +18,7 @@ from ecart.integrations.asgi_messages import (
     address_of,
     cookie_headers,
     headers_of,
-    read_body,
+    read_body_in_time,
     send_over,
 )
 from ecart.service.web.assets import Asset, read_assets
@@ -145,8 +144,7 @@ def _finished(request: Request, response: Response) -> Response:
 async def _with_body(request: Request, receive: Receive, limit: int) -> Request | None:
     """The request with its body, empty of one that takes too long; None if the client has gone."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await read_body(receive, limit)
+        body = await read_body_in_time(receive, limit)
     except TimeoutError:
         body = b""
     return None if body is None else replace(request, body=body)

@@ -11,6 +11,7 @@ import contextlib
 import inspect
 import threading
 import time
+from collections.abc import Awaitable
 from functools import cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -161,6 +162,7 @@ class AsyncRedisStore:
         if self._given is not None and not inspect.iscoroutinefunction(self._given.execute_command):
             raise TypeError("not an asyncio client: use Cart or RedisStore")
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._latest: _Way | None = None
         self.keys = Keyspace(prefix, partitions)
         repeats = (
             self._given is not None
@@ -184,20 +186,31 @@ class AsyncRedisStore:
     async def close(self) -> None:
         """Closes the running loop's client if this store opened it."""
         client = self._opened.pop(asyncio.get_running_loop(), None)
+        self._latest = None
         if client is not None:
             await client.aclose()
 
-    async def _do(self, step: Send | Wait) -> Any:
+    def _do(self, step: Send | Wait) -> Awaitable[Any]:
         if isinstance(step, Wait):
-            return await asyncio.sleep(step.seconds)
-        client = self._client()
-        pool = pool_of(client)
-        if pool is not None:
-            return await self._send(pool, step)
+            return asyncio.sleep(step.seconds)
+        way, patience = self._way(), self._patience
+        is_last = patience is not None and step.seconds < patience
+        if way.batches is not None and step.ask is None and not is_last:
+            return way.batches.add(way.pool, step.command, patience, step.aside)
+        return self._send(way.client, way.pool, step)
+
+    async def _send(self, client: Any, pool: Any, step: Send) -> Any:
         commands = (step.command, *step.aside)
         if step.ask is not None:
-            replies = await send_together_async(client, step.key, (*commands, step.ask))
+            asked = (*commands, step.ask)
+            if pool is None:
+                replies = await send_together_async(client, step.key, asked)
+            else:
+                replies = await send_all_async(pool, asked, self._patience)
             return replies[0], replies[-1]
+        if pool is not None:
+            # The last attempt: what others have to send may take longer than this one has left.
+            return first_reply(await send_all_async(pool, (step.command,), step.seconds))
         if is_cluster(client):
             return first_reply(await send_together_async(client, step.key, commands))
         reply = await client.execute_command(*in_utf8(step.command), **UNDECODED)
@@ -206,24 +219,27 @@ class AsyncRedisStore:
                 await client.execute_command(*in_utf8(command), **UNDECODED)
         return reply
 
-    async def _send(self, pool: Any, step: Send) -> Any:
-        patience = self._patience
-        if step.ask is not None:
-            commands = (step.command, *step.aside, step.ask)
-            replies = await send_all_async(pool, commands, patience)
-            return replies[0], replies[-1]
-        if patience is None or step.seconds >= patience:
-            return await batches_of(pool).add(pool, step.command, patience, step.aside)
-        # The last attempt: what others have to send may take longer than this one has left.
-        return first_reply(await send_all_async(pool, (step.command,), step.seconds))
-
-    def _client(self) -> Any:
+    def _way(self) -> _Way:
         if self._address is None:
-            return self._given
-        loop = asyncio.get_running_loop()
-        if loop not in self._opened:
-            self._opened[loop] = open_async_client(self._address, _patience(self._terms))
-        return self._opened[loop]
+            return _Way(None, self._given)
+        loop, way = asyncio.get_running_loop(), self._latest
+        if way is None or way.loop is not loop:
+            if loop not in self._opened:
+                self._opened[loop] = open_async_client(self._address, _patience(self._terms))
+            way = self._latest = _Way(loop, self._opened[loop])
+        return way
+
+
+class _Way:
+    """How an event loop's commands reach the engine: over the client's pool, where it has one."""
+
+    __slots__ = ("batches", "client", "loop", "pool")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None, client: Any) -> None:
+        self.loop = loop
+        self.client = client
+        self.pool = pool_of(client)
+        self.batches = None if self.pool is None else batches_of(self.pool)
 
 
 def _noted_over(client: Any) -> Index:

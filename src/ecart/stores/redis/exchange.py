@@ -122,6 +122,8 @@ def _until_answered(call: Call, terms: Terms, aside: tuple[Command, ...]) -> Flo
     command = call.by_sha()
     while True:
         try:
+            if terms.durability is None:
+                return (yield Send(call.key, command, attempts.left(), None, aside))
             return (yield from _confirmed(call.key, command, attempts, terms.durability, aside))
         except Exception as error:
             failure = attempts.note(error, call.key)
@@ -145,12 +147,10 @@ def _confirmed(
     key: str,
     command: tuple[Argument, ...],
     attempts: _Attempts,
-    durability: Durability | None,
+    durability: Durability,
     aside: tuple[Command, ...],
 ) -> Flow[Any]:
     """The reply to a change that is as durable as it has to be, or that was refused."""
-    if durability is None:
-        return (yield Send(key, command, attempts.left(), None, aside))
     left = attempts.left()
     reply, confirmation = yield Send(key, command, left, durability.ask(left), aside)
     if isinstance(reply, Exception):

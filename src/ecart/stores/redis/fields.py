@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -92,22 +93,30 @@ def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> Cart
 def read_line(key: str, field: bytes, text: bytes) -> LineItem:
     """The line that a field holds."""
     try:
-        quantity, price, position, title, extra = text.split(b"|", 4)
-        if not quantity.isdigit() or not position.isdigit() or len(quantity) > _DIGITS:
-            raise ValueError
-        options, details = _NO_EXTRA if not extra else _read_extra(extra)
-        return LineItem(
-            field[1:].decode(),
-            int(quantity),
-            parse_amount(price.decode()) if price else None,
-            int(position),
-            _title(title.decode()) if title else None,
-            options,
-            details,
-        )
+        return _plain_line(field, text) if text.endswith(b"|") else _line(field, text)
     except (ValueError, AttributeError, RecursionError) as error:
         raise CorruptCartError(key, field.decode(errors="replace")) from error
 
+
+def _line(field: bytes, text: bytes) -> LineItem:
+    quantity, price, position, title, extra = text.split(b"|", 4)
+    if not quantity.isdigit() or not position.isdigit() or len(quantity) > _DIGITS:
+        raise ValueError
+    options, details = _NO_EXTRA if not extra else _read_extra(extra)
+    return LineItem(
+        field[1:].decode(),
+        int(quantity),
+        parse_amount(price.decode()) if price else None,
+        int(position),
+        _title(title.decode()) if title else None,
+        options,
+        details,
+    )
+
+
+# A change touches one line of a cart, and the others are read again as they were; carts of other
+# shoppers have the same ones. Only what holds nothing that a caller could change is shared.
+_plain_line = lru_cache(maxsize=8192)(_line)
 
 _DIGITS = 9
 _NO_EXTRA: tuple[Options, Details | None] = ({}, None)
@@ -170,7 +179,10 @@ def _header(key: str, cart_id: str, currency: str, fields: Fields) -> list[Any] 
             raise CorruptCartError(key, "m")
         return None
     version, digest, updated = _match(key, "v", _VERSION, fields.get(b"v"))
-    epoch, own_currency, created, pinned, ttl = _match(key, "m", _MADE, made)
+    settled = _settled(made)
+    if settled is None:
+        raise CorruptCartError(key, "m")
+    epoch, own_currency, created, pinned, ttl = settled
     stored_state = fields.get(b"s")
     state, lock, merge = _read_state(key, stored_state) if stored_state else _OPEN
     counters = (b"0", b"0", b"0", b"0", b"0")
@@ -179,22 +191,32 @@ def _header(key: str, cart_id: str, currency: str, fields: Fields) -> list[Any] 
     lines, quantity, units, nanos, position = counters
     return [
         cart_id,
-        own_currency.decode(),
+        own_currency,
         int(lines),
         int(quantity),
         from_parts(int(units), int(nanos)) if units != b"0" or nanos != b"0" else ZERO,
         int(version),
-        epoch.decode(),
+        epoch,
         digest.decode(),
         state,
         lock,
         merge,
-        int(created),
+        created,
         int(updated),
-        int(ttl),
-        bool(pinned),
+        ttl,
+        pinned,
         int(position),
     ]
+
+
+@lru_cache(maxsize=8192)
+def _settled(made: bytes) -> tuple[str, str, int, bool, int] | None:
+    """What was settled when the cart was made; its next readings say the same. None: unreadable."""
+    match = _MADE.fullmatch(made)
+    if match is None:
+        return None
+    epoch, currency, created, pinned, ttl = match.groups()
+    return epoch.decode(), currency.decode(), int(created), bool(pinned), int(ttl)
 
 
 _OPEN: tuple[State, Lock | None, Merge | None] = ("open", None, None)
