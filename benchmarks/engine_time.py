@@ -25,7 +25,7 @@ WITHOUT_RECORDS = (
     (r'"s", record_field, line_field\)', '"s", line_field)'),
     (r"record = raw\[5\], line = raw\[6\]", "line = raw[5]"),
     (r"local old = make_room\([^)]*\)", "local old = {}"),
-    (r"local record = string\.format\([^\n]*\n[^\n]*\)\n", ""),
+    (r"local seconds = [^\n]*\n[^\n]*local record = [^\n]*\n", ""),
     (r"change\.record, record,", ""),
 )
 

@@ -50,6 +50,37 @@ async def test_each_caller_has_its_own_reply(store: AsyncRedisStore, engine: Eng
     assert connections(engine) - before == -(-CALLERS // LARGEST)
 
 
+async def test_a_connection_goes_back_now_and_then(
+    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever else waits for it has it soon, and what was ready meanwhile is sent all the same."""
+    monkeypatch.setattr("ecart.stores.redis.batches.ROUNDS", 3)
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        own_engine.url, max_connections=1, timeout=2
+    )
+    client, looked = redis.asyncio.Redis(connection_pool=pool), asyncio.Event()
+
+    async def shop(sku: str) -> int:
+        adds = 0
+        while not looked.is_set():
+            await AsyncCart("c", client).add(sku)
+            adds += 1
+        return adds
+
+    async def look() -> int:
+        await asyncio.sleep(0.05)  # the connection is in use by then, and never for nothing
+        for _ in range(5):
+            assert await client.ping()
+        looked.set()
+        return 0
+
+    adds = await asyncio.wait_for(asyncio.gather(shop("apple"), shop("pear"), look()), 20)
+
+    assert (await AsyncCart("c", client).get()).total_quantity == sum(adds)
+    await client.aclose()
+    await pool.disconnect()
+
+
 async def test_handles_of_one_client_share(engine: Engine) -> None:
     """A `Cart` made for each request, of redis-py's or valkey-py's client."""
     for client in (

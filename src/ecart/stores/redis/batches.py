@@ -10,11 +10,13 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ecart.stores.redis.pooled import Command, send_all_async
+from ecart.stores.redis.pooled import Command, borrowed, send_over
 
 LARGEST = 16
 """Commands over one connection; while the engine works on the next ones, these are read."""
 
+ROUNDS = 100
+"""Batches over a connection before it goes back to its pool, where others may wait for it."""
 
 _Entry = tuple[Command, asyncio.Future[Any], tuple[Command, ...]]
 
@@ -41,27 +43,50 @@ class Batches:
         return reply
 
     def _send(self, pool: Any, seconds: float | None) -> None:
-        # At the end of the turn; who has stopped waiting by then has sent nothing.
-        ready, self._ready = self._ready, []
-        waited_for = [entry for entry in ready if not entry[1].done()]
-        for start in range(0, len(waited_for), LARGEST):
-            batch = waited_for[start : start + LARGEST]
-            task = self._loop.create_task(_deliver(pool, batch, seconds))
+        while batch := self._taken():
+            task = self._loop.create_task(self._deliver(pool, batch, seconds))
             self._sending.add(task)  # or it could be collected while it runs
             task.add_done_callback(self._sending.discard)
 
+    def _taken(self) -> list[_Entry]:
+        """The next batch; who has stopped waiting by now has sent nothing."""
+        batch: list[_Entry] = []
+        while self._ready and not batch:
+            taken, self._ready = self._ready[:LARGEST], self._ready[LARGEST:]
+            batch = [entry for entry in taken if not entry[1].done()]
+        return batch
 
-async def _deliver(pool: Any, batch: list[_Entry], seconds: float | None) -> None:
-    try:
-        commands = [command for command, _, _ in batch]
-        commands += [command for _, _, aside in batch for command in aside]
-        replies = await send_all_async(pool, commands, seconds)
-    except BaseException as error:
-        replies = [error] * len(batch)
-        if not isinstance(error, Exception):  # the loop is ending
+    async def _deliver(self, pool: Any, batch: list[_Entry], seconds: float | None) -> None:
+        """Delivers a batch, and over the same connection what those answered have to say next."""
+        connection, rounds = None, 0
+        try:
+            while batch:
+                async with asyncio.timeout(seconds):
+                    connection = connection or await borrowed(pool)
+                    replies = await send_over(connection, _commands_of(batch))
+                _settle(batch, replies)
+                await asyncio.sleep(0)
+                rounds += 1
+                batch = self._taken() if rounds < ROUNDS else []
+        except Exception as error:
+            _settle(batch, [error] * len(batch))
+        except BaseException:  # the loop is ending
             for _, reply, _ in batch:
                 reply.cancel()
             raise
+        finally:
+            if connection is not None:
+                await pool.release(connection)
+
+
+def _commands_of(batch: list[_Entry]) -> list[Command]:
+    commands = [command for command, _, _ in batch]
+    for _, _, aside in batch:
+        commands += aside
+    return commands
+
+
+def _settle(batch: list[_Entry], replies: list[Any]) -> None:
     for (_, reply, _), answer in zip(batch, replies, strict=False):  # then what went along
         if reply.done():
             continue

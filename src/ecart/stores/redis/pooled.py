@@ -79,12 +79,22 @@ async def send_all_async(
         TimeoutError: it took longer; what was sent may have been executed.
     """
     async with asyncio.timeout(seconds):
-        connection = await pool.get_connection(*_arguments_of_get(type(pool).get_connection))
+        connection = await borrowed(pool)
         try:
-            await connection.send_packed_command((packed_all(commands),), False)
-            return [await _read_async(connection) for _ in commands]
+            return await send_over(connection, commands)
         finally:
             await pool.release(connection)
+
+
+async def borrowed(pool: Any) -> Any:
+    """A connection of an asyncio client's pool, to be given back by `pool.release`."""
+    return await pool.get_connection(*_arguments_of_get(type(pool).get_connection))
+
+
+async def send_over(connection: Any, commands: Sequence[Command]) -> list[Any]:
+    """The replies to commands over a connection; errors told are among them."""
+    await connection.send_packed_command((packed_all(commands),), False)
+    return [await _read_async(connection) for _ in commands]
 
 
 def _read(connection: Any) -> Any:
