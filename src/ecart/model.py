@@ -303,15 +303,18 @@ def line_id_for(sku: str, options: Options | None = None) -> str:
     It is the SKU itself for a plain line, else `sku:<digest of the options>`. A SKU that looks
     like such an id gets the digest of no options, so that no two lines share an id.
     """
-    if not options and not _LINE_ID_DIGEST.search(sku):
+    if not options and not _has_digest(sku):
         return sku
     return f"{sku}:{_options_digest(canonical_json(options or {}))}"
 
 
 def sku_of(line_id: str) -> str:
     """The SKU of the line with this id: the inverse of `line_id_for`."""
-    has_digest = line_id[-17:-16] == ":" and _LINE_ID_DIGEST.search(line_id)
-    return line_id[:-17] if has_digest else line_id
+    return line_id[:-17] if _has_digest(line_id) else line_id
+
+
+def _has_digest(line_id: str) -> bool:
+    return line_id[-17:-16] == ":" and _LINE_ID_DIGEST.search(line_id) is not None
 
 
 def canonical_json(value: object) -> str:

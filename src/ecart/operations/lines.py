@@ -52,7 +52,10 @@ class AddItem(Change, frozen=True, kw_only=True):
         check_quantity(self.quantity, at_least=1, limit=self.rules.max_quantity)
         if self.unit_price is not None:
             put_in_place(self, "unit_price", parse_amount(self.unit_price))
-        put_in_place(self, "currency", check_currency(self.currency or self.rules.currency))
+        if self.currency:
+            check_currency(self.currency)
+        else:
+            put_in_place(self, "currency", self.rules.currency)
         if self.title is not None:
             check_title(self.title)
         if self.options:
