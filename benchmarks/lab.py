@@ -161,8 +161,12 @@ def answers(address: Path | int, question: bytes) -> bool:
 
 
 def clean_environ(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment, without settings of ecart that the person at the keyboard has."""
+    """The environment, without settings of ecart that the person at the keyboard has.
+
+    Modules are compiled once, as they are where ecart is installed.
+    """
     theirs = {name: v for name, v in os.environ.items() if not name.startswith("ECART_")}
+    theirs.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**theirs, **own}
 
 

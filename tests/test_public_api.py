@@ -40,7 +40,7 @@ def test_importing_imports_little() -> None:
     program = (
         "import sys, threading, ecart, ecart.ecart; "
         "heavy = {'redis', 'valkey', 'starlette', 'flask', 'uvicorn', 'click', 'rich'}; "
-        "heavy |= {'sqlalchemy'}; "
+        "heavy |= {'sqlalchemy', 'asyncio'}; "
         "print(sorted(heavy & set(sys.modules)), threading.active_count())"
     )
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path)}

@@ -4,6 +4,8 @@
 this process, for tests. Errors and values are those of `ecart.errors` and `ecart.model`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ecart.cart import AsyncCart, Cart
 from ecart.errors import (
     CorruptCartError,
@@ -17,7 +19,10 @@ from ecart.errors import (
 from ecart.model import CartChange, CartSnapshot, CartSummary, LineItem, Totals, line_id_for
 from ecart.operations import Rules
 from ecart.stores.memory import AsyncMemoryStore, MemoryStore
-from ecart.stores.redis import AsyncRedisStore, RedisStore
+from ecart.stores.redis import RedisStore
+
+if TYPE_CHECKING:
+    from ecart.stores.redis import AsyncRedisStore
 
 __all__ = [
     "AsyncCart",
@@ -41,3 +46,11 @@ __all__ = [
     "Totals",
     "line_id_for",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AsyncRedisStore":  # brings asyncio along, which not everybody needs
+        from ecart.stores.redis import AsyncRedisStore
+
+        return AsyncRedisStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,8 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ecart.stores.redis.pooled import Command, borrowed, send_over
+from ecart.stores.redis.pooled import Command
+from ecart.stores.redis.pooled_async import borrowed, send_over
 
 LARGEST = 16
 """Commands over one connection; while the engine works on the next ones, these are read."""

@@ -16,6 +16,7 @@ from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailable
 from ecart.flows import Flow
 from ecart.model import CartChange
 from ecart.operations import Change, GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
+from ecart.stores.redis.clients import REPLY_TIMEOUT
 from ecart.stores.redis.commands import Argument, Call, build_call, record_of
 from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
@@ -33,6 +34,9 @@ from ecart.stores.redis.lanes import give_lane_back, take_lane
 from ecart.stores.redis.replies import read_change
 
 Result = TypeVar("Result")
+
+DEADLINE = 5.0
+"""Seconds after which a failing operation is given up."""
 
 SHORTEST_ATTEMPT = 0.05
 """Seconds that an attempt has, however near the deadline is; also if that is 0."""
@@ -89,6 +93,13 @@ class Terms(msgspec.Struct, frozen=True):
     durability: Durability | None = None
     index: Index | None = None
     observer: Observer | None = None
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a reply is waited for; a confirmation comes late on purpose."""
+        if self.durability:
+            return REPLY_TIMEOUT
+        return min(REPLY_TIMEOUT, max(self.deadline, SHORTEST_ATTEMPT))
 
 
 def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:

@@ -94,3 +94,8 @@ def index_of(client: Any) -> Index:
         return _indexes.setdefault(client, Index())
     except TypeError:  # one that cannot be remembered
         return Index()
+
+
+def noted_over(client: Any) -> Index:
+    """A client's index; what opens its own clients keeps one of its own, too."""
+    return Index() if client is None else index_of(client)

@@ -6,7 +6,6 @@ wraps, replaces or caches their calls is asked as a client, and so is a cluster'
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
@@ -17,9 +16,12 @@ Command = tuple[Any, ...]
 
 _LIBRARIES = ("redis.", "valkey.")
 
+# Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
+UNDECODED = {"NEVER_DECODE": True}
+
 # Closed by itself where a reply does not come: the next caller must not read it later. That is
 # what connections do, but not the sync ones to what Sentinel watches, unless they are told to.
-_UNDECODED_OR_CLOSED = {"disable_decoding": True, "disconnect_on_error": True}
+UNDECODED_OR_CLOSED = {"disable_decoding": True, "disconnect_on_error": True}
 
 
 def pool_of(client: Any) -> Any:
@@ -44,25 +46,25 @@ def _are_plain(client: Hashable, pool: Hashable) -> bool:
 
 
 @cache
-def _arguments_of_get(get_connection: Any) -> tuple[str, ...]:
-    """redis-py wanted the command's name until 5.3; valkey-py does."""
+def arguments_of_get(get_connection: Any) -> tuple[str, ...]:
+    """redis-py's pools wanted the command's name until 5.3; valkey-py's do."""
     parameter = inspect.signature(get_connection).parameters.get("command_name")
     return ("EVALSHA",) if parameter and parameter.default is inspect.Parameter.empty else ()
 
 
 def send_one(pool: Any, command: Command) -> Any:
     """The reply to one command; an error that it tells is raised."""
-    connection = pool.get_connection(*_arguments_of_get(type(pool).get_connection))
+    connection = pool.get_connection(*arguments_of_get(type(pool).get_connection))
     try:
         connection.send_packed_command((packed(command),))
-        return connection.read_response(**_UNDECODED_OR_CLOSED)
+        return connection.read_response(**UNDECODED_OR_CLOSED)
     finally:
         pool.release(connection)
 
 
 def send_all(pool: Any, commands: Sequence[Command]) -> list[Any]:
     """The replies to commands that go over one connection; errors told are among them."""
-    connection = pool.get_connection(*_arguments_of_get(type(pool).get_connection))
+    connection = pool.get_connection(*arguments_of_get(type(pool).get_connection))
     try:
         connection.send_packed_command((packed_all(commands),))
         return [_read(connection) for _ in commands]
@@ -70,45 +72,9 @@ def send_all(pool: Any, commands: Sequence[Command]) -> list[Any]:
         pool.release(connection)
 
 
-async def send_all_async(
-    pool: Any, commands: Sequence[Command], seconds: float | None = None
-) -> list[Any]:
-    """`send_all` for asyncio, for so many seconds in all, where the connections have no time-out.
-
-    Raises:
-        TimeoutError: it took longer; what was sent may have been executed.
-    """
-    async with asyncio.timeout(seconds):
-        connection = await borrowed(pool)
-        try:
-            return await send_over(connection, commands)
-        finally:
-            await pool.release(connection)
-
-
-async def borrowed(pool: Any) -> Any:
-    """A connection of an asyncio client's pool, to be given back by `pool.release`."""
-    return await pool.get_connection(*_arguments_of_get(type(pool).get_connection))
-
-
-async def send_over(connection: Any, commands: Sequence[Command]) -> list[Any]:
-    """The replies to commands over a connection; errors told are among them."""
-    await connection.send_packed_command((packed_all(commands),), False)
-    return [await _read_async(connection) for _ in commands]
-
-
 def _read(connection: Any) -> Any:
     try:
-        return connection.read_response(**_UNDECODED_OR_CLOSED)
-    except Exception as error:
-        if is_of_connection(error):
-            raise
-        return error
-
-
-async def _read_async(connection: Any) -> Any:
-    try:
-        return await connection.read_response(**_UNDECODED_OR_CLOSED)
+        return connection.read_response(**UNDECODED_OR_CLOSED)
     except Exception as error:
         if is_of_connection(error):
             raise

@@ -12,19 +12,9 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from ecart.stores.redis.pooled import (
-    Command,
-    in_utf8,
-    is_of_connection,
-    pool_of,
-    send_all,
-    send_all_async,
-)
+from ecart.stores.redis.pooled import UNDECODED, Command, in_utf8, pool_of, send_all
 
-# Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
-UNDECODED = {"NEVER_DECODE": True}
-
-_ASKING = ("ASKING",)
+ASKING = ("ASKING",)
 
 
 def is_cluster(client: Any) -> bool:
@@ -38,33 +28,14 @@ def send_together(client: Any, key: str, commands: Sequence[Command]) -> list[An
         return _pipelined(client, commands)
     try:
         replies = _pipelined(_server(client, client.get_node_from_key(key)), commands)
-        asked = _asked_node(client, replies[0])
+        asked = asked_node(client, replies[0])
         if asked is not None:
-            return _pipelined(_server(client, asked), [_ASKING, *commands])[1:]
-        if _has_moved(replies[0]):
+            return _pipelined(_server(client, asked), [ASKING, *commands])[1:]
+        if has_moved(replies[0]):
             client.nodes_manager.initialize()
     except Exception:
         with contextlib.suppress(Exception):
             client.nodes_manager.initialize()
-        raise
-    return replies
-
-
-async def send_together_async(client: Any, key: str, commands: Sequence[Command]) -> list[Any]:
-    """The replies, by an asyncio client."""
-    if not is_cluster(client):
-        return await _pipelined_async(client, commands)
-    try:
-        await client.initialize()
-        replies = await _on_node(client.get_node_from_key(key), commands)
-        asked = _asked_node(client, replies[0])
-        if asked is not None:
-            return (await _on_node(asked, [_ASKING, *commands]))[1:]
-        if _has_moved(replies[0]):
-            await client.nodes_manager.initialize()
-    except Exception:
-        with contextlib.suppress(Exception):
-            await client.nodes_manager.initialize()
         raise
     return replies
 
@@ -95,41 +66,13 @@ def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
     return replies
 
 
-async def _pipelined_async(client: Any, commands: Sequence[Command]) -> list[Any]:
-    pool = pool_of(client)
-    if pool is not None:
-        return await send_all_async(pool, commands)
-    pipeline = client.pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*in_utf8(command), **UNDECODED)
-    replies: list[Any] = await pipeline.execute(raise_on_error=False)
-    return replies
-
-
-class _Sent:
-    """A command as a node of an asyncio cluster client takes it, and leaves its reply in."""
-
-    def __init__(self, command: Command) -> None:
-        self.args = in_utf8(command)
-        self.kwargs = dict(UNDECODED)
-        self.result: Any = None
-
-
-async def _on_node(node: Any, commands: Sequence[Command]) -> list[Any]:
-    sent = [_Sent(command) for command in commands]
-    await node.execute_pipeline(sent)
-    for command in sent:
-        if is_of_connection(command.result):
-            raise command.result
-    return [command.result for command in sent]
-
-
-def _asked_node(client: Any, reply: Any) -> Any:
+def asked_node(client: Any, reply: Any) -> Any:
     """The node that a half-moved slot is moving to, if the reply says so and it is known."""
     if type(reply).__name__ != "AskError":
         return None
     return client.get_node(host=reply.host, port=reply.port)
 
 
-def _has_moved(reply: Any) -> bool:
+def has_moved(reply: Any) -> bool:
+    """Whether the reply tells that the client's map of the cluster is out of date."""
     return type(reply).__name__ in ("MovedError", "AskError", "ClusterDownError")

@@ -1,0 +1,127 @@
+"""The store for asyncio: what becomes ready in one loop turn goes out together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from ecart.flows import Flow
+from ecart.operations import Operation
+from ecart.store import run_async
+from ecart.stores.redis.batches import batches_of
+from ecart.stores.redis.clients import Client, open_async_client, read_url, repeats_by_itself
+from ecart.stores.redis.commands import Argument
+from ecart.stores.redis.durability import Mode, durability_of
+from ecart.stores.redis.exchange import DEADLINE, Observer, Send, Terms, Wait, exchange
+from ecart.stores.redis.index import noted_over
+from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
+from ecart.stores.redis.pooled import UNDECODED, in_utf8, pool_of
+from ecart.stores.redis.pooled_async import send_all_async
+from ecart.stores.redis.together import first_reply, is_cluster
+from ecart.stores.redis.together_async import send_together_async
+
+Result = TypeVar("Result")
+
+
+class AsyncRedisStore:
+    """`RedisStore` for asyncio, in all else alike. Each event loop opens a URL for itself."""
+
+    def __init__(
+        self,
+        client: Client | str,
+        *,
+        prefix: str = DEFAULT_PREFIX,
+        partitions: int = DEFAULT_PARTITIONS,
+        deadline: float = DEADLINE,
+        durability: Mode = "primary",
+        replicas: int | None = None,
+        index: bool = True,
+        observer: Observer | None = None,
+    ) -> None:
+        self._address = read_url(client) if isinstance(client, str) else None
+        self._given: Any = None if isinstance(client, str) else client
+        if self._given is not None and not inspect.iscoroutinefunction(self._given.execute_command):
+            raise TypeError("not an asyncio client: use Cart or RedisStore")
+        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._latest: _Way | None = None
+        self.keys = Keyspace(prefix, partitions)
+        repeats = (
+            self._given is not None
+            and pool_of(self._given) is None
+            and repeats_by_itself(self._given)
+        )
+        noted = noted_over(self._given) if index else None
+        self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted, observer)
+        is_single = self._address is not None and not self._address.kind
+        self._patience = self._terms.patience if is_single else None
+
+    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+        """As `RedisStore.execute`."""
+        flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
+        return await run_async(flow, self._do)
+
+    async def ask(self, key: str, command: tuple[Argument, ...]) -> Any:
+        """As `RedisStore.ask`."""
+        return await self._do(Send(key, command, self._terms.deadline))
+
+    async def close(self) -> None:
+        """Closes the running loop's client if this store opened it."""
+        client = self._opened.pop(asyncio.get_running_loop(), None)
+        self._latest = None
+        if client is not None:
+            await client.aclose()
+
+    def _do(self, step: Send | Wait) -> Awaitable[Any]:
+        if isinstance(step, Wait):
+            return asyncio.sleep(step.seconds)
+        way, patience = self._way(), self._patience
+        is_last = patience is not None and step.seconds < patience
+        if way.batches is not None and step.ask is None and not is_last:
+            return way.batches.add(way.pool, step.command, patience, step.aside)
+        return self._send(way.client, way.pool, step)
+
+    async def _send(self, client: Any, pool: Any, step: Send) -> Any:
+        commands = (step.command, *step.aside)
+        if step.ask is not None:
+            asked = (*commands, step.ask)
+            if pool is None:
+                replies = await send_together_async(client, step.key, asked)
+            else:
+                replies = await send_all_async(pool, asked, self._patience)
+            return replies[0], replies[-1]
+        if pool is not None:
+            # The last attempt: what others have to send may take longer than this one has left.
+            return first_reply(await send_all_async(pool, (step.command,), step.seconds))
+        if is_cluster(client):
+            return first_reply(await send_together_async(client, step.key, commands))
+        reply = await client.execute_command(*in_utf8(step.command), **UNDECODED)
+        for command in step.aside:
+            with contextlib.suppress(Exception):
+                await client.execute_command(*in_utf8(command), **UNDECODED)
+        return reply
+
+    def _way(self) -> _Way:
+        if self._address is None:
+            return _Way(None, self._given)
+        loop, way = asyncio.get_running_loop(), self._latest
+        if way is None or way.loop is not loop:
+            if loop not in self._opened:
+                self._opened[loop] = open_async_client(self._address, self._terms.patience)
+            way = self._latest = _Way(loop, self._opened[loop])
+        return way
+
+
+class _Way:
+    """How an event loop's commands reach the engine: over the client's pool, where it has one."""
+
+    __slots__ = ("batches", "client", "loop", "pool")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None, client: Any) -> None:
+        self.loop = loop
+        self.client = client
+        self.pool = pool_of(client)
+        self.batches = None if self.pool is None else batches_of(self.pool)
