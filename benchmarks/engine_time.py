@@ -7,17 +7,20 @@ text that the library sends, and each must fit, or nothing is measured.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from redis.exceptions import NoScriptError
 
-from ecart import Cart
+from ecart import AsyncCart, Cart
 
 from .figures import Figure, Measurement, at_most
-from .lab import Lab
+from .lab import SOCKET, Lab
 from .library import PRICE, RULES, filled
+from .parallel import TASKS, adds, in_tasks
 from .rivals import bare_script
 from .rounds import interleaved
 
@@ -86,6 +89,21 @@ def add(lab: Lab) -> Iterable[Figure]:
     yield Figure("share of exactly-once in it", share, "%", at_most(25))
 
 
+def add_of_many(lab: Lab) -> Iterable[Figure]:
+    """One add where 64 tasks add at once: an engine that has no time to forget how."""
+    with asyncio.Runner() as runner, lab.engine.client() as client:
+        url = lab.engine.urls[SOCKET]
+        carts = [AsyncCart(f"busy-{number}", url, rules=RULES) for number in range(TASKS)]
+        turn = in_tasks(runner, adds(carts))
+        turn(TASKS)
+        calls = max(TASKS, round(lab.pace.turn * 40_000))
+        measured = _engine_time(client, partial(turn, calls), 1)
+        samples = interleaved({"add": measured}, lab.pace.rounds)
+        runner.run(carts[0].store.close())  # type: ignore[attr-defined]
+    values = tuple(samples.scores["add"])
+    yield Figure(f"engine time of an add, {TASKS} tasks", values, "µs", at_most(15))
+
+
 def without_records(script: str) -> str:
     """The script with the cuts made.
 
@@ -109,4 +127,7 @@ def _engine_time(client: Any, call: Callable[[], Any], calls: int) -> Callable[[
     return turn
 
 
-MEASUREMENTS = (Measurement("engine time of an add", add),)
+MEASUREMENTS = (
+    Measurement("engine time of an add", add),
+    Measurement("engine time of an add, many at once", add_of_many),
+)

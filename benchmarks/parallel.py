@@ -33,8 +33,8 @@ def tasks(lab: Lab, door: str) -> Iterable[Figure]:
         carts = [AsyncCart(f"task-{number}", url, rules=RULES) for number in range(TASKS)]
         pooled = [AsyncCart(cart.cart_id, client, rules=RULES) for cart in carts]
         turns = {
-            "AsyncCart(URL)": in_tasks(runner, _adds(carts)),
-            "AsyncCart(pool)": in_tasks(runner, _adds(pooled)),
+            "AsyncCart(URL)": in_tasks(runner, adds(carts)),
+            "AsyncCart(pool)": in_tasks(runner, adds(pooled)),
             "pool": in_tasks(runner, [bare_script(client)] * TASKS),
         }
         samples = timed(turns, lab.pace)
@@ -52,7 +52,7 @@ def threads(lab: Lab, door: str) -> Iterable[Figure]:
     with lab.engine.client(door) as client, ThreadPoolExecutor(THREADS) as pool:
         carts = [Cart(f"thread-{number}", client, rules=RULES) for number in range(THREADS)]
         turns = {
-            "Cart": in_threads(pool, _adds(carts)),
+            "Cart": in_threads(pool, adds(carts)),
             "bare": in_threads(pool, [bare_script(client)] * THREADS),
         }
         samples = timed(turns, lab.pace)
@@ -71,8 +71,8 @@ def one_cart(lab: Lab, door: str) -> Iterable[Figure]:
     calls = max(THREADS, round(lab.pace.turn * 5000))
     lost: dict[str, list[float]] = {"Cart": [], "blob": []}
     with ThreadPoolExecutor(THREADS) as pool:
-        ours = in_threads(pool, _adds(carts))
-        theirs = in_threads(pool, _adds(blobs))
+        ours = in_threads(pool, adds(carts))
+        theirs = in_threads(pool, adds(blobs))
         contenders: dict[str, tuple[Turn, Callable[[], int]]] = {
             "Cart": (ours, lambda: carts[0].summary().total_quantity),
             "blob": (theirs, lambda: blobs[0].units()),
@@ -107,7 +107,7 @@ def rates(name: str, samples: Samples, ours: str, theirs: str, target: Any = Non
     return Figure(name, values, target=target, beside=beside, beside_unit="a second")
 
 
-def _adds(carts: Sequence[Any]) -> list[Callable[[], Any]]:
+def adds(carts: Sequence[Any]) -> list[Callable[[], Any]]:
     return [partial(cart.add, "sku-0", PRICE) for cart in carts]
 
 
