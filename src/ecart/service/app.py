@@ -61,33 +61,16 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         configure_logs(settings.log_format, settings.log_level)
         collect_rarely()
     observed = Observability(settings, pages=ROUTES)
-    store = AsyncRedisStore(
-        settings.redis_url,
-        prefix=settings.prefix,
-        partitions=settings.partitions,
-        durability=settings.durability,
-        replicas=settings.replicas,
-        observer=observed.attempts,
-    )
-    rules = Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency)
+    store, contract = _store_of(settings, observed), _contract_of(settings)
     endpoint = CartEndpoint(
         observed.watched(store),
         secret=settings.secrets,
         catalog=as_catalog(settings.catalog, settings.currency),
-        settings=HttpSettings(
-            rules=rules,
-            accept_unknown_skus=settings.catalog is None,
-            trusted_origins=frozenset(settings.trusted_origins),
-            office_keys=settings.office_keys,
-            hold_seconds=settings.hold_seconds,
-            keep_additions=settings.keep_additions,
-            merge_policy=settings.merge_policy,
-            first_ttl_seconds=settings.first_ttl_seconds,
-        ),
+        settings=contract,
         standalone=True,
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
-
+    rules = contract.rules
     following = Following(store, rules)
     endpoint.store = TellingStore(endpoint.store, following)
     admin = Admin(settings, store, rules) if settings.admin_key else None
@@ -108,6 +91,30 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
 
     pages = site(endpoint, settings.secrets, following)
     return Service(observed.around(WithPages(pages, endpoint)), lifespan, admin)
+
+
+def _store_of(settings: ServiceSettings, observed: Observability) -> AsyncRedisStore:
+    return AsyncRedisStore(
+        settings.redis_url,
+        prefix=settings.prefix,
+        partitions=settings.partitions,
+        durability=settings.durability,
+        replicas=settings.replicas,
+        observer=observed.attempts,
+    )
+
+
+def _contract_of(settings: ServiceSettings) -> HttpSettings:
+    return HttpSettings(
+        rules=Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency),
+        accept_unknown_skus=settings.catalog is None,
+        trusted_origins=frozenset(settings.trusted_origins),
+        office_keys=settings.office_keys,
+        hold_seconds=settings.hold_seconds,
+        keep_additions=settings.keep_additions,
+        merge_policy=settings.merge_policy,
+        first_ttl_seconds=settings.first_ttl_seconds,
+    )
 
 
 def collect_rarely() -> None:

@@ -6,10 +6,10 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import uvicorn
@@ -86,10 +86,7 @@ def serve(options: Options) -> None:
         ConfigurationError, EngineError: it cannot begin; the message says what to do.
     """
     configure_logs(options.log_format, options.log_level)
-    secrets = find_secrets(options.secret, options.data_dir, options.host)
-    office_keys = find_keys("ECART_OFFICE_KEYS", options.office_keys)
-    metrics_keys = find_keys("ECART_METRICS_KEYS", options.metrics_keys)
-    check_admin_key(options.admin_key or None, write=options.admin_write)
+    keys = _keys_of(options)
     check_address(options.host, options.port)
     with (
         engine_url(options) as (url, described),
@@ -97,37 +94,52 @@ def serve(options: Options) -> None:
         settled_deployment(url, options.keys),
         tempfile.TemporaryDirectory(prefix="ecart-metrics-") as metrics_folder,
     ):
-        settings = ServiceSettings(
-            redis_url=url,
-            secrets=secrets,
-            catalog=options.catalog,
-            currency=options.currency,
-            ttl_seconds=options.ttl,
-            trusted_origins=options.trusted_origins,
-            office_keys=office_keys,
-            hold_seconds=options.hold,
-            keep_additions=options.keep_additions,
-            merge_policy=options.merge_policy,
-            first_ttl_seconds=options.first_ttl or None,
-            durability=options.durability,
-            replicas=options.replicas,
-            prefix=options.prefix,
-            partitions=options.partitions,
-            limits=options.limits,
-            is_embedded=not options.redis_url,
-            admin_key=options.admin_key or None,
-            admin_write=options.admin_write,
-            sweep_every=options.sweep_every,
-            parent_pid=os.getpid(),
-            is_local=is_loopback(options.host),
-            metrics_keys=metrics_keys,
-            metrics_folder=metrics_folder,
-            log_format=options.log_format,
-            log_level=options.log_level,
-            access_log=options.access_log,
-        )
+        settings = _settings_of(options, keys, url, metrics_folder)
         print(f"ecart on http://{_shown(options.host)}:{options.port}  {described}", flush=True)
         _serve_until_stopped(options, settings)
+
+
+def _keys_of(options: Options) -> dict[str, tuple[str, ...]]:
+    """Whatever is secret, found and checked; a folder without a secret gets one."""
+    found = {
+        "secrets": find_secrets(options.secret, options.data_dir, options.host),
+        "office_keys": find_keys("ECART_OFFICE_KEYS", options.office_keys),
+        "metrics_keys": find_keys("ECART_METRICS_KEYS", options.metrics_keys),
+    }
+    check_admin_key(options.admin_key or None, write=options.admin_write)
+    return found
+
+
+def _settings_of(
+    options: Options, keys: Mapping[str, Any], url: str, metrics_folder: str
+) -> ServiceSettings:
+    return ServiceSettings(
+        redis_url=url,
+        catalog=options.catalog,
+        currency=options.currency,
+        ttl_seconds=options.ttl,
+        trusted_origins=options.trusted_origins,
+        hold_seconds=options.hold,
+        keep_additions=options.keep_additions,
+        merge_policy=options.merge_policy,
+        first_ttl_seconds=options.first_ttl or None,
+        durability=options.durability,
+        replicas=options.replicas,
+        prefix=options.prefix,
+        partitions=options.partitions,
+        limits=options.limits,
+        is_embedded=not options.redis_url,
+        admin_key=options.admin_key or None,
+        admin_write=options.admin_write,
+        sweep_every=options.sweep_every,
+        parent_pid=os.getpid(),
+        is_local=is_loopback(options.host),
+        metrics_folder=metrics_folder,
+        log_format=options.log_format,
+        log_level=options.log_level,
+        access_log=options.access_log,
+        **keys,
+    )
 
 
 @contextlib.contextmanager
