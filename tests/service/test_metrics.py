@@ -28,7 +28,7 @@ from ecart.service.observability.operations import (
 )
 from ecart.service.observability.requests import CONTRACT, RouteNames
 from ecart.service.observability.series import Layout
-from ecart.service.observability.workers import Workers, total
+from ecart.service.observability.workers import Workers, folder_of_workers, total
 from ecart.service.settings import ServiceSettings
 from proxy import lossy
 from service.observing import SECRET, Samples, client_of, labelled, metrics_of, samples_in, value
@@ -408,6 +408,29 @@ def test_all_workers_are_told_of(serve: Callable[..., Service], tmp_path: Path) 
     assert added(service) == 80
     assert service.terminate()[0] == 0
     assert list(tmp_path.glob("ecart-metrics-*")) == []
+
+
+def test_a_killed_services_folder_is_removed_by_the_next(
+    serve: Callable[..., Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But no folder of a service that runs, however old, and none that is just being made."""
+    env = {"TMPDIR": str(tmp_path)}
+    killed = serve(env=env).ready()
+    (left,) = tmp_path.glob("ecart-metrics-*")
+    killed.kill()
+    os.utime(left, (0, 0))
+    running = serve(env=env).ready()
+    (folder,) = tmp_path.glob("ecart-metrics-*")
+    os.utime(folder, (0, 0))
+    (tmp_path / "ecart-metrics-new").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    with folder_of_workers() as own:
+        found = {path.name for path in tmp_path.glob("ecart-metrics-*")}
+
+    assert left != folder
+    assert found == {Path(own).name, folder.name, "ecart-metrics-new"}
+    assert running.terminate()[0] == 0
 
 
 def added(service: Service) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -21,6 +20,7 @@ from ecart.service.connections import BoundedProtocol
 from ecart.service.deployment import settled_deployment
 from ecart.service.limits import Limits
 from ecart.service.observability.logs import configure_logs
+from ecart.service.observability.workers import folder_of_workers
 from ecart.service.settings import (
     LogFormat,
     LogLevel,
@@ -92,7 +92,7 @@ def serve(options: Options) -> None:
         engine_url(options) as (url, described),
         contextlib.suppress(KeyboardInterrupt),
         settled_deployment(url, options.keys),
-        tempfile.TemporaryDirectory(prefix="ecart-metrics-") as metrics_folder,
+        folder_of_workers() as metrics_folder,
     ):
         settings = _settings_of(options, keys, url, metrics_folder)
         print(f"ecart on http://{_shown(options.host)}:{options.port}  {described}", flush=True)

@@ -7,10 +7,14 @@ service ever becomes smaller, and there are never more files than workers at one
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import operator
 import os
+import shutil
+import tempfile
+import time
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -22,6 +26,9 @@ PID = 0
 """The cell that holds the worker's process id."""
 
 _CELL = 8
+_PREFIX = "ecart-metrics-"
+_SETTLED = 10.0
+"""Seconds after which whoever made a folder has locked it, if they are still there."""
 
 
 class Workers:
@@ -43,6 +50,33 @@ class Workers:
             data = path.read_bytes()
             if len(data) == self._size * _CELL:  # else it is just being made
                 yield array("d", data)
+
+
+@contextlib.contextmanager
+def folder_of_workers() -> Iterator[str]:
+    """A folder for the numbers of a service's workers. What a killed service left is removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), _held(left):
+            if time.time() - left.stat().st_mtime > _SETTLED:
+                shutil.rmtree(left, ignore_errors=True)
+    # Somebody else who starts may be looking just now whether this one was left.
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _held(Path(folder), waits=True):
+        yield folder
+
+
+@contextlib.contextmanager
+def _held(folder: Path, *, waits: bool = False) -> Iterator[None]:
+    """Holds the folder's lock, which the kernel lets go of with the process.
+
+    Raises:
+        OSError: somebody else holds it, or it is no folder of ours.
+    """
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(held)
 
 
 def total(numbers: Sequence[Sequence[float]]) -> list[float]:
