@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib.util
+import itertools
 import os
 import shutil
 import signal
@@ -242,12 +243,27 @@ def eventually(is_so: Callable[[], bool], seconds: float = 5.0) -> bool:
     return True
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports for the servers of this test process, over and over.
+
+    Each process that runs tests beside it has others, and the kernel, which hands them out from
+    32768 on to whoever asks for any, has none of them: so none is taken before its server starts.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, turn = 20_000 + worker % 6 * 2_000, os.getpid() % 2_000
+    return itertools.cycle([*range(first + turn, first + 2_000), *range(first, first + turn)])
+
+
+_ports = _own_ports()
+
+
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that nobody has."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("ports do not end")
 
 
 def _in_package(package: str, pattern: str) -> Path | None:
