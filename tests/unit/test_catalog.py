@@ -345,8 +345,8 @@ def test_a_product_that_no_cart_could_take(fields: dict[str, Any]) -> None:
 
 def test_a_product_in_order() -> None:
     """With everything, or with nothing but its SKU."""
-    Product(sku="mug")
-    Product(
+    bare = Product(sku="mug")
+    full = Product(
         sku="mug",
         title="🍵" * 256,
         unit_price=Decimal("0.000000001"),
@@ -354,6 +354,9 @@ def test_a_product_in_order() -> None:
         image="",
         options={"size": ("M", "L"), "packs": range(3)},
     )
+
+    assert (bare.unit_price, bare.currency, bare.options) == (None, "USD", None)
+    assert (full.unit_price, full.max_quantity) == (Decimal("1E-9"), 1)
 
 
 def test_catalogs_that_can_tell_all_they_sell(tmp_path: Path) -> None:
