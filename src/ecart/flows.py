@@ -73,11 +73,9 @@ def perform(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
     """
     for _ in range(PATIENCE):
         try:
-            result: Result = yield Perform(cart_id, operation)
+            return (yield from _step(cart_id, operation))
         except CartMergingError as error:
             yield from settle(cart_id, error.merge, operation.rules)
-        else:
-            return result
     return (yield from _step(cart_id, operation))
 
 

@@ -11,6 +11,7 @@ import valkey.asyncio
 
 from ecart import AsyncCart, AsyncRedisStore, CorruptCartError
 from ecart.errors import LineNotFoundError, QuantityLimitExceededError
+from ecart.stores.redis import batches, pooled_async
 from ecart.stores.redis.batches import LARGEST
 from ecart.stores.redis.keys import Keyspace
 
@@ -48,6 +49,28 @@ async def test_each_caller_has_its_own_reply(store: AsyncRedisStore, engine: Eng
     ]
     assert [change.summary.subtotal for change in changes] == list(range(1, CALLERS + 1))
     assert connections(engine) - before == -(-CALLERS // LARGEST)
+
+
+async def test_a_connection_is_kept_while_there_is_more_to_say(
+    store: AsyncRedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two callers who go on at once borrow one connection, and not one for each turn."""
+    borrowed: list[Any] = []
+
+    async def counted(pool: Any) -> Any:
+        borrowed.append(await pooled_async.borrowed(pool))
+        return borrowed[-1]
+
+    monkeypatch.setattr(batches, "borrowed", counted)
+
+    async def shop(sku: str) -> None:
+        for _ in range(30):
+            await AsyncCart("c", store).add(sku)
+
+    await asyncio.gather(shop("apple"), shop("pear"))
+
+    assert len(borrowed) == 1
+    assert (await AsyncCart("c", store).get()).total_quantity == 60
 
 
 async def test_a_connection_goes_back_now_and_then(

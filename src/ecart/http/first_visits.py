@@ -35,7 +35,7 @@ def seen_again(cart: SomeCart, settings: HttpSettings) -> Flow[SomeCart]:
 
     If the store cannot do that, the cart is shown as it is; the next look tries again.
     """
-    if cart.ttl_ms == settings.rules.ttl_ms:
+    if cart.ttl_ms == settings.rules.ttl_ms:  # as nearly all
         return cart
     early_ms = settings.first_ttl_ms
     ends_early = early_ms and cart.ttl_ms == early_ms and not cart.ttl_pinned

@@ -120,12 +120,12 @@ def _contract_of(settings: ServiceSettings) -> HttpSettings:
 def collect_rarely() -> None:
     """Has the garbage collector look seldom, and never at what was loaded at the start.
 
-    Requests leave few cycles behind, and looking for them again and again took a seventh of a
-    worker's time (decision 33). For a process that is the service's own.
+    Requests leave few cycles behind, and looking for them every few requests took more of a
+    worker's time than any other one thing (decision 33). For a process of the service's own.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 10, 10)
+    gc.set_threshold(COLLECT_AFTER)
 
 
 async def _leave_with(parent_pid: int) -> None:

@@ -57,7 +57,8 @@ def folder_of_workers() -> Iterator[str]:
     """A folder for the numbers of a service's workers. What a killed service left is removed."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), _held(left):
-            if time.time() - left.stat().st_mtime > _SETTLED:
+            about = left.stat()
+            if about.st_uid == os.getuid() and time.time() - about.st_mtime > _SETTLED:
                 shutil.rmtree(left, ignore_errors=True)
     # Somebody else who starts may be looking just now whether this one was left.
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _held(Path(folder), waits=True):
@@ -69,7 +70,7 @@ def _held(folder: Path, *, waits: bool = False) -> Iterator[None]:
     """Holds the folder's lock, which the kernel lets go of with the process.
 
     Raises:
-        OSError: somebody else holds it, or it is no folder of ours.
+        OSError: somebody else holds it, or it is no folder, or none to be opened.
     """
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

@@ -14,7 +14,7 @@ from ecart.store import AsyncStore, Store
 from ecart.stores.redis.clients import Client
 from ecart.stores.redis.synchronous import RedisStore
 
-if TYPE_CHECKING:  # who has no event loop waits for no asyncio: it is half of an import's time
+if TYPE_CHECKING:  # who has no event loop does not wait until asyncio is imported
     from ecart.stores.redis.asynchronous import AsyncRedisStore
 
 __all__ = ["AsyncRedisStore", "Client", "RedisStore", "async_store_for", "store_for"]

@@ -55,7 +55,7 @@ def _included(name: str) -> str:
 
 @cache
 def _read(name: str) -> str:
-    # As importlib.resources, which takes as long to import as a tenth of ecart.
+    # As importlib.resources does, which nothing else here would have to import.
     data = get_data("ecart.stores.redis", f"lua/{name}.lua")
     assert data is not None
     return data.decode()
