@@ -73,7 +73,7 @@ def test_once_where_there_is_no_terminal(engine: Engine, arguments: list[str]) -
 
     assert said.exit_code == 0
     assert re.match(
-        r"20 carts noted   0\.0 changes/s   [\d.]+ commands/s   [\d.]+ MB\n", said.stdout
+        r"20 carts noted   0\.0 changes/s   [\d.,]+ commands/s   [\d.]+ MB\n", said.stdout
     )
     assert all(c.isprintable() or c == "\n" for c in said.stdout)
     assert "\\x1b[31m" in said.stdout
