@@ -27,8 +27,8 @@ from .rounds import interleaved
 WITHOUT_RECORDS = (
     (r'"s", record_field, line_field\)', '"s", line_field)'),
     (r"record = raw\[5\], line = raw\[6\]", "line = raw[5]"),
-    (r"local old = make_room\([^)]*\)", "local old = {}"),
-    (r"local seconds = [^\n]*\n[^\n]*local record = [^\n]*\n", ""),
+    (r"local room, old = make_room\([^)]*\)", "local room, old = true"),
+    (r"local record = [^\n]*\n", ""),
     (r"change\.record, record,", ""),
 )
 

@@ -12,14 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
 
-from ecart.engine import Binary, find_binary
+from ecart.engine import Binary, engine_environ, find_binary
 
 from .rounds import Pace
 
@@ -76,7 +76,8 @@ class Lab:
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         command = [str(self.binary.path), *words]
-        self.lend(self.running(command, lambda: answers(engine.socket, b"PING\r\n")))
+        is_ready = partial(answers, engine.socket, b"PING\r\n")
+        self.lend(self.running(command, is_ready, engine_environ()))
         return engine
 
     @contextlib.contextmanager

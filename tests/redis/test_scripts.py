@@ -55,6 +55,19 @@ def test_a_script_loads_and_compiles(name: str, any_engine: Engine) -> None:
         assert client.script_load(script.text) == script.sha
 
 
+@pytest.mark.parametrize("number", ["1.9e12", "1764365123456", "2 ^ 53 - 1"])
+def test_an_engine_takes_whole_numbers_from_scripts_in_full(
+    any_engine: Engine, number: str
+) -> None:
+    """As `PEXPIREAT` is given them: no exponent, no digit lost."""
+    with any_engine.connected() as client:
+        text = client.eval(f'return redis.call("ECHO", {number})', 0)
+
+    assert text.decode() == {"1.9e12": "1900000000000", "2 ^ 53 - 1": "9007199254740991"}.get(
+        number, number
+    )
+
+
 @each_source
 def test_a_file_opens_with_a_sentence(path: Path) -> None:
     """The first line says what the script does."""
@@ -114,8 +127,8 @@ def test_nothing_that_surprises(path: Path) -> None:
         assert word not in source
     forms = re.findall(r"%[\d.]*[dfgei]\b", re.sub(r"string\.match\([^\n]*", "", source))
     assert set(forms) <= {"%.0f", "%d"}
-    # Where a long has 32 bits, %d is exact below 2^31 only: lines, billionths, positions, a line.
-    below_2_31 = ("cart.lines", "cart.position", "units)")
+    # Where a long has 32 bits, %d is exact below 2^31 only: positions, a line, what was compared.
+    below_2_31 = ("cart.position", "units)", "< 2 ^ 31 and")
     with_d = [line for line in re.findall(r"string\.format\([^)]*\)", source) if "%d" in line]
     assert all(any(number in line for number in below_2_31) for line in with_d)
 

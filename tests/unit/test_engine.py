@@ -8,6 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -766,6 +767,26 @@ class TestObstacles:
         tmp_path.chmod(0o500)
         with pytest.raises(EngineError, match=f"the data folder {closed}.* cannot be used"):
             open_engine(closed / "data")
+
+    @pytest.mark.parametrize(
+        "said, expected",
+        [
+            (None, "glibc.malloc.tcache_count=512"),
+            ("glibc.malloc.arena_max=1", "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=512"),
+            ("glibc.malloc.tcache_count=9", "glibc.malloc.tcache_count=9"),
+        ],
+    )
+    def test_its_allocator_keeps_freed_memory_at_hand(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, expected: str
+    ) -> None:
+        """Unless the operator says otherwise, whose other tunables stay."""
+        monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+        if said is not None:
+            monkeypatch.setenv("GLIBC_TUNABLES", said)
+        program = pretender(tmp_path, "Valkey server v=9.0.0 sha=0", 'echo "[$GLIBC_TUNABLES]"')
+
+        with pytest.raises(EngineError, match=re.escape(f"[{expected}]")):
+            open_engine(tmp_path / "data", engine=program)
 
     def test_an_engine_that_dies_at_once(self, tmp_path: Path, folder: Path) -> None:
         """The error quotes the end of the engine's log, and the folder stays usable."""

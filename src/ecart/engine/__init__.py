@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from .binary import Binary, find_binary
 from .handle import Engine, open_engine
+from .launch import engine_environ
 
-__all__ = ["Binary", "Engine", "find_binary", "open_engine"]
+__all__ = ["Binary", "Engine", "engine_environ", "find_binary", "open_engine"]

@@ -21,12 +21,11 @@ from ecart.stores.redis.commands import Argument, Call, build_call, record_of
 from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.fields import (
-    HEADER,
     line_field,
+    read_header,
     read_line,
     read_record,
     read_snapshot,
-    read_summary,
 )
 from ecart.stores.redis.index import Command, Index
 from ecart.stores.redis.keys import Keyspace
@@ -223,7 +222,7 @@ def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Fl
             return read_snapshot(key, cart_id, currency, _as_mapping(fields))
         case GetSummary():
             values = yield from _ask_cart(key, ("v", "c", "s"), terms)
-            return read_summary(key, cart_id, currency, dict(zip(HEADER, values, strict=True)))
+            return read_header(key, cart_id, currency, values)
         case GetLine(line_id=line_id):
             field = line_field(line_id)
             text, state, _ = yield from _ask_cart(key, (field, "s"), terms)

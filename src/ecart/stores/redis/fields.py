@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -71,14 +71,23 @@ def line_text(line: LineItem) -> str:
 
 def read_summary(key: str, cart_id: str, currency: str, fields: Fields) -> CartSummary:
     """The summary in a cart's header fields; `currency` is that of a cart that does not exist."""
-    header = _header(key, cart_id, currency, fields)
+    return read_header(key, cart_id, currency, [fields.get(name) for name in HEADER])
+
+
+def read_header(
+    key: str, cart_id: str, currency: str, texts: Sequence[bytes | None]
+) -> CartSummary:
+    """`read_summary` of what the fields of `HEADER` hold, in that order."""
+    header = _header(key, cart_id, currency, texts)
     return CartSummary(cart_id, currency) if header is None else CartSummary(*header)
 
 
 def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> CartSnapshot:
     """The cart in all the fields of its hash."""
-    header = _header(key, cart_id, currency, fields)
+    header = _header(key, cart_id, currency, [fields.get(name) for name in HEADER])
     if header is None:
+        if any(fields.values()):
+            raise CorruptCartError(key, "m")
         return CartSnapshot(cart_id, currency)
     if header[_STATE] == "merged":  # the lines are there for undoing, not to be seen
         return CartSnapshot(*header)
@@ -171,23 +180,24 @@ def read_records(key: str, fields: Fields) -> list[Record]:
 _RECORDS = {b"~": "lane", b"#": "key", b"&": "merge"}
 
 
-def _header(key: str, cart_id: str, currency: str, fields: Fields) -> list[Any] | None:
+def _header(
+    key: str, cart_id: str, currency: str, texts: Sequence[bytes | None]
+) -> list[Any] | None:
     """The values of a `CartSummary` in the order of its fields; None for no cart."""
-    made = fields.get(b"m")
+    stamps, sums, stored_state, made = texts
     if not made:
-        if any(fields.values()):
+        if any(texts):
             raise CorruptCartError(key, "m")
         return None
-    version, digest, updated = _match(key, "v", _VERSION, fields.get(b"v"))
+    version, digest, updated = _match(key, "v", _VERSION, stamps)
     settled = _settled(made)
     if settled is None:
         raise CorruptCartError(key, "m")
     epoch, own_currency, created, pinned, ttl = settled
-    stored_state = fields.get(b"s")
     state, lock, merge = _read_state(key, stored_state) if stored_state else _OPEN
     counters = (b"0", b"0", b"0", b"0", b"0")
     if state not in ("gone", "merged"):
-        counters = _match(key, "c", _COUNTERS, fields.get(b"c"))  # type: ignore[assignment]
+        counters = _match(key, "c", _COUNTERS, sums)  # type: ignore[assignment]
     lines, quantity, units, nanos, position = counters
     return [
         cart_id,

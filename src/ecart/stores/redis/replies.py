@@ -25,9 +25,9 @@ from ecart.errors import (
     TooManyOperationsError,
     VersionConflictError,
 )
-from ecart.model import CartChange, LineItem, MergeReport
+from ecart.model import CartChange, CartSummary, MergeReport
 from ecart.operations import AddItem, Change, MergeLines, SetQuantity
-from ecart.stores.redis.fields import line_field, read_line, read_snapshot, read_summary
+from ecart.stores.redis.fields import line_field, read_header, read_line, read_snapshot
 from ecart.stores.redis.states import read_merge
 
 _REFUSALS: dict[str, Callable[..., EcartError]] = {
@@ -58,26 +58,30 @@ def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) ->
     if reply[0] != b"ok":
         code, *details = (part.decode() for part in reply)
         raise _refusal(key, change, code, details)
-    pairs, is_replay = reply[2], reply[1] == b"1"
-    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
-    read = read_snapshot if change.want_cart else read_summary
-    summary = read(key, cart_id, change.rules.currency, fields)
-    report = _report(change, reply[3], is_replay) if len(reply) > 3 else None
-    return CartChange(summary, _touched_line(key, change, fields), is_replay, report)
+    currency, field, text = change.rules.currency, _touched_field(change), None
+    if change.want_cart:
+        fields = dict(zip(reply[2][::2], reply[2][1::2], strict=True))
+        summary: CartSummary = read_snapshot(key, cart_id, currency, fields)
+        text = fields.get(field)
+    else:
+        v, c, m, s, text = reply[2:7]
+        summary = read_header(key, cart_id, currency, (v, c, s, m))
+    line = read_line(key, field, text) if field and text else None
+    is_replay = reply[1] == b"1"
+    report = _report(change, reply[-1], is_replay) if isinstance(change, MergeLines) else None
+    return CartChange(summary, line, is_replay, report)
 
 
-def _report(change: Change, note: bytes, replayed: bool) -> MergeReport:
-    assert isinstance(change, MergeLines)  # no other script answers with a note
+def _report(change: MergeLines, note: bytes, replayed: bool) -> MergeReport:
     added, raised, clamped, left = map(int, note.split(b"|"))
     return MergeReport(change.merge_id, added, raised, clamped, left, replayed)
 
 
-def _touched_line(key: str, change: Change, fields: dict[bytes, bytes]) -> LineItem | None:
-    if not isinstance(change, AddItem | SetQuantity):
-        return None
-    field = line_field(change.line_id).encode()
-    text = fields.get(field)
-    return read_line(key, field, text) if text else None
+def _touched_field(change: Change) -> bytes:
+    """The field of the line that the result shows; empty for none."""
+    if isinstance(change, AddItem | SetQuantity):
+        return line_field(change.line_id).encode()
+    return b""
 
 
 def _refusal(key: str, change: Change, code: str, details: list[str]) -> EcartError:

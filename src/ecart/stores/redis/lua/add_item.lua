@@ -24,8 +24,8 @@ if cart.line then
   if not was then return { "corrupt_cart", line } end
 end
 local units = was + quantity
-if units > tonumber(max_quantity) then return { "quantity_limit_exceeded", max_quantity } end
-if not cart.line and cart.lines >= tonumber(max_lines) then return { "line_limit_exceeded", max_lines } end
+if units > max_quantity + 0 then return { "quantity_limit_exceeded", max_quantity } end
+if not cart.line and cart.lines >= max_lines + 0 then return { "line_limit_exceeded", max_lines } end
 if unit_price ~= "" and cart.currency ~= currency then
   if cart.lines > 0 then return { "currency_mismatch", cart.currency, currency } end
   cart.currency, cart.renew = currency, true
@@ -35,8 +35,8 @@ local same = price == old_price
 if not same then add_amount(cart, -was, old_price) end
 add_amount(cart, same and quantity or units, price)
 if cart.units >= 2 ^ 53 then return { "amount_out_of_range" } end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 if not cart.line then
   cart.lines, cart.position = cart.lines + 1, cart.position + 1
@@ -55,4 +55,4 @@ if cart.keeps and cart.s then
   end
 end
 commit(key, cart, change, old, writes)
-return answer(key, cart, want_cart, "0", line, value)
+return answer(key, cart, want_cart, "0", value)

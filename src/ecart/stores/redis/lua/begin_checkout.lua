@@ -14,11 +14,11 @@ local change = { record = record, sequence = sequence, fingerprint = fingerprint
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
 if not cart.alive or cart.lines == 0 then return { "cart_empty" } end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 -- A deletion, though of nothing, lets the writes that follow pass when memory is full.
 redis.call("HDEL", key, "!")
 cart.s = string.format("locked|%s|%.0f|%s", checkout_id, cart.now + milliseconds, keeps)
 commit(key, cart, change, old, {})
-return answer(key, cart, want_cart, "0", "v", cart.v)
+return answer(key, cart, want_cart, "0")

@@ -13,13 +13,13 @@ local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, me
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl, works_on = "merging" }
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
-if not cart.alive or cart.lines == 0 or cart.status ~= "open" then
-  return answer(key, cart, want_cart, "0", "v", cart.v)
+if not cart.alive or cart.lines == 0 or cart.status then
+  return answer(key, cart, want_cart, "0")
 end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 redis.call("HDEL", key, "!")
 cart.s, change.ends_in = "merging|" .. merge_id .. "|" .. policy .. "|" .. target, "604800000"
 commit(key, cart, change, old, {})
-return answer(key, cart, want_cart, "0", "v", cart.v)
+return answer(key, cart, want_cart, "0")

@@ -16,8 +16,8 @@ local change = { record = record, sequence = sequence, fingerprint = fingerprint
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
 if cart.status ~= "locked" or cart.hold ~= checkout_id then return { "checkout_not_open" } end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 local all, seen, later = redis.call("HGETALL", key), {}, {}
 for i = 1, #all, 2 do
@@ -41,4 +41,4 @@ end
 drop_fields(key, ":")
 cart.s = nil
 commit(key, cart, change, old, later)
-return answer(key, cart, want_cart, "0", "v", cart.v)
+return answer(key, cart, want_cart, "0")

@@ -15,11 +15,11 @@ local change = { record = record, sequence = sequence, fingerprint = fingerprint
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
 local is_named = string.sub(record, 1, 1) == "#"
-if not cart.alive and not is_named then return answer(key, cart, want_cart, "0", "v", cart.v) end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+if not cart.alive and not is_named then return answer(key, cart, want_cart, "0") end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 drop_fields(key, ":")
 entomb(cart, change, epoch, currency)
 commit(key, cart, change, old, {})
-return answer(key, cart, want_cart, "0", "v", cart.v)
+return answer(key, cart, want_cart, "0")

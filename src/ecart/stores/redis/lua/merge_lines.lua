@@ -5,6 +5,7 @@ local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, ta
 -- @include state_refusal
 -- @include judge
 -- @include answer
+-- @include epoch_of
 -- @include revive
 -- @include money
 -- @include make_room
@@ -20,12 +21,12 @@ local verdict = judge(cart, change, expected)
 if verdict == "replayed" then
   local note = string.match(cart.record, "^%d+|%x+|%d+|(.*)$")
   if note == "refused" then return { "merge_refused" } end
-  local reply = answer(key, cart, want_cart, "1", "v", cart.v)
-  reply[4] = note
+  local reply = answer(key, cart, want_cart, "1")
+  reply[#reply + 1] = note
   return reply
 end
 -- Another cart than when the source was read: it cannot know whether this merge was refused before.
-if cart.epoch ~= target_epoch then return { "version_conflict", string.format("%.0f", cart.version) } end
+if epoch_of(cart) ~= target_epoch then return { "version_conflict", cart.version } end
 if verdict ~= "new" then return refuse_merge(key, cart, change, verdict) end
 if priced == "1" and cart.alive and cart.lines > 0 and cart.currency ~= currency then
   return refuse_merge(key, cart, change, { "currency_mismatch", cart.currency, currency })
@@ -43,10 +44,10 @@ for i = #ARGV - 2 * count + 1, #ARGV, 2 do
   local bad_line = take_line(key, cart, taken, ARGV[i], ARGV[i + 1])
   if bad_line then return { "corrupt_cart", bad_line } end
 end
-local old = make_room(key, cart, record)
+local _, old = make_room(key, cart, record)
 local note = string.format("%.0f|%.0f|%.0f|%.0f", taken.added, taken.raised, taken.clamped, taken.left)
 change.note = "|" .. note
 commit(key, cart, change, old, taken.writes)
-local reply = answer(key, cart, want_cart, "0", "v", cart.v)
-reply[4] = note
+local reply = answer(key, cart, want_cart, "0")
+reply[#reply + 1] = note
 return reply

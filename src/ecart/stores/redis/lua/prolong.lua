@@ -6,16 +6,16 @@ local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, ea
 
 local cart, bad = read_cart(key, record, "v")
 if not cart then return { "corrupt_cart", bad } end
-local lives = cart.epoch ~= "" and (cart.status == "open" or cart.status == "locked")
-if lives and cart.pinned == "" and cart.ttl == early then
+local lives = cart.alive and (not cart.status or cart.status == "locked")
+if lives and cart.life == early then
   -- A deletion, though of nothing, lets the write that follows pass when memory is full.
   redis.call("HDEL", key, "!")
-  cart.m = string.format("1|%s|%s|%s|%s", cart.epoch, cart.currency, cart.created, ttl)
+  cart.m = string.match(cart.m, "^.*|") .. ttl
   redis.call("HSET", key, "m", cart.m)
   if ttl == "0" then
     redis.call("PERSIST", key)
   else
-    redis.call("PEXPIREAT", key, string.format("%.0f", cart.updated + ttl))
+    redis.call("PEXPIREAT", key, string.match(cart.v, "^%d+|[%w_-]+|(%d+)") + ttl)
   end
 end
-return answer(key, cart, want_cart, "0", "v", cart.v)
+return answer(key, cart, want_cart, "0")

@@ -15,7 +15,7 @@ local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, cu
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
-if count == "0" then return answer(key, cart, want_cart, "0", "v", cart.v) end
+if count == "0" then return answer(key, cart, want_cart, "0") end
 
 local had_lines = cart.alive and cart.lines > 0
 revive(cart, epoch, currency)
@@ -47,8 +47,8 @@ if priced == "1" and cart.currency ~= currency then
   cart.currency, cart.renew = currency, true
 end
 if cart.units >= 2 ^ 53 then return { "amount_out_of_range" } end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 commit(key, cart, change, old, writes)
-return answer(key, cart, want_cart, "0", "v", cart.v)
+return answer(key, cart, want_cart, "0")

@@ -14,10 +14,10 @@ local change = { record = record, sequence = sequence, fingerprint = fingerprint
 local cart, ending = begin(key, change, expected, "v", want_cart)
 if not cart then return ending end
 if cart.status ~= "locked" or cart.hold ~= checkout_id then return { "checkout_not_open" } end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 redis.call("HDEL", key, "s")
 cart.s = nil
 commit(key, cart, change, old, {})
-return answer(key, cart, want_cart, "0", "v", cart.v)
+return answer(key, cart, want_cart, "0")

@@ -18,12 +18,12 @@ if not cart then return ending end
 if not cart.line then return { "line_not_found" } end
 local was, price = string.match(cart.line, "^(%d+)|([%d%.]*)|%d+|")
 if not was then return { "corrupt_cart", line } end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 redis.call("HDEL", key, line)
 add_amount(cart, -was, price)
 cart.quantity = cart.quantity - was
 cart.lines = cart.lines - 1
 commit(key, cart, change, old, {})
-return answer(key, cart, want_cart, "0", line)
+return answer(key, cart, want_cart, "0")

@@ -21,16 +21,16 @@ if not was then return { "corrupt_cart", line } end
 add_amount(cart, -was, price)
 add_amount(cart, tonumber(quantity), price)
 if cart.units >= 2 ^ 53 then return { "amount_out_of_range" } end
-local old = make_room(key, cart, record)
-if not old then return { "too_many_operations" } end
+local room, old = make_room(key, cart, record)
+if not room then return { "too_many_operations" } end
 
 cart.quantity = cart.quantity - was + quantity
 if quantity == "0" then
   redis.call("HDEL", key, line)
   cart.lines = cart.lines - 1
   commit(key, cart, change, old, {})
-  return answer(key, cart, want_cart, "0", line)
+  return answer(key, cart, want_cart, "0")
 end
 local value = quantity .. "|" .. price .. rest
 commit(key, cart, change, old, { line, value })
-return answer(key, cart, want_cart, "0", line, value)
+return answer(key, cart, want_cart, "0", value)

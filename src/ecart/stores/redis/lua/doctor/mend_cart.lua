@@ -27,11 +27,11 @@ local counters = string.format("%.0f|%.0f|%.0f|%.0f|%.0f",
   cart.lines, cart.quantity, cart.units, cart.nanos, cart.position)
 
 local ENDED = { gone = "900000", merging = "604800000", merged = "86400000" }
-local ttl = ENDED[cart.status] or cart.ttl
+local ttl = ENDED[cart.status] or string.match(cart.life, "%d+")
 local lost_expiry = ttl ~= "0" and redis.call("PTTL", key) == -1
 if counters == was and not lost_expiry then return { "ok", "0", "0" } end
-local updated = lost_expiry and string.format("%.0f", cart.now) or cart.updated
-redis.call("HSET", key, "c", counters, "v", string.format("%.0f|%s|%s|%s|%s|%s",
-  cart.version + 1, digest, updated, cart.lanes, cart.keys, cart.swept))
-if lost_expiry then redis.call("PEXPIREAT", key, string.format("%.0f", cart.now + ttl)) end
+local updated = lost_expiry and cart.now or string.match(cart.v, "^%d+|[%w_-]+|(%d+)")
+redis.call("HSET", key, "c", counters, "v",
+  string.format("%.0f|", cart.version + 1) .. digest .. "|" .. updated .. "|" .. cart.records)
+if lost_expiry then redis.call("PEXPIREAT", key, cart.now + ttl) end
 return { "ok", counters ~= was and "1" or "0", lost_expiry and "1" or "0" }

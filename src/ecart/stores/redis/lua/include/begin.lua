@@ -4,6 +4,6 @@ local function begin(key, change, expected, line_field, want_cart)
   if not cart then return nil, { "corrupt_cart", bad } end
   local verdict = judge(cart, change, expected)
   if verdict == "new" then return cart end
-  if verdict == "replayed" then return nil, answer(key, cart, want_cart, "1", line_field, cart.line) end
+  if verdict == "replayed" then return nil, answer(key, cart, want_cart, "1", cart.line) end
   return nil, verdict
 end

@@ -1,13 +1,17 @@
--- Counts this change's record in and returns the old ones to forget; nil if too many are young.
+-- Counts this change's record in: whether there is room, and the old ones to forget, if any.
 -- Looking through all fields is rare: at most once a minute, and only where several records are.
 local function make_room(key, cart, record_field)
-  local old, since = {}, cart.now - cart.swept
-  local kind_of_this = string.sub(record_field, 1, 1)
+  -- A single lane, which has been counted: as with most changes, there is nothing to do.
+  if cart.record and string.sub(cart.records, 1, 4) == "1|0|" then return true end
+  local lanes, keys, swept = string.match(cart.records, "^(%d+)|(%d+)|(%d+)$")
+  lanes, keys = lanes + 0, keys + 0
+  local kind_of_this, since, old = string.sub(record_field, 1, 1), cart.now - swept, nil
   local is_key, is_lane = kind_of_this == "#", kind_of_this == "~"
-  local full = not cart.record and (is_key and cart.keys + 0 >= 1000 or is_lane and cart.lanes + 0 >= 512)
-  if (cart.lanes + cart.keys > 1 and since >= 60000) or (full and since >= 1000) then
+  local full = not cart.record and (is_key and keys >= 1000 or is_lane and lanes >= 512)
+  if (lanes + keys > 1 and since >= 60000) or (full and since >= 1000) then
     local HORIZON = { ["~"] = 600, ["#"] = 86400, ["&"] = 691200 }
-    local all, lanes, keys = redis.call("HGETALL", key), 0, 0
+    local all = redis.call("HGETALL", key)
+    old, lanes, keys, swept = {}, 0, 0, cart.now
     for i = 1, #all, 2 do
       local kind = string.sub(all[i], 1, 1)
       local horizon = HORIZON[kind]
@@ -22,13 +26,11 @@ local function make_room(key, cart, record_field)
         end
       end
     end
-    cart.lanes, cart.keys = string.format("%.0f", lanes), string.format("%.0f", keys)
-    cart.swept = string.format("%.0f", cart.now)
   end
-  if cart.record then return old end
-  local kind, most = is_lane and "lanes" or "keys", is_lane and 512 or is_key and 1000 or math.huge
-  local count = cart[kind] + 1
-  if count > most then return nil end
-  cart[kind] = string.format("%.0f", count)
-  return old
+  if not cart.record then
+    if (is_lane and lanes >= 512) or (is_key and keys >= 1000) then return false end
+    if is_lane then lanes = lanes + 1 else keys = keys + 1 end
+  end
+  cart.records = string.format("%.0f|%.0f|", lanes, keys) .. swept
+  return true, old
 end

@@ -2,7 +2,6 @@
 local function revive(cart, epoch, currency)
   if cart.alive then return end
   cart.renew, cart.s = true, nil
-  cart.epoch, cart.currency, cart.created = epoch, currency, string.format("%.0f", cart.now)
-  cart.pinned, cart.ttl = "", ""
+  cart.epoch, cart.created, cart.currency, cart.life = epoch, cart.now, currency, ""
   cart.lines, cart.quantity, cart.units, cart.nanos, cart.position = 0, 0, 0, 0, 0
 end

@@ -4,8 +4,8 @@ local function state_refusal(cart, works_on)
   if works_on == "any" then return nil end
   if cart.status == "locked" then
     if works_on == "held" then return nil end
-    if cart.now >= cart.deadline then
-      cart.status, cart.s = "open", nil
+    if cart.now - cart.deadline >= 0 then
+      cart.status, cart.s = nil, nil
       return nil
     end
     if not (works_on == "kept" and cart.keeps) then return { "cart_locked" } end
