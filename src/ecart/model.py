@@ -289,6 +289,7 @@ def has_only_characters(text: str, shortest: int, longest: int) -> bool:
     return shortest <= len(text) <= longest and _CONTROL.search(text) is None
 
 
+@lru_cache(maxsize=8192)  # the same few thousand names come again and again
 def _is_name(text: str, longest: int) -> bool:
     return has_only_characters(text, 1, longest) and text == text.strip()
 

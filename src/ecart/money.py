@@ -51,7 +51,10 @@ def parse_amount(value: Amount) -> Decimal:
     Raises:
         InvalidAmountError: not finite, negative, or not of the form `digits[.up to 9 digits]`.
     """
-    text = value if type(value) is str else _plain_text(value)
+    if type(value) is str:
+        text: str | None = value
+    else:
+        text = _text_of(value) if type(value) is Decimal else _plain_text(value)
     if text is None or len(text) > _LONGEST:
         raise InvalidAmountError(_FORM)
     return _parse_text(text)

@@ -295,3 +295,12 @@ def test_a_refused_change_has_not_landed(cart: Cart) -> None:
 def test_what_is_no_name_cannot_be_asked_about(cart: Cart, name: str) -> None:
     with pytest.raises(InvalidOperationIdError):
         cart.resolve(name)
+
+
+def test_a_repeat_with_other_details_is_another_change(cart: Cart) -> None:
+    """Also where they hold integers that are longer than a machine's."""
+    cart.add("apple", "1", details={"n": 10**30}, operation_id="x")
+
+    assert cart.add("apple", "1", details={"n": 10**30}, operation_id="x").replayed
+    with pytest.raises(IdempotencyKeyReusedError):
+        cart.add("apple", "1", details={"n": 10**30 + 1}, operation_id="x")

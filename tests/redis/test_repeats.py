@@ -137,6 +137,8 @@ class Forgetful:
     def __init__(self, client: Any) -> None:
         self._client = client
         self.losing = True
+        self.loses_next = False
+        """Only the next reply is lost."""
         self.deaf = False
         """Whether requests are lost already, instead of replies."""
         self.sent = 0
@@ -145,6 +147,7 @@ class Forgetful:
         reply = None if self.deaf else self._client.execute_command(*args, **options)
         self.sent += 1
         if self.losing:
+            self.losing = not self.loses_next
             raise redis.ConnectionError("Connection closed by server.")
         return reply
 
@@ -305,3 +308,35 @@ def test_reads_need_no_lane(forgetful: Forgetful) -> None:
     RedisStore(forgetful).execute("c", GetSummary())
 
     assert before.sequence == sequence
+
+
+def test_each_cart_that_is_made_has_an_epoch_of_its_own(client: Any) -> None:
+    """Also after a cart ended, and where the reply to who made it was lost."""
+    epochs = []
+    for cart_id in ("a", "b"):
+        cart = Cart(cart_id, client)
+        epochs.append(cart.add("apple", "1").summary.epoch)
+        cart.add("apple", "1")
+        cart.destroy()
+        epochs.append(cart.add("apple", "1").summary.epoch)
+    epochs += [Cart(f"gone-{n}", client).destroy(operation_id="x").summary.epoch for n in "cd"]
+    for cart_id in ("e", "f"):
+        losing_one = Forgetful(client)
+        losing_one.loses_next = True
+        epochs.append(Cart(cart_id, losing_one).add("apple", "1").summary.epoch)
+
+    assert len(set(epochs)) == len(epochs) == 8
+
+
+def test_an_epoch_that_no_cart_has_is_kept(client: Any) -> None:
+    """None is drawn for a change of a cart that is there."""
+    Cart("c", client).add("apple", "1")
+    lane = take_lane()
+    give_lane_back(lane)
+    kept = lane.epoch
+
+    Cart("c", client).add("apple", "1")
+
+    assert lane.epoch == kept
+    assert Cart("d", client).add("apple", "1").summary.epoch == kept
+    assert lane.epoch != kept

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from functools import cache
+from operator import attrgetter
+from typing import ClassVar, Generic, TypeVar
+from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -24,7 +27,6 @@ from ecart.operations.arguments import (
     check_operation_id,
     check_versions,
     new_token,
-    short_digest,
 )
 from ecart.operations.carts import entombed, find_line, matches, reborn, seen, summary_of
 
@@ -162,8 +164,13 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
         return None
 
     def _own_fingerprint(self) -> str:
-        parts = [type(self).__name__, *[repr(getattr(self, name)) for name in self.identity]]
-        return short_digest("\x1f".join(parts))
+        kind = type(self)
+        arguments = _identity_of(kind)(self)
+        try:
+            said = msgspec.json.encode(arguments)
+        except OverflowError:  # details may hold integers of more than 64 bits
+            said = repr(arguments).encode()
+        return f"{crc32(said, _mark_of(kind)):08x}"
 
     def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:
         record = stored.records.get(self.operation_id) if self.operation_id else None
@@ -192,6 +199,16 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
         return CartChange(summary, line, replayed)
 
 
+@cache
+def _mark_of(kind: type[Change]) -> int:
+    return crc32(kind.__name__.encode())
+
+
+@cache
+def _identity_of(kind: type[Change]) -> Callable[[Change], object]:
+    return attrgetter(*kind.identity) if kind.identity else lambda change: ()
+
+
 def _refusal(cart: CartSummary) -> RefusedError:
     if cart.merge is None:
         return CartLockedError()
@@ -212,6 +229,5 @@ def traced(cart: CartSnapshot, change: Change, now_ms: int) -> CartSnapshot | No
     return entombed(cart if cart.epoch else reborn(cart, change.rules.currency, now_ms))
 
 
-def put_in_place(operation: Operation[Any], name: str, value: object) -> None:
-    """Replaces an argument by its canonical form while the operation is being made."""
-    msgspec.structs.force_setattr(operation, name, value)
+# Replaces an argument by its canonical form while the operation is being made.
+put_in_place = msgspec.structs.force_setattr

@@ -14,7 +14,7 @@ import msgspec
 
 from ecart import operations
 from ecart.money import canonical_text
-from ecart.operations import Change, new_token
+from ecart.operations import Change
 from ecart.stores.redis.fields import extra_text, line_field, line_text, title_text
 from ecart.stores.redis.lanes import Lane
 from ecart.stores.redis.scripts import Script, load_script
@@ -30,7 +30,13 @@ class Call(msgspec.Struct, frozen=True):
     script: Script
     key: str
     arguments: tuple[Argument, ...]
-    operation_id: str
+    name: str | None
+    lane: Lane
+
+    @property
+    def operation_id(self) -> str:
+        """What to ask for with `resolve`: the caller's own name for the change, or its lane's."""
+        return self.name or self.lane.operation_id
 
     def by_sha(self) -> tuple[Argument, ...]:
         """The command that names the script."""
@@ -44,20 +50,6 @@ class Call(msgspec.Struct, frozen=True):
 _EVERY_CHANGE = (
     "record", "sequence", "fingerprint", "digest", "expected", "epoch", "ttl", "want_cart",
 )  # fmt: skip
-
-
-def _shared(change: Change, record: str, sequence: int, digest: str) -> tuple[Argument, ...]:
-    """The arguments that every script takes first."""
-    return (
-        record,
-        sequence,
-        change.fingerprint,
-        digest,
-        _expected(change.expected) if change.expected else "",
-        new_token(),
-        change.rules.ttl_ms,
-        "1" if change.want_cart else "0",
-    )
 
 
 _OF_CHANGE: dict[type[Change], Arguments] = {
@@ -124,11 +116,13 @@ def _expected(versions: tuple[operations.Version, ...]) -> str:
     return "\n".join(("", *texts, ""))
 
 
-def _tail(change: Change) -> Iterable[str]:
-    if isinstance(change, operations.PutLines | operations.MergeLines):
-        for line in change.lines:
-            yield line_field(line.line_id)
-            yield line_text(line)
+_WITH_TAIL = (operations.PutLines, operations.MergeLines)
+
+
+def _tail(change: Any) -> Iterable[str]:
+    for line in change.lines:
+        yield line_field(line.line_id)
+        yield line_text(line)
 
 
 def script_name(change: type[Change]) -> str:
@@ -140,6 +134,7 @@ def script_name(change: type[Change]) -> str:
 class _Signature(msgspec.Struct, frozen=True):
     script: Script
     own: tuple[Callable[[Any], Argument], ...]
+    has_tail: bool
 
 
 def _signature(change: type[Change]) -> _Signature:
@@ -147,7 +142,7 @@ def _signature(change: type[Change]) -> _Signature:
     named = (*_EVERY_CHANGE, *_OF_CHANGE[change])
     if script.arguments != named:
         raise ValueError(f"{script.name}.lua takes {script.arguments}, not {named}")
-    return _Signature(script, tuple(_OF_CHANGE[change].values()))
+    return _Signature(script, tuple(_OF_CHANGE[change].values()), issubclass(change, _WITH_TAIL))
 
 
 _SIGNATURES = {change: _signature(change) for change in _OF_CHANGE}
@@ -155,16 +150,27 @@ _SIGNATURES = {change: _signature(change) for change in _OF_CHANGE}
 
 def build_call(key: str, change: Change, lane: Lane) -> Call:
     """The script call for a change, recorded under the caller's operation id or under the lane."""
-    signature = _SIGNATURES[type(change)]
-    operation_id = change.operation_id
+    signature, operation_id = _SIGNATURES[type(change)], change.operation_id
     if operation_id is None:
-        operation_id = lane.operation_id
-        shared = _shared(change, lane.field, lane.sequence, lane.digest)
+        record, sequence, digest = lane.field, lane.sequence, lane.digest
     else:
         kind = "&" if isinstance(change, operations.MergeLines) else "#"
-        shared = _shared(change, *record_of(operation_id, kind), _digest(operation_id, 6))
-    own = [value(change) for value in signature.own]
-    return Call(signature.script, key, (*shared, *own, *_tail(change)), operation_id)
+        record, sequence = record_of(operation_id, kind)
+        digest = _digest(operation_id, 6)
+    arguments = (
+        record,
+        sequence,
+        change.fingerprint,
+        digest,
+        _expected(change.expected) if change.expected else "",
+        lane.epoch,
+        change.rules.ttl_ms,
+        "1" if change.want_cart else "0",
+        *[value(change) for value in signature.own],
+    )
+    if signature.has_tail:
+        arguments = (*arguments, *_tail(change))
+    return Call(signature.script, key, arguments, operation_id, lane)
 
 
 def record_of(operation_id: str, kind: str = "#") -> tuple[str, int]:

@@ -120,6 +120,8 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
         if isinstance(error, StoreUnavailableError | CorruptCartError):
             give_lane_back(lane)
         raise
+    if reply[:2] != _EPOCH_UNUSED:
+        lane.draw_epoch()
     # Any other way out leaves the outcome open: the lane is retired, and its number with it.
     give_lane_back(lane)
     return read_change(key, cart_id, change, reply)
@@ -128,7 +130,6 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
 def _until_answered(call: Call, terms: Terms, aside: tuple[Command, ...]) -> Flow[Any]:
     """Repeats the same call, under the same number, until it is answered or time is up."""
     attempts = _Attempts(terms)
-    operation_id = call.operation_id
     command = call.by_sha()
     while True:
         try:
@@ -143,10 +144,13 @@ def _until_answered(call: Call, terms: Terms, aside: tuple[Command, ...]) -> Flo
             if failure is Failure.DENIED or attempts.over():
                 if attempts.may_have_run:
                     raise OutcomeUnknownError(
-                        f"not settled within {terms.deadline} s: {error}", operation_id
+                        f"not settled within {terms.deadline} s: {error}", call.operation_id
                     ) from error
                 raise StoreUnavailableError(str(error)) from error
         yield Wait(attempts.next_pause())
+
+
+_EPOCH_UNUSED = [b"ok", b"0"]
 
 
 class UnconfirmedError(ConnectionError):

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -189,22 +190,25 @@ def _header(
         if any(texts):
             raise CorruptCartError(key, "m")
         return None
-    version, digest, updated = _match(key, "v", _VERSION, stamps)
+    match = _VERSION.fullmatch(stamps or b"")
+    if match is None:
+        raise CorruptCartError(key, "v")
+    version, digest, updated = match.groups()
     settled = _settled(made)
     if settled is None:
         raise CorruptCartError(key, "m")
     epoch, own_currency, created, pinned, ttl = settled
     state, lock, merge = _read_state(key, stored_state) if stored_state else _OPEN
-    counters = (b"0", b"0", b"0", b"0", b"0")
-    if state not in ("gone", "merged"):
-        counters = _match(key, "c", _COUNTERS, sums)  # type: ignore[assignment]
-    lines, quantity, units, nanos, position = counters
+    counters = _NONE if state in ("gone", "merged") else _counters(sums or b"")
+    if counters is None:
+        raise CorruptCartError(key, "c")
+    lines, quantity, subtotal, position = counters
     return [
         cart_id,
         own_currency,
-        int(lines),
-        int(quantity),
-        from_parts(int(units), int(nanos)) if units != b"0" or nanos != b"0" else ZERO,
+        lines,
+        quantity,
+        subtotal,
         int(version),
         epoch,
         digest.decode(),
@@ -215,7 +219,7 @@ def _header(
         int(updated),
         ttl,
         pinned,
-        int(position),
+        position,
     ]
 
 
@@ -229,17 +233,21 @@ def _settled(made: bytes) -> tuple[str, str, int, bool, int] | None:
     return epoch.decode(), currency.decode(), int(created), bool(pinned), int(ttl)
 
 
+_NONE = (0, 0, ZERO, 0)
+
+
+@lru_cache(maxsize=8192)
+def _counters(text: bytes) -> tuple[int, int, Decimal, int] | None:
+    """Lines, quantity, subtotal, last position. A cart is looked at more often than changed."""
+    match = _COUNTERS.fullmatch(text)
+    if match is None:
+        return None
+    lines, quantity, units, nanos, position = map(int, match.groups())
+    return lines, quantity, from_parts(units, nanos) if units or nanos else ZERO, position
+
+
 _OPEN: tuple[State, Lock | None, Merge | None] = ("open", None, None)
 _LINE_COUNT, _STATE = 2, 8
-
-
-def _match(
-    key: str, field: str, pattern: re.Pattern[bytes], text: bytes | None
-) -> tuple[bytes, ...]:
-    match = pattern.fullmatch(text or b"")
-    if match is None:
-        raise CorruptCartError(key, field)
-    return match.groups()
 
 
 def _read_state(key: str, text: bytes) -> tuple[State, Lock | None, Merge | None]:

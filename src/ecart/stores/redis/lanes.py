@@ -15,13 +15,14 @@ from ecart.operations import new_token, short_digest
 class Lane:
     """One caller's line of numbered changes."""
 
-    __slots__ = ("field", "sequence", "tag", "writer")
+    __slots__ = ("epoch", "field", "sequence", "tag", "writer")
 
     def __init__(self, writer: Writer, number: int) -> None:
         self.writer = writer
         self.field = f"~{writer.name}.{number}"
         self.tag = short_digest(self.field)
         self.sequence = 0
+        self.draw_epoch()
 
     @property
     def operation_id(self) -> str:
@@ -32,6 +33,10 @@ class Lane:
     def digest(self) -> str:
         """Tells the change apart from others that a cart may have seen last."""
         return f"{self.tag}-{self.sequence:x}"
+
+    def draw_epoch(self) -> None:
+        """Draws the epoch of the cart that the next change may make, once the last one was used."""
+        self.epoch = new_token()
 
 
 class Writer:
