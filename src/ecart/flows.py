@@ -73,7 +73,8 @@ def perform(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
     """
     for _ in range(PATIENCE):
         try:
-            return (yield from _step(cart_id, operation))
+            result: Result = yield Perform(cart_id, operation)
+            return result
         except CartMergingError as error:
             yield from settle(cart_id, error.merge, operation.rules)
     return (yield from _step(cart_id, operation))

@@ -126,22 +126,26 @@ class Api:
             check_key(request, self.settings.office_keys)
         is_first = request.session.is_new and route.access == "session"
         settings = self._of_first_visit if is_first else self.settings
-        return (yield from route.handler(replace(request, params=params), settings))
+        if params:
+            request = replace(request, params=params)
+        return (yield from route.handler(request, settings))
 
     def _finished(
         self, request: Request, response: Response, token: str | None, passage: Passage
     ) -> Response:
         headers = {**_EVERY_ANSWER, **passage.headers, **response.headers}
-        if response.status not in (204, 304):
+        status, body = response.status, response.body
+        if status not in (204, 304):
             # That of the body which GET would have, also where HEAD sends none (RFC 9110 §8.6).
-            headers["Content-Length"] = str(len(response.body))
+            headers["Content-Length"] = str(len(body))
         session, keep = request.session, None
         if request.is_of_shopper and (passage.may_begin or not session.is_new):
             if token is not None:
                 headers["Cart-Token"] = self._tokens.sign(session.cart_id)
-            elif session.is_new and response.status != 204 and not 400 <= response.status < 500:
+            elif session.is_new and status != 204 and not 400 <= status < 500:
                 keep = session
         elif response.keep_session is not None:  # the back office's, for somebody else
             headers["Cart-Token"] = self._tokens.sign(response.keep_session.cart_id)
-        body = b"" if request.method == "HEAD" else response.body
-        return replace(response, headers=headers, body=body, keep_session=keep)
+        if request.method == "HEAD":
+            body = b""
+        return Response(status=status, headers=headers, body=body, keep_session=keep)

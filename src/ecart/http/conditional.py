@@ -23,13 +23,12 @@ def _tag_of_none(cart_id: str) -> str:
     return f"none.{short_digest(cart_id)}"
 
 
-def is_unchanged(request: Request, cart: CartSummary) -> bool:
-    """Whether the client has this state already: `If-None-Match`, weakly (RFC 9110 §13.1.2)."""
+def is_unchanged(request: Request, tag: str) -> bool:
+    """Whether the client has the state of this entity tag: `If-None-Match` (RFC 9110 §13.1.2)."""
     header = request.headers.get("if-none-match")
     if header is None:
         return False
-    tag = entity_tag(cart)[1:-1]
-    return header.strip() == "*" or any(known == tag for _, known in _tags(header) or ())
+    return header.strip() == "*" or any(known == tag[1:-1] for _, known in _tags(header) or ())
 
 
 def expected_versions(request: Request) -> tuple[Version, ...]:

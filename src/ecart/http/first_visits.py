@@ -30,19 +30,23 @@ def of_first_visit(settings: HttpSettings) -> HttpSettings:
     return replace(settings, rules=replace(settings.rules, ttl_ms=early_ms))
 
 
+def ends_early(cart: CartSummary, settings: HttpSettings) -> bool:
+    """Whether a cart that a known session looks at was to end early."""
+    if cart.ttl_ms == settings.rules.ttl_ms:  # as nearly all
+        return False
+    early_ms = settings.first_ttl_ms
+    is_early = early_ms and cart.ttl_ms == early_ms and not cart.ttl_pinned
+    return bool(is_early) and cart.exists and cart.state != "merging"
+
+
 def seen_again(cart: SomeCart, settings: HttpSettings) -> Flow[SomeCart]:
-    """The cart that a known session looks at, given its full life if it was to end early.
+    """The cart, which was to end early, given its full life.
 
     If the store cannot do that, the cart is shown as it is; the next look tries again.
     """
-    if cart.ttl_ms == settings.rules.ttl_ms:  # as nearly all
-        return cart
-    early_ms = settings.first_ttl_ms
-    ends_early = early_ms and cart.ttl_ms == early_ms and not cart.ttl_pinned
-    if not ends_early or not cart.exists or cart.state == "merging":
-        return cart
+    prolong = Prolong(early_ms=settings.first_ttl_ms, rules=settings.rules)
     try:
-        yield from perform(cart.cart_id, Prolong(early_ms=early_ms, rules=settings.rules))
+        yield from perform(cart.cart_id, prolong)
     except StoreError as error:
         _log.warning("a cart still ends early: %s", error)
         return cart

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from ecart.http.messages import Request
 from ecart.http.problems import HttpError
 
@@ -29,8 +31,8 @@ def check_size(request: Request, limit: int) -> None:
 
 def is_told_too_long(headers: Mapping[str, str], limit: int) -> bool:
     """Whether `Content-Length` says more than `limit` bytes: then nobody need wait for them."""
-    told = headers.get("content-length", "0")
-    return told.isdecimal() and int(told[:20]) > limit
+    told = headers.get("content-length")
+    return told is not None and told.isdecimal() and int(told[:20]) > limit
 
 
 def check_origin(request: Request, trusted: frozenset[str]) -> None:
@@ -141,10 +143,26 @@ def parse_json(body: bytes) -> Any:
     """
     if _depth(body) > MAX_DEPTH:
         raise HttpError("invalid_json", f"JSON is nested at most {MAX_DEPTH} deep here")
+    plain = _plain_json(body)
+    if plain is not None:
+        return plain
     try:
         return _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise HttpError("invalid_json", "the body is not well-formed JSON") from error
+
+
+def _plain_json(body: bytes) -> Any:
+    """The value of a text that is written as `JSON.stringify` would; None of any other.
+
+    What comes out again as it went in holds no name twice and nothing that readers disagree on. It
+    is read in a tenth of the time.
+    """
+    try:
+        value = msgspec.json.decode(body)
+        return value if msgspec.json.encode(value) == body else None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 def _depth(body: bytes) -> int:

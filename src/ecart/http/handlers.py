@@ -25,7 +25,7 @@ from ecart.http.conditional import (
     idempotency_key,
     is_unchanged,
 )
-from ecart.http.first_visits import seen_again
+from ecart.http.first_visits import ends_early, seen_again
 from ecart.http.guards import read_object
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
@@ -47,18 +47,24 @@ from ecart.operations import (
 SomeCart = TypeVar("SomeCart", bound=CartSummary)
 
 JSON = {"Content-Type": "application/json"}
+ENCODER = msgspec.json.Encoder()
 
 
 def get_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """The cart of the session."""
-    cart = yield from perform(request.session.cart_id, GetCart(rules=settings.rules))
-    return _shown(request, (yield from seen_again(_not_merged(cart), settings)), cart_view)
+    cart = _not_merged((yield from perform(request.session.cart_id, GetCart(rules=settings.rules))))
+    if ends_early(cart, settings):
+        cart = yield from seen_again(cart, settings)
+    return _shown(request, cart, cart_view)
 
 
 def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Counters and subtotal, for a badge; the lines are not loaded."""
-    cart = yield from perform(request.session.cart_id, GetSummary(rules=settings.rules))
-    return _shown(request, (yield from seen_again(_not_merged(cart), settings)), summary_view)
+    look = GetSummary(rules=settings.rules)
+    cart = _not_merged((yield from perform(request.session.cart_id, look)))
+    if ends_early(cart, settings):
+        cart = yield from seen_again(cart, settings)
+    return _shown(request, cart, summary_view)
 
 
 def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
@@ -118,7 +124,7 @@ def get_operation(request: Request, settings: HttpSettings) -> Flow[Response]:
     if applied_at is None:
         raise _no_operation()
     view = OperationView(operation_id, applied_at)
-    return Response(status=200, headers=JSON, body=msgspec.json.encode(view))
+    return Response(status=200, headers=JSON, body=ENCODER.encode(view))
 
 
 def _no_operation() -> HttpError:
@@ -147,10 +153,10 @@ def _not_merged(cart: SomeCart) -> SomeCart:
 
 
 def _shown(request: Request, cart: CartSummary, view: Any) -> Response:
-    headers = {**JSON, "ETag": entity_tag(cart)}
-    if is_unchanged(request, cart):
-        return Response(status=304, headers={"ETag": headers["ETag"]})
-    return Response(status=200, headers=headers, body=msgspec.json.encode(view(cart)))
+    tag = entity_tag(cart)
+    if is_unchanged(request, tag):
+        return Response(status=304, headers={"ETag": tag})
+    return Response(status=200, headers={**JSON, "ETag": tag}, body=ENCODER.encode(view(cart)))
 
 
 def change_cart(cart_id: str, change: Change) -> Flow[Response]:
@@ -162,7 +168,7 @@ def change_cart(cart_id: str, change: Change) -> Flow[Response]:
     headers = {**JSON, "ETag": entity_tag(done.cart)}
     if done.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(status=200, headers=headers, body=msgspec.json.encode(cart_view(done.cart)))
+    return Response(status=200, headers=headers, body=ENCODER.encode(cart_view(done.cart)))
 
 
 def conflict_response(error: VersionConflictError, cart_id: str, rules: Rules) -> Flow[Response]:

@@ -8,6 +8,13 @@ import msgspec
 
 from ecart.http.sessions import Session
 
+HEEDED = (
+    "accept", "authorization", "cart-token", "content-length", "content-type", "cookie", "host",
+    "idempotency-key", "if-match", "if-none-match", "origin", "sec-fetch-site",
+    "transfer-encoding", "x-forwarded-for",
+)  # fmt: skip
+"""The headers that somebody may ask of a request to the contract; integrations may leave others."""
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What came in. Header names are lower case; `path` is percent-decoded.

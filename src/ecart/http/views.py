@@ -7,8 +7,9 @@ from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
-from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Lock, Options
+from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Lock, Options, sku_of
 from ecart.money import display_text, multiply
 
 
@@ -147,26 +148,24 @@ def summary_view(cart: CartSummary) -> SummaryView:
 
 
 def _item_view(line: LineItem, currency: str) -> ItemView:
-    unit_price = subtotal = None
-    if line.unit_price is not None:
-        unit_price, subtotal = _amounts(str(line.unit_price), line.quantity, currency)
-    return ItemView(
-        id=line.line_id,
-        sku=line.sku,
-        quantity=line.quantity,
-        unit_price=unit_price,
-        subtotal=subtotal,
-        title=line.title,
-        options=line.options,
-        details=line.details,
-    )
+    price = None if line.unit_price is None else str(line.unit_price)
+    item = _plain_item(line.line_id, line.quantity, price, line.title, currency)
+    if line.options or line.details is not None:
+        return replace(item, options=line.options, details=line.details)
+    return item
 
 
 @lru_cache(maxsize=8192)
-def _amounts(unit_price: str, quantity: int, currency: str) -> tuple[str, str]:
-    """A line's price and subtotal. A shop has few prices, and most quantities are small."""
-    price = Decimal(unit_price)
-    return display_text(price, currency), display_text(multiply(price, quantity), currency)
+def _plain_item(
+    line_id: str, quantity: int, price: str | None, title: str | None, currency: str
+) -> ItemView:
+    """A line without options and details. A shop has few of them, and most quantities are small."""
+    unit_price = subtotal = None
+    if price is not None:
+        amount = Decimal(price)
+        unit_price = display_text(amount, currency)
+        subtotal = display_text(multiply(amount, quantity), currency)
+    return ItemView(line_id, sku_of(line_id), quantity, unit_price, subtotal, title, {}, None)
 
 
 def _unpriced(line: LineItem) -> MessageView:

@@ -21,11 +21,13 @@ from ecart.integrations.asgi_messages import (
     Send,
     address_of,
     below_root,
-    cookie_headers,
-    headers_of,
+    cookies_of,
+    heeded_headers,
     is_secure,
+    may_have_body,
     read_body_in_time,
     send_over,
+    sent_headers,
 )
 from ecart.integrations.cookies import SignedCookie, Visit
 from ecart.integrations.drivers import answer_async
@@ -33,6 +35,7 @@ from ecart.store import AsyncStore
 from ecart.stores.redis import AsyncRedisStore, Client, async_store_for
 
 VISIT = "ecart.visit"
+_NO_VISIT = (None, None)
 
 
 class CartEndpoint:
@@ -81,18 +84,23 @@ class CartEndpoint:
 
         `path` is the one in the contract, where it is not what follows the `root_path`.
         """
-        endpoint, visit = scope.get(VISIT, (None, None))
+        endpoint, visit = scope.get(VISIT, _NO_VISIT)
         if endpoint is not self:
             visit = None
+        headers = heeded_headers(scope)
+        if visit is not None:
+            session = visit.session
+        else:
+            session = session_of(self.cookie.read(headers.get("cookie", ""), is_secure(scope)))
         request = Request(
             method=scope["method"],
             path=below_root(scope) if path is None else path,
-            headers=headers_of(scope),
+            headers=headers,
             address=address_of(scope),
-            session=self.session_in(scope) if visit is None else visit.session,
+            session=session,
         )
         limit = self.settings.body_limit
-        if not is_told_too_long(request.headers, limit):
+        if may_have_body(scope, headers) and not is_told_too_long(headers, limit):
             try:
                 body = await read_body_in_time(receive, limit)
             except TimeoutError:
@@ -109,11 +117,11 @@ class CartEndpoint:
 
     def visit(self, scope: Scope) -> Visit:
         """The session of a request in the host's own views."""
-        return Visit(self.cookie, cookie_headers(scope), is_secure(scope))
+        return Visit(self.cookie, cookies_of(scope), is_secure(scope))
 
     def session_in(self, scope: Scope) -> Session:
         """The session that the cookie of a request keeps, or a new one."""
-        return session_of(self.cookie.read(cookie_headers(scope), is_secure(scope)))
+        return session_of(self.cookie.read(cookies_of(scope), is_secure(scope)))
 
     def ask(self, request: Request) -> Awaitable[Response]:
         """What the contract answers, for pages of the host that stand before it."""
@@ -121,10 +129,7 @@ class CartEndpoint:
 
     def said(self, scope: Scope, response: Response, visit: Visit | None = None) -> Answer:
         """The response as it is sent, with the cookie of a session that is to be kept."""
-        headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in response.headers.items()
-        ]
+        headers = sent_headers(response.headers)
         if response.keep_session:
             cart_id = response.keep_session.cart_id
             if visit is not None:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+    MutableMapping,
+)
+from functools import lru_cache
 from types import coroutine
 from typing import Any
+
+from ecart.http.messages import HEEDED
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -76,24 +87,63 @@ def _gone_on(
 def below_root(scope: Scope) -> str:
     """The path below the mount; servers and frameworks let `path` begin with `root_path`."""
     path: str = scope["path"]
-    root = scope.get("root_path", "").rstrip("/")
-    below = path.removeprefix(root)
+    root: str = scope.get("root_path") or ""
+    if not root:
+        return path
+    below = path.removeprefix(root.rstrip("/"))
     return below if below[:1] == "/" else path
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
     """The headers by their names in lower case."""
+    return _joined((name.decode("latin-1"), value) for name, value in scope["headers"])
+
+
+def heeded_headers(scope: Scope) -> dict[str, str]:
+    """`headers_of`, but only of those that the contract heeds: browsers send many others."""
+    sent = scope["headers"]
+    raw = dict(sent)
+    if len(raw) < len(sent):
+        return _joined((_HEEDED[name], value) for name, value in sent if name in _HEEDED)
+    return {_HEEDED[name]: raw[name].decode("latin-1") for name in _HEEDED.keys() & raw}
+
+
+_HEEDED = {name.encode(): name for name in HEEDED}
+
+
+def _joined(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """A list may come in several lines (RFC 9110 §5.3), and so may cookies (RFC 9113 §8.2.3)."""
     headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        # A list may come in several lines (RFC 9110 §5.3).
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    for name, value in pairs:
+        text, between = value.decode("latin-1"), "; " if name == "cookie" else ", "
+        headers[name] = f"{headers[name]}{between}{text}" if name in headers else text
     return headers
 
 
-def cookie_headers(scope: Scope) -> list[str]:
-    """The `Cookie` headers of a request; HTTP/2 may send several (RFC 9113 §8.2.3)."""
-    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+def sent_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, as they are sent."""
+    return list(map(_sent, headers, headers.values()))
+
+
+@lru_cache(maxsize=4096)  # most say one of a few things
+def _sent(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
+
+
+def may_have_body(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether a body may follow: in HTTP/1 one of two headers tells of it (RFC 9112 §6.3)."""
+    return (
+        scope["method"] != "GET"
+        or "content-length" in headers
+        or "transfer-encoding" in headers
+        or scope.get("http_version") != "1.1"
+    )
+
+
+def cookies_of(scope: Scope) -> str:
+    """The `Cookie` header of a request; HTTP/2 may send it in pieces (RFC 9113 §8.2.3)."""
+    cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+    return "; ".join(cookies)
 
 
 def address_of(scope: Scope) -> str:

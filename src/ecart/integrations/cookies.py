@@ -5,7 +5,8 @@ For what has no session of its own, or none that is sure to be there. Nothing he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 
 from ecart.http import Session, session_of
 from ecart.tokens import SignedTokens
@@ -19,15 +20,10 @@ class SignedCookie:
     def __init__(self, secret: str | Sequence[str]) -> None:
         self.tokens = SignedTokens([secret] if isinstance(secret, str) else secret)
 
-    def read(self, headers: Iterable[str], is_secure: bool) -> str | None:
-        """The cart id that the `Cookie` headers of a request prove to have been kept."""
-        wanted = _name(is_secure)
-        for header in headers:
-            for pair in header.split(";"):
-                name, _, text = pair.strip().partition("=")
-                if name == wanted:
-                    return self.tokens.read(text.strip('"'))
-        return None
+    def read(self, cookies: str, is_secure: bool) -> str | None:
+        """The cart id that the `Cookie` header of a request proves to have been kept."""
+        pair = _PAIRS[is_secure].search(cookies)
+        return None if pair is None else self.tokens.read(pair[1].strip().strip('"'))
 
     def kept(self, cart_id: str, is_secure: bool) -> str:
         """The `Set-Cookie` that has a browser keep a cart id."""
@@ -50,12 +46,18 @@ def _name(is_secure: bool) -> str:
     return "__Host-ecart" if is_secure else "ecart"
 
 
+_PAIRS = {
+    is_secure: re.compile(rf"(?:^|;)\s*{_name(is_secure)}=([^;]*)") for is_secure in (False, True)
+}
+"""What the cookie of that name is in a `Cookie` header (RFC 6265 §4.2.1)."""
+
+
 class Visit:
     """The session of one request to the host's own views: read when it is first asked for."""
 
-    def __init__(self, cookie: SignedCookie, headers: Sequence[str], is_secure: bool) -> None:
+    def __init__(self, cookie: SignedCookie, cookies: str, is_secure: bool) -> None:
         self._cookie = cookie
-        self._headers = headers
+        self._cookies = cookies
         self._is_secure = is_secure
         self._session: Session | None = None
         self._set_cookie: str | None = None
@@ -64,7 +66,7 @@ class Visit:
     def session(self) -> Session:
         """What the cookie keeps, what was kept since, or a new one."""
         if self._session is None:
-            self._session = session_of(self._cookie.read(self._headers, self._is_secure))
+            self._session = session_of(self._cookie.read(self._cookies, self._is_secure))
         return self._session
 
     @property

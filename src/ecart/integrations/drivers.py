@@ -32,7 +32,9 @@ def answer(api: Api, store: Store, catalog: Catalog, request: Request) -> Respon
     return run(api.handle(request), do)
 
 
-async def answer_async(api: Api, store: AsyncStore, catalog: Catalog, request: Request) -> Response:
+def answer_async(
+    api: Api, store: AsyncStore, catalog: Catalog, request: Request
+) -> Awaitable[Response]:
     """The response, from an async store; a catalog that may block is asked in a thread."""
 
     def do(step: Perform | Quote) -> Awaitable[Any]:
@@ -40,7 +42,7 @@ async def answer_async(api: Api, store: AsyncStore, catalog: Catalog, request: R
             return store.execute(step.cart_id, step.operation)
         return _looked_up(catalog, step.skus)
 
-    return await run_async(api.handle(request), do)
+    return run_async(api.handle(request), do)
 
 
 async def _looked_up(catalog: Catalog, skus: tuple[str, ...]) -> Products:

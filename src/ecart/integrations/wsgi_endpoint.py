@@ -66,7 +66,7 @@ class CartEndpoint:
 
     def visit(self, environ: Environ) -> Visit:
         """The session of a request."""
-        cookies = [environ.get("HTTP_COOKIE", "")]
+        cookies = environ.get("HTTP_COOKIE", "")
         return Visit(self.cookie, cookies, environ["wsgi.url_scheme"] == "https")
 
     def close(self) -> None:

@@ -29,14 +29,13 @@ current: ContextVar[RequestContext | None] = ContextVar("ecart_request", default
 
 def context_of(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
     """The names that a request brings in its headers, or a new id where it brings none."""
-    request_id = trace_id = ""
-    for name, value in headers:
-        if name == b"x-request-id":
-            request_id = value.decode() if _REQUEST_ID.fullmatch(value) else ""
-        elif name == b"traceparent":
-            trace_id = _trace_id(value)
-    # It names a line in a log and opens nothing, so it need not be hard to guess.
-    return RequestContext(request_id or f"{random.getrandbits(64):016x}", trace_id)
+    sent = dict(headers)  # of a header in several lines the last one counts
+    given, parent = sent.get(b"x-request-id"), sent.get(b"traceparent")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        request_id = given.decode()
+    else:  # it names a line in a log and opens nothing, so it need not be hard to guess
+        request_id = f"{random.getrandbits(64):016x}"
+    return RequestContext(request_id, "" if parent is None else _trace_id(parent))
 
 
 def _trace_id(value: bytes) -> str:

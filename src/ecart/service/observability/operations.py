@@ -120,14 +120,17 @@ class OperationNumbers:
             kind: {outcome: places[kind.__name__, outcome] for outcome in OUTCOMES}
             for kind in operation_kinds()
         }
+        self._well = {kind: found["ok"] for kind, found in self._places.items()}
 
     def done(self, operation: Operation[Any], result: Any, seconds: float, /) -> None:
         """Counts what went well."""
         if getattr(result, "replayed", False):
             self._cells[self._replays] += 1.0
             self._count(operation, "replayed", seconds)
-        else:
-            self._count(operation, "ok", seconds)
+            return
+        place = self._well.get(type(operation))
+        if place is not None:
+            observe(self._cells, place, seconds)
 
     def failed(self, operation: Operation[Any], error: BaseException, seconds: float, /) -> None:
         """Counts what did not."""

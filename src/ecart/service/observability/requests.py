@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from time import perf_counter
 from typing import NamedTuple
 
@@ -138,13 +138,13 @@ class ObservedApp:
         context = context_of(scope["headers"])
         status = 0
 
-        async def send_named(message: Message) -> None:
+        def send_named(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 named = (b"x-request-id", context.request_id.encode())
                 message["headers"] = [*message.get("headers", ()), named]
-            await send(message)
+            return send(message)
 
         current.set(context)  # and left so: the server may still have to log what is raised here
         try:

@@ -31,9 +31,9 @@ class Notes:
     def __init__(self, secrets: Sequence[str]) -> None:
         self._tokens = SignedTokens(secrets, "ecart.note")
 
-    def read(self, cookies: Sequence[str]) -> Note | None:
-        """The note that the `Cookie` headers of a request carry."""
-        for pair in ";".join(cookies).split(";"):
+    def read(self, cookies: str) -> Note | None:
+        """The note that the `Cookie` header of a request carries."""
+        for pair in cookies.split(";"):
             name, _, value = pair.strip().partition("=")
             said = self._tokens.read(value) if name == _NAME else None
             if said is not None:

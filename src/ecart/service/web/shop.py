@@ -46,7 +46,7 @@ class ShopPages:
         self._tokens = FormTokens(secrets)
         self._notes = Notes(secrets)
 
-    async def front(self, request: Request, query: str, cookies: Sequence[str]) -> Response:
+    async def front(self, request: Request, query: str, cookies: str) -> Response:
         """The shop page with the cart of the session. A new one is begun, and nothing written."""
         asked = Request(
             method="GET", path="/cart", session=request.session, address=request.address

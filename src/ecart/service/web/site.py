@@ -16,7 +16,7 @@ from ecart.integrations.asgi_messages import (
     Scope,
     Send,
     address_of,
-    cookie_headers,
+    cookies_of,
     headers_of,
     read_body_in_time,
     send_over,
@@ -49,9 +49,9 @@ class WithPages:
         self._pages = pages
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answers one HTTP request."""
-        await self._pages.get(scope["path"], self._app)(scope, receive, send)
+        return self._pages.get(scope["path"], self._app)(scope, receive, send)
 
 
 def site(endpoint: CartEndpoint, secrets: Sequence[str], following: Following) -> dict[str, App]:
@@ -59,7 +59,7 @@ def site(endpoint: CartEndpoint, secrets: Sequence[str], following: Following) -
     shop = ShopPages(endpoint, secrets)
 
     async def front(request: Request, scope: Scope, receive: Receive) -> Response:
-        return await shop.front(request, _query(scope), cookie_headers(scope))
+        return await shop.front(request, _query(scope), cookies_of(scope))
 
     async def form(request: Request, scope: Scope, receive: Receive) -> Response | None:
         whole = await _with_body(request, receive, endpoint.settings.body_limit)

@@ -79,10 +79,9 @@ class AsyncRedisStore:
         if isinstance(step, Wait):
             return asyncio.sleep(step.seconds)
         way, patience = self._way(), self._patience
-        is_last = patience is not None and step.seconds < patience
-        if way.batches is not None and step.ask is None and not is_last:
-            return way.batches.add(way.pool, step.command, patience, step.aside)
-        return self._send(way.client, way.pool, step)
+        if way.batches is None or step.ask is not None or step.seconds < (patience or 0.0):
+            return self._send(way.client, way.pool, step)
+        return way.batches.add(way.pool, step.command, patience, step.aside)
 
     async def _send(self, client: Any, pool: Any, step: Send) -> Any:
         commands = (step.command, *step.aside)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailableError
 from ecart.flows import Flow
-from ecart.model import CartChange
+from ecart.model import CartChange, CartSnapshot, CartSummary, LineItem
 from ecart.operations import Change, GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
 from ecart.stores.redis.clients import REPLY_TIMEOUT
 from ecart.stores.redis.commands import Argument, Call, build_call, record_of
@@ -94,11 +95,14 @@ class Terms(msgspec.Struct, frozen=True):
     observer: Observer | None = None
 
     @property
+    def first_attempt(self) -> float:
+        """Seconds that the first attempt has."""
+        return self.deadline if self.deadline > SHORTEST_ATTEMPT else SHORTEST_ATTEMPT
+
+    @property
     def patience(self) -> float:
         """Seconds that a reply is waited for; a confirmation comes late on purpose."""
-        if self.durability:
-            return REPLY_TIMEOUT
-        return min(REPLY_TIMEOUT, max(self.deadline, SHORTEST_ATTEMPT))
+        return REPLY_TIMEOUT if self.durability else min(REPLY_TIMEOUT, self.first_attempt)
 
 
 def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
@@ -106,7 +110,10 @@ def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[An
     key = keys.cart(cart_id)
     if isinstance(operation, Change):
         return _change(key, terms, cart_id, operation)
-    return _read(key, terms, cart_id, operation)
+    read = _READS.get(type(operation))
+    if read is None:
+        raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
+    return read(key, terms, cart_id, operation)
 
 
 def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartChange]:
@@ -178,70 +185,85 @@ def _confirmed(
 class _Attempts:
     """How often an exchange has failed, and whether any failure may have been a success."""
 
+    __slots__ = ("_end", "_has_failed", "_pause", "_terms", "may_have_run")
+
     def __init__(self, terms: Terms) -> None:
-        self.may_have_run = False
-        self._client_repeats = terms.client_repeats
-        self._deadline = terms.deadline
-        self._observer = terms.observer
+        self._terms = terms
         self._end = time.monotonic() + terms.deadline
-        self._pause = _FIRST_PAUSE
-        self._has_failed = False
+        self._has_failed = self.may_have_run = False
 
     def note(self, error: Exception, key: str) -> Failure:
         """Classifies the error; raises it, or `CorruptCartError`, if it is not the engine's."""
-        self._has_failed = True
+        if not self._has_failed:
+            self._has_failed, self._pause = True, _FIRST_PAUSE
         failure = classify(error)
         if failure is Failure.NOT_OURS:
             raise error
         if failure is Failure.WRONG_TYPE:
             raise CorruptCartError(key, "type") from error
-        repeated = failure is Failure.NOT_CONNECTED and self._client_repeats
+        repeated = failure is Failure.NOT_CONNECTED and self._terms.client_repeats
         self.may_have_run |= failure is Failure.UNKNOWN or repeated
-        if self._observer is not None:
-            self._observer.failed(failure)
+        if self._terms.observer is not None:
+            self._terms.observer.failed(failure)
         return failure
 
     def left(self) -> float:
         """Seconds until the deadline; enough for an attempt, also where a pause took longer."""
-        left = self._end - time.monotonic() if self._has_failed else self._deadline
-        return max(left, SHORTEST_ATTEMPT)
+        if not self._has_failed:
+            return self._terms.first_attempt
+        return max(self._end - time.monotonic(), SHORTEST_ATTEMPT)
 
     def over(self) -> bool:
         return time.monotonic() + self._pause + SHORTEST_ATTEMPT >= self._end
 
     def next_pause(self) -> float:
         """Seconds to wait, growing, with jitter so that callers do not come back in step."""
-        if self._observer is not None:
-            self._observer.repeats()
+        if self._terms.observer is not None:
+            self._terms.observer.repeats()
         pause = self._pause
         self._pause = min(2 * pause, _LONGEST_PAUSE)
         return pause * random.uniform(0.5, 1.0)
 
 
-def _read(key: str, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
-    currency = operation.rules.currency
-    match operation:
-        case GetCart():
-            fields = yield from _ask(("HGETALL", key), key, terms)
-            return read_snapshot(key, cart_id, currency, _as_mapping(fields))
-        case GetSummary():
-            values = yield from _ask_cart(key, ("v", "c", "s"), terms)
-            return read_header(key, cart_id, currency, values)
-        case GetLine(line_id=line_id):
-            field = line_field(line_id)
-            text, state, _ = yield from _ask_cart(key, (field, "s"), terms)
-            if text is None or (state or b"").startswith(b"merged"):
-                return None
-            return read_line(key, field.encode(), text)
-        case GetOperation(operation_id=operation_id):
-            record, sequence = record_of(operation_id)
-            text, _ = yield from _ask_cart(key, (record,), terms)
-            return read_record(key, record, text, sequence)
-        case GetTtl():
-            state, _ = yield from _ask_cart(key, ("s",), terms)
-            ended = (state or b"").startswith((b"gone", b"merged"))
-            return -2 if ended else (yield from _ask(("PTTL", key), key, terms))
-    raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
+def _read_cart(key: str, terms: Terms, cart_id: str, read: GetCart) -> Flow[CartSnapshot]:
+    fields = yield from _ask(("HGETALL", key), key, terms)
+    return read_snapshot(key, cart_id, read.rules.currency, _as_mapping(fields))
+
+
+def _read_summary(key: str, terms: Terms, cart_id: str, read: GetSummary) -> Flow[CartSummary]:
+    values = yield from _ask_cart(key, ("v", "c", "s"), terms)
+    return read_header(key, cart_id, read.rules.currency, values)
+
+
+def _read_line(key: str, terms: Terms, cart_id: str, read: GetLine) -> Flow[LineItem | None]:
+    field = line_field(read.line_id)
+    text, state, _ = yield from _ask_cart(key, (field, "s"), terms)
+    if text is None or (state or b"").startswith(b"merged"):
+        return None
+    return read_line(key, field.encode(), text)
+
+
+def _read_operation(
+    key: str, terms: Terms, cart_id: str, read: GetOperation
+) -> Flow[datetime | None]:
+    record, sequence = record_of(read.operation_id)
+    text, _ = yield from _ask_cart(key, (record,), terms)
+    return read_record(key, record, text, sequence)
+
+
+def _read_ttl(key: str, terms: Terms, cart_id: str, read: GetTtl) -> Flow[int]:
+    state, _ = yield from _ask_cart(key, ("s",), terms)
+    ended = (state or b"").startswith((b"gone", b"merged"))
+    return -2 if ended else (yield from _ask(("PTTL", key), key, terms))
+
+
+_READS: dict[type[Operation[Any]], Callable[[str, Terms, str, Any], Flow[Any]]] = {
+    GetCart: _read_cart,
+    GetSummary: _read_summary,
+    GetLine: _read_line,
+    GetOperation: _read_operation,
+    GetTtl: _read_ttl,
+}
 
 
 def _ask_cart(key: str, fields: tuple[str, ...], terms: Terms) -> Flow[Sequence[Any]]:
@@ -250,8 +272,9 @@ def _ask_cart(key: str, fields: tuple[str, ...], terms: Terms) -> Flow[Sequence[
     Only where there is none, another question tells a hash of somebody else's from no cart. It is
     asked twice: the cart may have been made in between.
     """
+    read = ("HMGET", key, *fields, "m")
     for _ in range(2):
-        values: Sequence[Any] = yield from _ask(("HMGET", key, *fields, "m"), key, terms)
+        values: Sequence[Any] = yield from _ask(read, key, terms)
         if values[-1] is not None or not (yield from _ask(("EXISTS", key), key, terms)):
             return values
     raise CorruptCartError(key, "m")

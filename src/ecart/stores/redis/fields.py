@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -92,12 +93,29 @@ def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> Cart
         return CartSnapshot(cart_id, currency)
     if header[_STATE] == "merged":  # the lines are there for undoing, not to be seen
         return CartSnapshot(*header)
-    lines = [read_line(key, name, text) for name, text in fields.items() if name[:1] == b":"]
+    lines = _lines(key, fields)
     if len(lines) != header[_LINE_COUNT]:
         raise CorruptCartError(key, "c")
-    lines.sort(key=_position)
-    ordered = {name[1:].decode(): int(n) for name, n in fields.items() if name[:1] == b"!"}
+    lines.sort(key=_POSITION)
+    ordered = {}
+    if header[_STATE] == "locked":
+        ordered = {name[1:].decode(): int(n) for name, n in fields.items() if name[:1] == b"!"}
     return CartSnapshot(*[*header, tuple(lines), ordered])
+
+
+def _lines(key: str, fields: Fields) -> list[LineItem]:
+    try:
+        return [
+            _plain_line(name, text) if text[-1] == _BAR else _line(name, text)
+            for name, text in fields.items()
+            if name[0] == _COLON
+        ]
+    except (ValueError, AttributeError, RecursionError, IndexError):
+        # Some field is not what it should be. Which one is found by asking for each.
+        return [read_line(key, name, text) for name, text in fields.items() if name[:1] == b":"]
+
+
+_BAR, _COLON = ord("|"), ord(":")
 
 
 def read_line(key: str, field: bytes, text: bytes) -> LineItem:
@@ -263,5 +281,4 @@ def _title(text: str) -> str:
     return text[1:].replace("%7C", "|").replace("%25", "%")
 
 
-def _position(line: LineItem) -> int:
-    return line.position
+_POSITION = attrgetter("position")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -15,6 +16,14 @@ _MINUTE = re.compile(r":minutes:\d{1,12}", re.ASCII)
 _CART = re.compile(r":\{\d{1,5}\}:cart:[A-Za-z0-9_.~%-]+", re.ASCII)
 _INDEX = re.compile(r":\{\d{1,5}\}:index", re.ASCII)
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
+
+
+@lru_cache(maxsize=8192)  # the carts that are looked at just now
+def _key_of_cart(prefix: str, partitions: int, cart_id: str) -> str:
+    name = cart_id.encode()
+    partition = binascii.crc32(name) % partitions
+    encoded = cart_id if _PLAIN.fullmatch(cart_id) else quote(name, safe="")
+    return f"{prefix}:{{{partition}}}:cart:{encoded}"
 
 
 def place_in_index(key: str) -> tuple[str, str]:
@@ -41,10 +50,7 @@ class Keyspace(msgspec.Struct, frozen=True):
 
     def cart(self, cart_id: str) -> str:
         """The key of a cart; no two ids share one."""
-        name = cart_id.encode()
-        partition = binascii.crc32(name) % self.partitions
-        encoded = cart_id if _PLAIN.fullmatch(cart_id) else quote(name, safe="")
-        return f"{self.prefix}:{{{partition}}}:cart:{encoded}"
+        return _key_of_cart(self.prefix, self.partitions, cart_id)
 
     @property
     def deployment(self) -> str:
