@@ -73,7 +73,12 @@ def timed(turns: Mapping[str, Turn], pace: Pace) -> Samples:
 
 
 def _calls_in(turn: Turn, seconds: float) -> int:
-    """How many calls take about so long; finding out warms everything up."""
+    """How many calls take about so long, when everything is warm: the first count only warms."""
+    _counted(turn, seconds)
+    return _counted(turn, seconds)
+
+
+def _counted(turn: Turn, seconds: float) -> int:
     calls = 1
     while (took := turn(calls)) < seconds / 4:
         calls *= 2

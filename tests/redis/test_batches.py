@@ -12,7 +12,7 @@ import valkey.asyncio
 from ecart import AsyncCart, AsyncRedisStore, CorruptCartError
 from ecart.errors import LineNotFoundError, QuantityLimitExceededError
 from ecart.stores.redis import batches, pooled_async
-from ecart.stores.redis.batches import LARGEST
+from ecart.stores.redis.batches import LARGEST, SCRIPT
 from ecart.stores.redis.keys import Keyspace
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from engines import Engine
 
-CALLERS = 2 * LARGEST + 2
+TOGETHER = LARGEST // SCRIPT
+"""Changes over one connection."""
+CALLERS = 2 * TOGETHER + 2
 
 
 @pytest.fixture
@@ -48,7 +50,29 @@ async def test_each_caller_has_its_own_reply(store: AsyncRedisStore, engine: Eng
         f"sku-{n}" for n in range(CALLERS)
     ]
     assert [change.summary.subtotal for change in changes] == list(range(1, CALLERS + 1))
-    assert connections(engine) - before == -(-CALLERS // LARGEST)
+    assert connections(engine) - before == -(-CALLERS // TOGETHER)
+
+
+async def test_more_reads_than_changes_go_together(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script keeps the engine as long as several reads do; both may share a batch."""
+    store = AsyncRedisStore(engine.url, index=False)
+    sent: list[int] = []
+
+    async def counted(connection: Any, commands: Any) -> list[Any]:
+        sent.append(len(commands))
+        return await pooled_async.send_over(connection, commands)
+
+    monkeypatch.setattr(batches, "send_over", counted)
+    cart = AsyncCart("c", store)
+    await cart.add("apple")
+
+    await asyncio.gather(*(cart.summary() for _ in range(LARGEST + 2)))
+    await asyncio.gather(cart.add("apple"), *(cart.summary() for _ in range(LARGEST - SCRIPT + 1)))
+    await store.close()
+
+    assert sent[-4:] == [LARGEST, 2, LARGEST - SCRIPT + 1, 1]
 
 
 async def test_a_connection_is_kept_while_there_is_more_to_say(
@@ -112,12 +136,12 @@ async def test_handles_of_one_client_share(engine: Engine) -> None:
     ):
         before = connections(engine)
 
-        await asyncio.gather(*(AsyncCart("c", client).add("apple") for _ in range(LARGEST)))
+        await asyncio.gather(*(AsyncCart("c", client).add("apple") for _ in range(TOGETHER)))
 
         assert connections(engine) - before == 1
         await client.aclose()
     with engine.connected() as client:
-        assert client.hget(Keyspace().cart("c"), ":apple").startswith(b"%d|" % (2 * LARGEST))
+        assert client.hget(Keyspace().cart("c"), ":apple").startswith(b"%d|" % (2 * TOGETHER))
 
 
 @pytest.mark.foreign_data
@@ -155,9 +179,9 @@ async def test_a_script_that_is_not_known_is_brought(
     with engine.connected() as client:
         client.script_flush()
 
-    changes = await asyncio.gather(*(AsyncCart("c", store).add("apple") for _ in range(LARGEST)))
+    changes = await asyncio.gather(*(AsyncCart("c", store).add("apple") for _ in range(TOGETHER)))
 
-    assert sorted(change.version for change in changes) == list(range(1, LARGEST + 1))
+    assert sorted(change.version for change in changes) == list(range(1, TOGETHER + 1))
 
 
 async def test_who_leaves_before_sending_sends_nothing(store: AsyncRedisStore) -> None:

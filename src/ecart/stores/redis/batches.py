@@ -13,11 +13,16 @@ from weakref import WeakKeyDictionary
 from ecart.stores.redis.pooled import Command
 from ecart.stores.redis.pooled_async import borrowed, send_over
 
-LARGEST = 16
-"""Commands over one connection; while the engine works on the next ones, these are read."""
+LARGEST = 64
+"""Reads over one connection; while the engine works on the next ones, these are read."""
+
+SCRIPT = 4
+"""Reads that a script counts as: it keeps the engine as much longer, and so fewer go together."""
 
 ROUNDS = 100
 """Batches over a connection before it goes back to its pool, where others may wait for it."""
+
+_SCRIPTS = ("EVALSHA", "EVAL")
 
 _Entry = tuple[Command, asyncio.Future[Any], tuple[Command, ...]]
 
@@ -52,9 +57,15 @@ class Batches:
     def _taken(self) -> list[_Entry]:
         """The next batch; who has stopped waiting by now has sent nothing."""
         batch: list[_Entry] = []
-        while self._ready and not batch:
-            taken, self._ready = self._ready[:LARGEST], self._ready[LARGEST:]
-            batch = [entry for entry in taken if not entry[1].done()]
+        room, taken = LARGEST, 0
+        for entry in self._ready:
+            taken += 1
+            if not entry[1].done():
+                batch.append(entry)
+                room -= SCRIPT if entry[0][0] in _SCRIPTS else 1
+                if room <= 0:
+                    break
+        del self._ready[:taken]
         return batch
 
     async def _deliver(self, pool: Any, batch: list[_Entry], seconds: float | None) -> None:
