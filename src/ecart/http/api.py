@@ -119,8 +119,10 @@ class Api:
             if request.method == "OPTIONS" and "Allow" in error.headers:
                 return Response(status=204, headers=error.headers)
             raise
-        check_size(request, self.settings.body_limit)
-        check_origin(request, self.settings.trusted_origins)
+        if request.body or "content-length" in request.headers:
+            check_size(request, self.settings.body_limit)
+        if request.method != "GET":
+            check_origin(request, self.settings.trusted_origins)
         check_accept(request, route.media)
         if route.access == "office":
             check_key(request, self.settings.office_keys)

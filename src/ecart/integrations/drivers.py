@@ -81,7 +81,7 @@ def _checked(look_up: Callable[[], Any]) -> Products:
         products = look_up()
     except Exception as error:
         raise _as_catalog_error(error) from error
-    if not isinstance(products, Mapping):
+    if type(products) is not dict and not isinstance(products, Mapping):
         raise CatalogError("the catalog answered with something that is no mapping")
     for sku, product in products.items():
         if not isinstance(product, Product):

@@ -75,12 +75,10 @@ class Following:
     def __init__(self, store: AsyncStore, rules: Rules) -> None:
         self._store = store
         self._rules = rules
-        self._followers: dict[str, set[Follower]] = {}
+        self.followers: dict[str, set[Follower]] = {}
+        """Those of each cart that is followed."""
         self._looking: asyncio.Task[None] | None = None
         self._is_ended = False
-
-    def __contains__(self, cart_id: str) -> bool:
-        return cart_id in self._followers
 
     @contextlib.contextmanager
     def follow(self, cart_id: str) -> Iterator[Follower]:
@@ -89,14 +87,14 @@ class Following:
         Raises:
             HttpError: `too_many_streams`.
         """
-        everybody = sum(map(len, self._followers.values()))
-        here = self._followers.get(cart_id, set())
+        everybody = sum(map(len, self.followers.values()))
+        here = self.followers.get(cart_id, set())
         if everybody >= MOST_STREAMS or len(here) >= MOST_OF_ONE_CART:
             raise HttpError("too_many_streams", "too many follow already; look again now and then")
         follower = Follower()
         if self._is_ended:
             follower.end()
-        self._followers.setdefault(cart_id, here).add(follower)
+        self.followers.setdefault(cart_id, here).add(follower)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look_while_followed())
         try:
@@ -104,26 +102,26 @@ class Following:
         finally:
             here.discard(follower)
             if not here:
-                self._followers.pop(cart_id, None)
+                self.followers.pop(cart_id, None)
 
     def tell(self, cart: CartSummary) -> None:
         """Tells the followers of a cart how it is now."""
-        for follower in self._followers.get(cart.cart_id, ()):
+        for follower in self.followers.get(cart.cart_id, ()):
             follower.learn(cart)
 
     def end(self) -> None:
         """Ends all streams, also those that are still to come, so that the service can stop."""
         self._is_ended = True
-        for followers in self._followers.values():
+        for followers in self.followers.values():
             for follower in followers:
                 follower.end()
         if self._looking is not None:
             self._looking.cancel()
 
     async def _look_while_followed(self) -> None:
-        while self._followers:
+        while self.followers:
             await asyncio.sleep(LOOK_SECONDS)
-            cart_ids = list(self._followers)
+            cart_ids = list(self.followers)
             for start in range(0, len(cart_ids), READS_TOGETHER):
                 if not await self._look_at(cart_ids[start : start + READS_TOGETHER]):
                     break  # the engine is away: what is left would only wait, too
@@ -146,11 +144,12 @@ class TellingStore:
     def __init__(self, store: AsyncStore, following: Following) -> None:
         self._store = store
         self._following = following
+        self._followed = following.followers
 
     def execute(self, cart_id: str, operation: Operation[Any], /) -> Any:
         """As the store; where nobody follows, it costs one look into a dictionary."""
         done = self._store.execute(cart_id, operation)
-        return self._and_told(done) if cart_id in self._following else done
+        return self._and_told(done) if cart_id in self._followed else done
 
     async def _and_told(self, doing: Coroutine[Any, Any, Result]) -> Result:
         done = await doing

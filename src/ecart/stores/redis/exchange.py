@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailableError
 from ecart.flows import Flow
@@ -93,11 +94,11 @@ class Terms(msgspec.Struct, frozen=True):
     durability: Durability | None = None
     index: Index | None = None
     observer: Observer | None = None
+    first_attempt: float = 0.0
+    """Seconds that the first attempt has; they follow from the deadline."""
 
-    @property
-    def first_attempt(self) -> float:
-        """Seconds that the first attempt has."""
-        return self.deadline if self.deadline > SHORTEST_ATTEMPT else SHORTEST_ATTEMPT
+    def __post_init__(self) -> None:
+        force_setattr(self, "first_attempt", max(self.deadline, SHORTEST_ATTEMPT))
 
     @property
     def patience(self) -> float:
@@ -136,17 +137,18 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
 
 def _until_answered(call: Call, terms: Terms, aside: tuple[Command, ...]) -> Flow[Any]:
     """Repeats the same call, under the same number, until it is answered or time is up."""
-    attempts = _Attempts(terms)
+    began, attempts, left = time.monotonic(), None, terms.first_attempt
     command = call.by_sha()
     while True:
         try:
             if terms.durability is None:
-                return (yield Send(call.key, command, attempts.left(), None, aside))
-            return (yield from _confirmed(call.key, command, attempts, terms.durability, aside))
+                return (yield Send(call.key, command, left, None, aside))
+            return (yield from _confirmed(call.key, command, left, terms.durability, aside))
         except Exception as error:
+            attempts = attempts or _Attempts(terms, began)
             failure = attempts.note(error, call.key)
             if failure is Failure.NO_SCRIPT:
-                command = call.by_text()
+                command, left = call.by_text(), attempts.left()
                 continue
             if failure is Failure.DENIED or attempts.over():
                 if attempts.may_have_run:
@@ -155,6 +157,7 @@ def _until_answered(call: Call, terms: Terms, aside: tuple[Command, ...]) -> Flo
                     ) from error
                 raise StoreUnavailableError(str(error)) from error
         yield Wait(attempts.next_pause())
+        left = attempts.left()
 
 
 _EPOCH_UNUSED = [b"ok", b"0"]
@@ -167,12 +170,11 @@ class UnconfirmedError(ConnectionError):
 def _confirmed(
     key: str,
     command: tuple[Argument, ...],
-    attempts: _Attempts,
+    left: float,
     durability: Durability,
     aside: tuple[Command, ...],
 ) -> Flow[Any]:
     """The reply to a change that is as durable as it has to be, or that was refused."""
-    left = attempts.left()
     reply, confirmation = yield Send(key, command, left, durability.ask(left), aside)
     if isinstance(reply, Exception):
         raise reply
@@ -183,19 +185,16 @@ def _confirmed(
 
 
 class _Attempts:
-    """How often an exchange has failed, and whether any failure may have been a success."""
+    """Those of an exchange that began then and has failed; whether one may have been a success."""
 
-    __slots__ = ("_end", "_has_failed", "_pause", "_terms", "may_have_run")
-
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, began: float) -> None:
+        self.may_have_run = False
         self._terms = terms
-        self._end = time.monotonic() + terms.deadline
-        self._has_failed = self.may_have_run = False
+        self._end = began + terms.deadline
+        self._pause = _FIRST_PAUSE
 
     def note(self, error: Exception, key: str) -> Failure:
         """Classifies the error; raises it, or `CorruptCartError`, if it is not the engine's."""
-        if not self._has_failed:
-            self._has_failed, self._pause = True, _FIRST_PAUSE
         failure = classify(error)
         if failure is Failure.NOT_OURS:
             raise error
@@ -209,8 +208,6 @@ class _Attempts:
 
     def left(self) -> float:
         """Seconds until the deadline; enough for an attempt, also where a pause took longer."""
-        if not self._has_failed:
-            return self._terms.first_attempt
         return max(self._end - time.monotonic(), SHORTEST_ATTEMPT)
 
     def over(self) -> bool:
@@ -281,15 +278,17 @@ def _ask_cart(key: str, fields: tuple[str, ...], terms: Terms) -> Flow[Sequence[
 
 
 def _ask(command: tuple[Argument, ...], key: str, terms: Terms) -> Flow[Any]:
-    attempts = _Attempts(terms)
+    began, attempts, left = time.monotonic(), None, terms.first_attempt
     while True:
         try:
-            return (yield Send(key, command, attempts.left()))
+            return (yield Send(key, command, left))
         except Exception as error:
+            attempts = attempts or _Attempts(terms, began)
             failure = attempts.note(error, key)
             if failure is Failure.DENIED or attempts.over():
                 raise StoreUnavailableError(str(error)) from error
         yield Wait(attempts.next_pause())
+        left = attempts.left()
 
 
 def _as_mapping(reply: Any) -> dict[bytes, bytes]:

@@ -79,9 +79,10 @@ def _report(change: MergeLines, note: bytes, replayed: bool) -> MergeReport:
 
 def _touched_field(change: Change) -> bytes:
     """The field of the line that the result shows; empty for none."""
-    if isinstance(change, AddItem | SetQuantity):
-        return line_field(change.line_id).encode()
-    return b""
+    return line_field(change.line_id).encode() if isinstance(change, _TOUCHING) else b""
+
+
+_TOUCHING = (AddItem, SetQuantity)
 
 
 def _refusal(key: str, change: Change, code: str, details: list[str]) -> EcartError:
