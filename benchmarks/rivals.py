@@ -16,7 +16,7 @@ WEEK = 604_800
 # What an add sends beside its script and key: as many arguments as ours, of about their length.
 ARGUMENTS = (
     *("~1nteKDBuXPo.1", 12345, "e3a7cf30", "tsQr0yH4", "", "4h8_SXD_dIg", 604_800_000, "0"),
-    *(":sku-3", 1, "19.9", "USD", "", "", "0", 9999, 500),
+    *(":sku-3", 1, "19.9", "USD", "", "", 9999, 500),
 )
 
 

@@ -25,7 +25,7 @@ from ecart.model import (
     check_cart_id,
     line_id_for,
 )
-from ecart.money import Amount, parse_amount
+from ecart.money import Amount
 from ecart.operations import (
     QUARTER_HOUR,
     WEEK,
@@ -62,6 +62,11 @@ def _terms(
 ) -> dict[str, Any]:
     expected = () if expected_version is None else (expected_version,)
     return {"rules": rules, "expected": expected, "operation_id": operation_id}
+
+
+def _price(amount: Amount | None) -> Any:
+    """As it is: `AddItem` makes it exact."""
+    return amount
 
 
 class Cart:
@@ -157,7 +162,7 @@ class Cart:
             AddItem(
                 sku=sku,
                 quantity=quantity,
-                unit_price=None if unit_price is None else parse_amount(unit_price),
+                unit_price=_price(unit_price),
                 title=title,
                 options={} if options is None else options,
                 details=details,
@@ -393,7 +398,7 @@ class AsyncCart:
             AddItem(
                 sku=sku,
                 quantity=quantity,
-                unit_price=None if unit_price is None else parse_amount(unit_price),
+                unit_price=_price(unit_price),
                 title=title,
                 options={} if options is None else options,
                 details=details,

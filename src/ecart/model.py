@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
@@ -216,18 +216,54 @@ class MergeReport(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-class CartChange(msgspec.Struct, frozen=True):
+class CartChange:
     """What a change left behind: the cart's summary and, if one was touched, the line.
 
     `replayed` tells that this very change had been applied before and was recognised; the rest
     then shows the cart as it is now. `summary` is a `CartSnapshot` if the operation asked for it;
     `report` tells what a merge did.
+
+    A store may leave `summary` and `line` to be read from its reply when they are asked for: who
+    only wants the change done waits for no more.
     """
 
-    summary: CartSummary
-    line: LineItem | None = None
-    replayed: bool = False
-    report: MergeReport | None = None
+    __slots__ = ("_line", "_read", "_replayed", "_report", "_summary")
+    __match_args__ = ("summary", "line", "replayed", "report")
+
+    def __init__(
+        self,
+        summary: CartSummary | None,
+        line: LineItem | None = None,
+        replayed: bool = False,
+        report: MergeReport | None = None,
+        *,
+        read: Callable[[], tuple[CartSummary, LineItem | None]] | None = None,
+    ) -> None:
+        self._summary = summary
+        self._line = line
+        self._replayed = replayed
+        self._report = report
+        self._read = read
+
+    @property
+    def summary(self) -> CartSummary:
+        """The cart after the change; a `CartSnapshot` if the operation asked for it."""
+        return self._told()[0]
+
+    @property
+    def line(self) -> LineItem | None:
+        """The line that was touched; None if it is gone, or the change is of no single line."""
+        return self._told()[1]
+
+    @property
+    def replayed(self) -> bool:
+        """Whether this very change had been applied before."""
+        return self._replayed
+
+    @property
+    def report(self) -> MergeReport | None:
+        """What a merge did."""
+        return self._report
 
     @property
     def cart(self) -> CartSnapshot:
@@ -240,6 +276,27 @@ class CartChange(msgspec.Struct, frozen=True):
     def version(self) -> int:
         """The cart's version."""
         return self.summary.version
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CartChange) and self._values() == other._values()
+
+    __hash__ = None  # type: ignore[assignment]  # as lines, which may hold options
+
+    def __repr__(self) -> str:
+        pairs = zip(self.__match_args__, self._values(), strict=True)
+        return f"CartChange({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+
+    def __reduce__(self) -> tuple[type[CartChange], tuple[Any, ...]]:
+        return CartChange, self._values()
+
+    def _told(self) -> tuple[CartSummary, LineItem | None]:
+        if self._summary is None:
+            assert self._read is not None
+            self._summary, self._line = self._read()
+        return self._summary, self._line
+
+    def _values(self) -> tuple[Any, ...]:
+        return self.summary, self.line, self.replayed, self.report
 
 
 def _datetime(milliseconds: int) -> datetime:

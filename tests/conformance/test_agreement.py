@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ecart import CartSnapshot, LineItem, MemoryStore, RedisStore, Rules, line_id_for
 from ecart.errors import EcartError
-from ecart.model import Merge
+from ecart.model import CartChange, Merge
 from ecart.operations import (
     AddItem,
     BeginCheckout,
@@ -139,6 +139,13 @@ EXPECTATIONS: dict[str, Any] = {
 }
 
 
+def _parts(value: object) -> object:
+    """What a result of several parts consists of."""
+    if isinstance(value, CartChange):
+        return {name: getattr(value, name) for name in CartChange.__match_args__}
+    return repr(value)
+
+
 class Step(msgspec.Struct, frozen=True):
     """An operation to be, with what depends on the store's own random texts left open."""
 
@@ -191,7 +198,7 @@ class Told:
         return self._comparable([result, snapshot])
 
     def _comparable(self, value: Any) -> Any:
-        plain = msgspec.to_builtins(value, enc_hook=repr, builtin_types=(Decimal,))
+        plain = msgspec.to_builtins(value, enc_hook=_parts, builtin_types=(Decimal,))
         return self._without_chance(plain)
 
     def _without_chance(self, value: Any) -> Any:

@@ -191,12 +191,16 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
         )
 
     def _result(
-        self, cart: CartSnapshot, line_id: str | None, replayed: bool = False
+        self,
+        cart: CartSnapshot,
+        line_id: str | None,
+        replayed: bool = False,
+        report: MergeReport | None = None,
     ) -> CartChange:
         cart = seen(cart)
         summary = cart if self.want_cart else summary_of(cart)
         line = None if line_id is None else find_line(cart, line_id)
-        return CartChange(summary, line, replayed)
+        return CartChange(summary, line, replayed, report)
 
 
 @cache

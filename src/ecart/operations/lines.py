@@ -33,7 +33,8 @@ class AddItem(Change, frozen=True, kw_only=True):
     """Adds units of a SKU to its line, making the line, and the cart, as needed.
 
     What is given replaces what the line had: `unit_price`, `title`, `details`. What is None
-    stays. An empty cart takes the currency of its first price.
+    stays. Any amount is taken for a price, and made exact. An empty cart takes the currency of its
+    first price.
     """
 
     identity = ("line_id", "quantity", "unit_price", "currency", "title", "details")

@@ -116,7 +116,7 @@ class MergeLines(Change, frozen=True, kw_only=True):
             if known.note is None:
                 raise MergeRefusedError
             report = replace(known.note, replayed=True)
-            return stored, replace(self._result(stored.snapshot, None, True), report=report)
+            return stored, self._result(stored.snapshot, None, True, report)
         if stored.snapshot.epoch != self.epoch:
             raise VersionConflictError(stored.snapshot.version)
         try:
@@ -130,8 +130,7 @@ class MergeLines(Change, frozen=True, kw_only=True):
         report = MergeReport(self.merge_id, taken.added, taken.raised, taken.clamped, taken.left)
         record = Record(self.fingerprint, now_ms, HORIZON_MS, report)
         records = {**stored.records, f"&{self.merge_id}": record}
-        result = replace(self._result(stamped, None), report=report)
-        return StoredCart(stamped, records), result
+        return StoredCart(stamped, records), self._result(stamped, None, False, report)
 
     def _remembered(self, error: RefusedError, stored: StoredCart, now_ms: int) -> Exception:
         if not stored.snapshot.epoch:  # a cart that is not there cannot remember

@@ -60,7 +60,6 @@ _OF_CHANGE: dict[type[Change], Arguments] = {
         "currency": lambda op: op.currency,
         "title": lambda op: title_text(op.title),
         "extra": lambda op: extra_text(op.options, op.details),
-        "has_details": lambda op: "0" if op.details is None else "1",
         "max_quantity": lambda op: op.rules.max_quantity,
         "max_lines": lambda op: op.rules.max_lines,
     },

@@ -254,7 +254,7 @@ def _settled(made: bytes) -> tuple[str, str, int, bool, int] | None:
 _NONE = (0, 0, ZERO, 0)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _counters(text: bytes) -> tuple[int, int, Decimal, int] | None:
     """Lines, quantity, subtotal, last position. A cart is looked at more often than changed."""
     match = _COUNTERS.fullmatch(text)

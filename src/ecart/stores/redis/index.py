@@ -50,12 +50,14 @@ class Index:
 
         Of several changes at once only one has it.
         """
-        if isinstance(change, _ENDINGS):
-            self.not_sent(key)  # whatever comes of this cart later is noted again
-            return _forget(key) if isinstance(change, Purge) else ()
-        if isinstance(change, Prolong):  # a look, and nobody's activity
-            return ()
-        now, makes = time.monotonic(), isinstance(change, _MAKERS)
+        makes = isinstance(change, _MAKERS)
+        if not makes:
+            if isinstance(change, _ENDINGS):
+                self.not_sent(key)  # whatever comes of this cart later is noted again
+                return _forget(key) if isinstance(change, Purge) else ()
+            if isinstance(change, Prolong):  # a look, and nobody's activity
+                return ()
+        now = time.monotonic()
         if now < self._noted.get((key, makes), 0.0):
             return ()
         if len(self._noted) >= _MOST:

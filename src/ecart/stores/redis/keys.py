@@ -18,7 +18,7 @@ _INDEX = re.compile(r":\{\d{1,5}\}:index", re.ASCII)
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
 
 
-@lru_cache(maxsize=8192)  # the carts that are looked at just now
+@lru_cache(maxsize=2048)  # the carts that are looked at just now
 def _key_of_cart(prefix: str, partitions: int, cart_id: str) -> str:
     name = cart_id.encode()
     partition = binascii.crc32(name) % partitions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,7 +26,7 @@ from ecart.errors import (
     TooManyOperationsError,
     VersionConflictError,
 )
-from ecart.model import CartChange, CartSummary, MergeReport
+from ecart.model import CartChange, CartSummary, LineItem, MergeReport
 from ecart.operations import AddItem, Change, MergeLines, SetQuantity
 from ecart.stores.redis.fields import line_field, read_header, read_line, read_snapshot
 from ecart.stores.redis.states import read_merge
@@ -58,7 +59,18 @@ def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) ->
     if reply[0] != b"ok":
         code, *details = (part.decode() for part in reply)
         raise _refusal(key, change, code, details)
-    currency, field, text = change.rules.currency, _touched_field(change), None
+    is_replay = reply[1] == b"1"
+    report = _report(change, reply[-1], is_replay) if isinstance(change, MergeLines) else None
+    read = partial(_read_cart, key, cart_id, change, reply)
+    if change.want_cart:
+        return CartChange(*read(), is_replay, report)
+    return CartChange(None, None, is_replay, report, read=read)
+
+
+def _read_cart(
+    key: str, cart_id: str, change: Change, reply: Sequence[Any]
+) -> tuple[CartSummary, LineItem | None]:
+    currency, field = change.rules.currency, _touched_field(change)
     if change.want_cart:
         fields = dict(zip(reply[2][::2], reply[2][1::2], strict=True))
         summary: CartSummary = read_snapshot(key, cart_id, currency, fields)
@@ -66,10 +78,7 @@ def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) ->
     else:
         v, c, m, s, text = reply[2:7]
         summary = read_header(key, cart_id, currency, (v, c, s, m))
-    line = read_line(key, field, text) if field and text else None
-    is_replay = reply[1] == b"1"
-    report = _report(change, reply[-1], is_replay) if isinstance(change, MergeLines) else None
-    return CartChange(summary, line, is_replay, report)
+    return summary, read_line(key, field, text) if field and text else None
 
 
 def _report(change: MergeLines, note: bytes, replayed: bool) -> MergeReport:

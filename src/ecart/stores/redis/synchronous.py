@@ -74,6 +74,7 @@ class RedisStore:
         repeats = given is not None and self._pool is None and repeats_by_itself(given)
         noted = noted_over(given) if index else None
         self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted, observer)
+        self._patience = self._terms.patience
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """Executes the operation as one command or script call."""
@@ -98,17 +99,27 @@ class RedisStore:
         if step.ask is not None:
             replies = send_together(client, step.key, (step.command, *step.aside, step.ask))
             return replies[0], replies[-1]
-        server = _server_of_last_attempt(self._address, self._terms, step)
-        if server is not None:
+        if self._address is not None and (server := self._server_of_last_attempt(step)):
             with open_client(server, step.seconds) as last:
                 return send_one(last.connection_pool, step.command)
-        if is_cluster(client):
-            return first_reply(send_together(client, step.key, (step.command, *step.aside)))
         if self._pool is None:
+            if is_cluster(client):
+                return first_reply(send_together(client, step.key, (step.command, *step.aside)))
             return _asked_itself(client, step)
         if step.aside:
             return first_reply(send_all(self._pool, (step.command, *step.aside)))
         return send_one(self._pool, step.command)
+
+    def _server_of_last_attempt(self, step: Send) -> Address | None:
+        """Where an attempt is to have a connection of its own, which ends with the deadline.
+
+        A hung engine hangs the handshake of a new connection, too, so it is not the reply alone. A
+        cluster or Sentinel first has to be asked for its servers: there it would take longer.
+        """
+        address = self._address
+        if address is None or address.kind or step.seconds >= self._patience:
+            return None
+        return address
 
     def _opened(self, address: Address | None) -> Any:
         # Here and not when the store is made, since a cluster's client asks its nodes at once.
@@ -127,14 +138,3 @@ def _asked_itself(client: Any, step: Send) -> Any:
         with contextlib.suppress(Exception):
             client.execute_command(*in_utf8(command), **UNDECODED)
     return reply
-
-
-def _server_of_last_attempt(address: Address | None, terms: Terms, step: Send) -> Address | None:
-    """Where an attempt is to have a connection of its own, whose time-outs end with the deadline.
-
-    A hung engine hangs the handshake of a new connection, too, so it is not the reply alone. A
-    cluster or Sentinel first has to be asked for its servers: there it would take longer.
-    """
-    if address is None or address.kind or step.seconds >= terms.patience:
-        return None
-    return address

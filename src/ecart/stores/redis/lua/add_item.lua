@@ -1,6 +1,6 @@
 -- Adds units of a SKU to its line, making the line, and the cart, as needed.
 local key = unpack(KEYS)
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity, unit_price, currency, title, extra, has_details, max_quantity, max_lines = unpack(ARGV)
+local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines = unpack(ARGV)
 -- @include read_cart
 -- @include state_refusal
 -- @include judge
@@ -41,8 +41,8 @@ if not room then return { "too_many_operations" } end
 if not cart.line then
   cart.lines, cart.position = cart.lines + 1, cart.position + 1
   position, old_extra = string.format("%d", cart.position), extra
-elseif has_details == "1" then
-  old_extra = extra
+elseif string.sub(extra, 1, 5) == '{"d":' then
+  old_extra = extra -- options are the same; details, where there are any, come first in the JSON
 end
 cart.quantity = cart.quantity + quantity
 local value = string.format("%d|", units) .. price .. "|" .. position .. "|"
