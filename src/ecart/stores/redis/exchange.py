@@ -30,7 +30,7 @@ from ecart.stores.redis.fields import (
     read_snapshot,
 )
 from ecart.stores.redis.index import Command, Index
-from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.keys import Keyspace, key_of_cart
 from ecart.stores.redis.lanes import give_lane_back, take_lane
 from ecart.stores.redis.replies import read_change
 
@@ -108,7 +108,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
     """The flow that executes an operation."""
-    key = keys.cart(cart_id)
+    key = key_of_cart(keys.prefix, keys.partitions, cart_id)
     if isinstance(operation, Change):
         return _change(key, terms, cart_id, operation)
     read = _READS.get(type(operation))

@@ -18,12 +18,16 @@ _INDEX = re.compile(r":\{\d{1,5}\}:index", re.ASCII)
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
 
 
-@lru_cache(maxsize=2048)  # the carts that are looked at just now
 def _key_of_cart(prefix: str, partitions: int, cart_id: str) -> str:
     name = cart_id.encode()
     partition = binascii.crc32(name) % partitions
     encoded = cart_id if _PLAIN.fullmatch(cart_id) else quote(name, safe="")
     return f"{prefix}:{{{partition}}}:cart:{encoded}"
+
+
+# Of a prefix, a number of partitions and an id, the key. For carts that shoppers are at just now,
+# which come again; who goes through all carts asks a `Keyspace`.
+key_of_cart = lru_cache(maxsize=8192)(_key_of_cart)
 
 
 def place_in_index(key: str) -> tuple[str, str]:
