@@ -248,7 +248,7 @@ class CartChange:
     @property
     def summary(self) -> CartSummary:
         """The cart after the change; a `CartSnapshot` if the operation asked for it."""
-        return self._told()[0]
+        return self._summary or self._told()[0]
 
     @property
     def line(self) -> LineItem | None:
@@ -268,9 +268,10 @@ class CartChange:
     @property
     def cart(self) -> CartSnapshot:
         """The whole cart, for an operation that was made with `want_cart`."""
-        if not isinstance(self.summary, CartSnapshot):
+        cart = self.summary
+        if not isinstance(cart, CartSnapshot):
             raise TypeError("the operation did not ask for the whole cart")
-        return self.summary
+        return cart
 
     @property
     def version(self) -> int:

@@ -165,10 +165,11 @@ def change_cart(cart_id: str, change: Change) -> Flow[Response]:
         done = yield from perform(cart_id, change)
     except VersionConflictError as error:
         return (yield from conflict_response(error, cart_id, change.rules))
-    headers = {**JSON, "ETag": entity_tag(done.cart)}
+    cart = done.cart
+    headers = {**JSON, "ETag": entity_tag(cart)}
     if done.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(status=200, headers=headers, body=ENCODER.encode(cart_view(done.cart)))
+    return Response(status=200, headers=headers, body=ENCODER.encode(cart_view(cart)))
 
 
 def conflict_response(error: VersionConflictError, cart_id: str, rules: Rules) -> Flow[Response]:

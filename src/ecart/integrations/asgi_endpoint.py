@@ -26,7 +26,6 @@ from ecart.integrations.asgi_messages import (
     is_secure,
     may_have_body,
     read_body_in_time,
-    send_over,
     sent_headers,
 )
 from ecart.integrations.cookies import SignedCookie, Visit
@@ -70,12 +69,16 @@ class CartEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request, refuses a WebSocket, or takes part in the lifespan."""
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
+            answer = await self.answer(scope, receive)
+            if answer is not None:
+                status, headers, body = answer
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+        elif scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
         else:
-            await send_over(send, await self.answer(scope, receive))
+            await send({"type": "websocket.close", "code": 1000})
 
     async def answer(
         self, scope: Scope, receive: Receive, path: str | None = None
