@@ -1,0 +1,76 @@
+"""The headers of a request and of an answer, as ASGI apps have them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ecart
+from ecart.http.messages import HEEDED
+from ecart.integrations.asgi_messages import (
+    cookies_of,
+    headers_of,
+    heeded_headers,
+    may_have_body,
+    sent_headers,
+)
+
+SOURCES = [
+    *(Path(ecart.__file__).parent / "http").glob("*.py"),
+    Path(ecart.__file__).parent / "service" / "limits" / "gate.py",
+]
+
+
+def test_what_the_contract_asks_for_is_heeded() -> None:
+    """Every name that a guard, a handler or the gate looks up is kept by who reads a request."""
+    looked_up = re.compile(r'headers\.get\("([a-z-]+)"|"([a-z-]+)" in (?:request\.)?headers')
+    text = "".join(path.read_text() for path in SOURCES)
+    names = {found for pair in looked_up.findall(text) for found in pair if found}
+
+    assert {"accept", "if-match", "origin", "content-length", "x-forwarded-for"} <= names
+    assert names <= set(HEEDED)
+
+
+def test_heeded_headers_are_those_of_the_request() -> None:
+    """Without what browsers send beside; lists and cookies in several lines are whole."""
+    once = [(b"accept", b"*/*"), (b"user-agent", b"x"), (b"cookie", b"a=1"), (b"origin", b"\xe9")]
+    twice = [*once, (b"cookie", b"ecart=2"), (b"if-match", b'"a"'), (b"if-match", b'"b"')]
+
+    assert heeded_headers({"headers": once}) == {"accept": "*/*", "cookie": "a=1", "origin": "é"}
+    assert heeded_headers({"headers": twice}) == {
+        "accept": "*/*", "cookie": "a=1; ecart=2", "origin": "é", "if-match": '"a", "b"',
+    }  # fmt: skip
+    assert heeded_headers({"headers": []}) == {}
+    assert headers_of({"headers": twice})["user-agent"] == "x"
+    assert cookies_of({"headers": twice}) == "a=1; ecart=2"
+
+
+@pytest.mark.parametrize(
+    "method, version, headers, expected",
+    [
+        ("GET", "1.1", {}, False),
+        ("GET", "1.1", {"content-length": "3"}, True),
+        ("GET", "1.1", {"transfer-encoding": "chunked"}, True),
+        ("GET", "2", {}, True),
+        ("POST", "1.1", {}, True),
+        ("DELETE", "1.1", {}, True),
+    ],
+)
+def test_a_body_is_waited_for_where_one_may_come(
+    method: str, version: str, headers: dict[str, str], expected: bool
+) -> None:
+    """HTTP/1 tells of a body in the head; later versions need not."""
+    assert may_have_body({"method": method, "http_version": version}, headers) is expected
+
+
+def test_headers_are_sent_in_lower_case_and_as_they_are() -> None:
+    """The same each time, whatever was sent before."""
+    headers = {"ETag": '"a.1.b"', "Content-Type": "application/json", "X": "é"}
+
+    for _ in range(2):
+        assert sent_headers(headers) == [
+            (b"etag", b'"a.1.b"'), (b"content-type", b"application/json"), (b"x", b"\xe9"),
+        ]  # fmt: skip
+    assert sent_headers({"ETag": '"a.2.b"'}) == [(b"etag", b'"a.2.b"')]
