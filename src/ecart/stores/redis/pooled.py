@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeGuard
 
 Command = tuple[Any, ...]
 
@@ -81,7 +81,7 @@ def _read(connection: Any) -> Any:
         return error
 
 
-def is_of_connection(reply: object) -> bool:
+def is_of_connection(reply: object) -> TypeGuard[Exception]:
     """Whether this is an error of the connection, and not one that the engine told."""
     if not isinstance(reply, Exception):
         return False
