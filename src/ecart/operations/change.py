@@ -164,13 +164,13 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
         return None
 
     def _own_fingerprint(self) -> str:
-        kind = type(self)
-        arguments = _identity_of(kind)(self)
+        mark, identity_of = _identity_of(type(self))
+        arguments = identity_of(self)
         try:
-            said = msgspec.json.encode(arguments)
+            said = _encode(arguments)
         except OverflowError:  # details may hold integers of more than 64 bits
             said = repr(arguments).encode()
-        return f"{crc32(said, _mark_of(kind)):08x}"
+        return f"{crc32(said, mark):08x}"
 
     def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:
         record = stored.records.get(self.operation_id) if self.operation_id else None
@@ -203,14 +203,14 @@ class Change(Operation[CartChange], frozen=True, kw_only=True):
         return CartChange(summary, line, replayed, report)
 
 
-@cache
-def _mark_of(kind: type[Change]) -> int:
-    return crc32(kind.__name__.encode())
+_encode = msgspec.json.Encoder().encode
 
 
 @cache
-def _identity_of(kind: type[Change]) -> Callable[[Change], object]:
-    return attrgetter(*kind.identity) if kind.identity else lambda change: ()
+def _identity_of(kind: type[Change]) -> tuple[int, Callable[[Change], object]]:
+    """What tells changes of this kind from others, and what tells one of them from another."""
+    identity_of = attrgetter(*kind.identity) if kind.identity else lambda change: ()
+    return crc32(kind.__name__.encode()), identity_of
 
 
 def _refusal(cart: CartSummary) -> RefusedError:
