@@ -26,9 +26,9 @@ class Measured(msgspec.Struct, frozen=True):
     its clock ticks in /proc while `make bench ARGS="service --only POST"` runs, by the requests."""
     engine_read_us: float = 6
     """The same for `GET /cart`."""
-    worker_changes: int = 6_500
+    worker_changes: int = 7_000
     """`make bench ARGS="service --only POST"`, 64 connections, one worker: a second."""
-    worker_reads: int = 10_000
+    worker_reads: int = 10_500
     """`make bench ARGS="service --only GET"`."""
     survey_seconds: float = 3.5
     """`ecart.overview.survey` of 100,000 carts."""
