@@ -172,12 +172,14 @@ def test_a_cart_is_born_again(cart: Cart) -> None:
     """The next add makes another cart under the id: new epoch, versions go on, order from 1."""
     first = cart.add("apple").summary
     cart.destroy()
+    time.sleep(0.005)
 
     change = cart.add("pear", "2")
 
     assert change.version == 3
     assert change.summary.exists
     assert change.summary.epoch not in ("", first.epoch)
+    assert change.summary.created_ms == change.summary.updated_ms > first.created_ms
     assert [(line.sku, line.position) for line in cart.get().lines] == [("pear", 1)]
 
 

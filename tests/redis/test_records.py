@@ -116,6 +116,18 @@ def test_looking_through_is_rare(planted: Planted) -> None:
     assert len(planted.records(LANES)) == 1
 
 
+def test_who_has_looked_through_says_so(planted: Planted) -> None:
+    """Young records stay, and the next change of the same minute does not look again."""
+    planted.plant(LANES, 3, 0)
+    planted.looked_through(seconds_ago=A_MINUTE)
+    planted.cart.add("apple")
+
+    planted.age(LANES, 10 * TEN_MINUTES)
+    planted.cart.add("apple")
+
+    assert len(planted.records(LANES)) == 4
+
+
 def test_old_and_young_are_told_apart(planted: Planted) -> None:
     """Each by its own age, thousands at a time."""
     planted.plant(KEYS, 900, A_DAY - 100)

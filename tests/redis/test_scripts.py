@@ -68,6 +68,22 @@ def test_an_engine_takes_whole_numbers_from_scripts_in_full(
     )
 
 
+@pytest.mark.parametrize(
+    "micros, millis",
+    [("0", "000"), ("9", "000"), ("12", "000"), ("999", "000"), ("1000", "001"), ("12345", "012"),
+     ("999999", "999")],
+)  # fmt: skip
+def test_a_script_counts_in_milliseconds(any_engine: Engine, micros: str, millis: str) -> None:
+    """Whatever number of digits the engine's microseconds have."""
+    include = (FOLDER / "include" / "read_cart.lua").read_text()
+    (line,) = re.findall(r"\n  local now = [^\n]+", include)
+
+    with any_engine.connected() as client:
+        found = client.eval(f"local time = ARGV {line} return now", 0, "1764365123", micros)
+
+    assert found == f"1764365123{millis}".encode()
+
+
 @each_source
 def test_a_file_opens_with_a_sentence(path: Path) -> None:
     """The first line says what the script does."""
