@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,22 @@ def test_a_held_cart_is_not_merged(guest: Cart, user: Cart, held: str) -> None:
     (guest if held == "guest" else user).release_checkout(checkout.checkout_id)
     user.merge_from("guest")
     assert units(user) == {"apple": 1, "pear": 1}
+
+
+@pytest.mark.parametrize("held", ["guest", "user"])
+def test_a_check_out_whose_time_ran_out_keeps_nobody_from_merging(
+    guest: Cart, user: Cart, held: str
+) -> None:
+    """The cart is open then, whoever finds that out."""
+    guest.add("pear")
+    user.add("apple")
+    (guest if held == "guest" else user).begin_checkout(hold=1)
+    time.sleep(1.05)
+
+    report = user.merge_from("guest")
+
+    assert report.added == 1
+    assert (units(user), units(guest)) == ({"apple": 1, "pear": 1}, {})
 
 
 def test_what_would_not_add_up_exactly_is_left(guest: Cart, user: Cart) -> None:
