@@ -71,14 +71,15 @@ async def test_what_the_engine_says_of_itself_is_no_reply(engine: Engine) -> Non
 
     taken._parser.set_invalidation_push_handler(hear)
     try:
-        assert await send_over(taken, [("CLIENT", "TRACKING", "ON", "BCAST")]) == [b"OK"]
-        commands = [command for n in range(9) for command in (("INCR", f"n{n}"), ("PING",))]
+        assert await send_over(taken, [("CLIENT", "TRACKING", "ON")]) == [b"OK"]
+        keys = [f"n{n}" for n in range(9)]
+        commands = [each for key in keys for each in (("GET", key), ("INCR", key), ("PING",))]
 
         replies = await send_over(taken, commands)
 
-        assert replies == [reply for _ in range(9) for reply in (1, b"PONG")]
+        assert replies == [reply for _ in keys for reply in (None, 1, b"PONG")]
         assert await send_over(taken, [("GET", "n0"), ("GET", "n8")]) == [b"1", b"1"]
-        assert heard
+        assert [message[1] for message in heard] == [[key.encode()] for key in keys]
     finally:
         await taken.disconnect()
         await client.connection_pool.release(taken)
