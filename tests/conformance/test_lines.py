@@ -306,3 +306,17 @@ def test_carts_do_not_disturb_each_other(make_cart: Callable[..., Cart]) -> None
     found = [make_cart(cart_id).summary().total_quantity for cart_id in ids]
     assert found == list(range(1, len(ids) + 1))
     assert make_cart(7).summary().total_quantity == len(ids)
+
+
+def test_details_of_a_chosen_line_stay_until_others_are_given(cart: Cart) -> None:
+    """Adding the same choice without details keeps them; empty ones take their place."""
+    medium = {"size": "M"}
+    cart.add("shirt", "19.90", options=medium, details={"gift": True})
+
+    kept = cart.add("shirt", options=medium).line
+    emptied = cart.add("shirt", options=medium, details={}).line
+
+    assert kept is not None
+    assert (kept.quantity, kept.options, kept.details) == (2, medium, {"gift": True})
+    assert emptied is not None
+    assert (emptied.quantity, emptied.options, emptied.details) == (3, medium, {})
