@@ -39,5 +39,6 @@ class ServiceShop(AsgiShop):
             hold_seconds=setup.hold_seconds,
             keep_additions=setup.keep_additions,
             first_ttl_seconds=setup.first_ttl,
+            sweep_every=0,  # a service that runs for a minute sweeps, and these tests count keys
         )
         return create_app(settings)
