@@ -155,8 +155,7 @@ def parse_json(body: bytes) -> Any:
 def _plain_json(body: bytes) -> Any:
     """The value of a text that is written as `JSON.stringify` would; None of any other.
 
-    What comes out again as it went in holds no name twice and nothing that readers disagree on. It
-    is read in a tenth of the time.
+    What comes out again as it went in holds no name twice and nothing that readers disagree on.
     """
     try:
         value = msgspec.json.decode(body)

@@ -40,8 +40,8 @@ async def borrowed(pool: Any) -> Any:
 async def send_over(connection: Any, commands: Sequence[Command]) -> list[Any]:
     """The replies to commands over a connection; errors told are among them.
 
-    The first reply is waited for. Most others came in the same packet and lie parsed in hiredis;
-    to ask the connection for each took several times as long (decision 36).
+    The first reply is waited for. Most others came in the same packet and lie parsed in hiredis
+    and need not be asked for one by one (decision 36).
     """
     await connection.send_packed_command((packed_all(commands),), False)
     replies: list[Any] = []
