@@ -164,6 +164,10 @@ class Engines:
         """The shared server of this kind, empty. What a test leaves there is looked at."""
         return self._lend(kind, lambda: Engine(kind, tcp=True))
 
+    def lend_to_services(self) -> Engine:
+        """A shared Valkey 9 for services that outlive a test, empty: they write when they like."""
+        return self._lend("services", lambda: Engine("valkey9", tcp=True))
+
     def lend_cluster(self) -> Engine:
         """The shared cluster of one node that owns every slot, empty."""
         return self._lend("cluster", _start_cluster)

@@ -27,9 +27,15 @@ KEYS = Keyspace()
 HOUR = 3_600_000
 
 
+@pytest.fixture
+def engine(engines: Engines) -> Engine:
+    """The engine of the service that outlives a test, empty."""
+    return engines.lend_to_services()
+
+
 @pytest.fixture(scope="module")
 def live(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    url = engines.lend("valkey9").url
+    url = engines.lend_to_services().url
     data = tmp_path_factory.mktemp("admin") / "data"
     variables = {"ECART_ADMIN_KEY": KEY, "ECART_REDIS_URL": url}
     service = Service("--admin-write", data_dir=data, env=variables)
