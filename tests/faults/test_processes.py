@@ -13,6 +13,7 @@ import redis.asyncio
 
 from ecart import AsyncCart, AsyncRedisStore, Cart, RedisStore
 from ecart.errors import InvalidInputError
+from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.lanes import give_lane_back, take_lane
 
 if TYPE_CHECKING:
@@ -135,11 +136,11 @@ def test_a_fork_in_the_middle_of_a_change(
     program = """
 import os
 from ecart.stores.redis.lanes import give_lane_back, take_lane
-held = take_lane()
+held = take_lane("k")
 child = os.fork()
-own = take_lane() if not child else None
+own = take_lane("k") if not child else None
 give_lane_back(held)
-again = take_lane()
+again = take_lane("k")
 if not child:
     os._exit(0 if again is not held and again.writer is own.writer else 1)
 print(again is held, os.waitpid(child, 0)[1])
@@ -175,7 +176,7 @@ async def test_a_cancelled_change_retires_its_lane(own_engine: Engine) -> None:
     store = AsyncRedisStore(own_engine.url)
     cart = AsyncCart("c", store)
     await cart.add("apple")
-    held = take_lane()
+    held = take_lane(Keyspace().cart("c"))
     give_lane_back(held)
     with own_engine.frozen():
         task = asyncio.create_task(cart.add("apple"))
@@ -184,7 +185,7 @@ async def test_a_cancelled_change_retires_its_lane(own_engine: Engine) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    free = take_lane()
+    free = take_lane(Keyspace().cart("c"))
     assert free is not held
     give_lane_back(free)
     assert (await cart.add("apple")).summary.total_quantity in (2, 3)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 
-from ecart import Cart, CorruptCartError, LineItem, OutcomeUnknownError, RedisStore
+from ecart import (
+    AsyncCart,
+    AsyncRedisStore,
+    Cart,
+    CorruptCartError,
+    LineItem,
+    OutcomeUnknownError,
+    RedisStore,
+)
 from ecart.errors import StaleOperationError
 from ecart.operations import (
     AddItem,
@@ -23,7 +35,7 @@ from ecart.operations import (
 )
 from ecart.stores.redis.commands import Call, build_call
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lanes import give_lane_back, take_lane
+from ecart.stores.redis.lanes import GROUPS, Writer, give_lane_back, take_lane
 from ecart.stores.redis.replies import read_change
 
 if TYPE_CHECKING:
@@ -69,7 +81,7 @@ def test_the_same_call_twice_is_one_change(
     client: Any, epoch: str, change: Callable[[str], Change]
 ) -> None:
     """The engine sees it again, as after a lost reply: `replayed`, and not a byte changed."""
-    call = build_call(KEY, change(epoch), take_lane())
+    call = build_call(KEY, change(epoch), take_lane(KEY))
     first = send(client, call)
     stored, expiry = client.hgetall(KEY), client.pexpiretime(KEY) if _newer(client) else None
 
@@ -87,7 +99,7 @@ def _newer(client: Any) -> bool:
 
 def test_a_purge_twice_is_one_purge(client: Any, epoch: str) -> None:
     """The second finds nothing, says so kindly, and spares a cart that was made since."""
-    call = build_call(KEY, Purge(epoch=epoch, expected=(1,)), take_lane())
+    call = build_call(KEY, Purge(epoch=epoch, expected=(1,)), take_lane(KEY))
     send(client, call)
     assert client.exists(KEY) == 0
     assert send(client, call)[0] == b"ok"
@@ -101,7 +113,7 @@ def test_a_purge_twice_is_one_purge(client: Any, epoch: str) -> None:
 @each_change
 def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str], Change]) -> None:
     """A call that was given up and comes after a later one of its lane: `stale_operation`."""
-    lane = take_lane()
+    lane = take_lane(KEY)
     late = build_call(KEY, change(epoch), lane)
     lane.sequence += 1
     send(client, build_call(KEY, AddItem(sku="pear"), lane))
@@ -117,7 +129,7 @@ def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str],
 
 def test_one_number_is_one_change(client: Any, epoch: str) -> None:
     """Another change under a lane's number is refused: a writer that lost count harms nothing."""
-    lane = take_lane()
+    lane = take_lane(KEY)
     send(client, build_call(KEY, AddItem(sku="pear"), lane))
 
     assert send(client, build_call(KEY, Clear(), lane)) == [b"idempotency_key_reused"]
@@ -186,7 +198,7 @@ def test_a_lane_of_unknown_outcome_is_retired(forgetful: Forgetful) -> None:
     for _ in range(5):
         cart.add("apple")
 
-    taken = take_lane()
+    taken = take_lane(KEY)
     give_lane_back(taken)
     assert taken.field != retired
     names = {name.decode() for name in forgetful.execute_command("HKEYS", KEY)}
@@ -234,7 +246,7 @@ def test_a_later_change_of_a_lane_tells_nothing_of_an_earlier(client: Any) -> No
     """A record tells of its last number alone."""
     for _ in range(2):
         Cart("c", client).add("apple")
-    lane = take_lane()
+    lane = take_lane(KEY)
     give_lane_back(lane)
 
     assert Cart("c", client).resolve(f"{lane.field}.{lane.sequence - 1}") is not None
@@ -274,26 +286,26 @@ def test_a_refusal_frees_the_lane(forgetful: Forgetful) -> None:
     """Refused is certain: the lane goes on to the next change."""
     forgetful.losing = False
     cart = Cart("c", forgetful)
-    before = take_lane()
+    before = take_lane(KEY)
     give_lane_back(before)
 
     with pytest.raises(LookupError):
         cart.remove("pear")
 
-    after = take_lane()
+    after = take_lane(KEY)
     give_lane_back(after)
     assert after is before
 
 
 def test_changes_at_once_take_lanes_of_their_own() -> None:
     """Last freed, first taken: few are in use."""
-    first, second = take_lane(), take_lane()
+    first, second = take_lane(KEY), take_lane(KEY)
     assert first.field != second.field
 
     give_lane_back(first)
     give_lane_back(second)
 
-    again = take_lane()
+    again = take_lane(KEY)
     assert again is second
     give_lane_back(again)
 
@@ -301,7 +313,7 @@ def test_changes_at_once_take_lanes_of_their_own() -> None:
 def test_reads_need_no_lane(forgetful: Forgetful) -> None:
     """Reading leaves no trace and may be repeated at will."""
     forgetful.losing = False
-    before = take_lane()
+    before = take_lane(KEY)
     sequence = before.sequence
     give_lane_back(before)
 
@@ -331,12 +343,70 @@ def test_each_cart_that_is_made_has_an_epoch_of_its_own(client: Any) -> None:
 def test_an_epoch_that_no_cart_has_is_kept(client: Any) -> None:
     """None is drawn for a change of a cart that is there."""
     Cart("c", client).add("apple", "1")
-    lane = take_lane()
+    lane = take_lane(KEY)
     give_lane_back(lane)
     kept = lane.epoch
 
     Cart("c", client).add("apple", "1")
 
     assert lane.epoch == kept
-    assert Cart("d", client).add("apple", "1").summary.epoch == kept
+    assert Cart(of_the_same_group(KEY), client).add("apple", "1").summary.epoch == kept
     assert lane.epoch != kept
+
+
+def of_the_same_group(key: str) -> str:
+    """A cart that is changed by the lanes of this key's group."""
+    keys = Keyspace()
+    others = (f"d-{n}" for n in itertools.count())
+    return next(other for other in others if hash(keys.cart(other)) % GROUPS == hash(key) % GROUPS)
+
+
+async def test_a_cart_sees_few_lanes_however_many_carts_are_busy(engine: Engine) -> None:
+    """Each has a record of those that changed it, which every reading and script would carry."""
+    chance, store = random.Random(5), AsyncRedisStore(engine.url)
+    carts = [AsyncCart(f"c-{n}", store) for n in range(64)]
+
+    async def fill(cart: AsyncCart) -> None:
+        for _ in range(30):
+            await asyncio.sleep(chance.uniform(0, 0.003))  # or all would go on in step
+            await cart.add("apple")
+
+    await asyncio.gather(*map(fill, carts))
+
+    with engine.connected() as client:
+        names = [client.hkeys(store.keys.cart(cart.cart_id)) for cart in carts]
+    quantities = [(await cart.summary()).total_quantity for cart in carts]
+    await store.close()
+    lanes = sorted(sum(name[:1] == b"~" for name in each) for each in names)
+    assert quantities == [30] * 64
+    assert lanes[len(lanes) // 2] == 1
+    assert lanes[-1] <= 4
+
+
+async def test_changes_of_one_cart_at_once_have_a_lane_each(engine: Engine) -> None:
+    """No two may have the same number, and the next ones take the same lanes again."""
+    store = AsyncRedisStore(engine.url)
+    cart = AsyncCart("c", store)
+
+    for _ in range(5):
+        await asyncio.gather(*(cart.add("apple") for _ in range(8)))
+
+    with engine.connected() as client:
+        lanes = [name for name in client.hkeys(KEY) if name[:1] == b"~"]
+    quantity = (await cart.summary()).total_quantity
+    await store.close()
+    assert quantity == 40
+    assert len(lanes) == 8
+
+
+def test_threads_make_lanes_of_their_own() -> None:
+    """Two that make one at the same moment make two."""
+    writer = Writer()
+
+    def make(_: int) -> list[str]:
+        return [writer.take(f"key-{n}").field for n in range(500)]
+
+    with ThreadPoolExecutor(8) as pool:
+        fields = [field for made in pool.map(make, range(8)) for field in made]
+
+    assert len(set(fields)) == len(fields) == 4000

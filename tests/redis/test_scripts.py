@@ -10,8 +10,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ecart import errors
-from ecart.operations import Change
+from ecart.model import Merge
+from ecart.operations import (
+    AddItem,
+    BeginCheckout,
+    BeginMerge,
+    Change,
+    Clear,
+    CompleteCheckout,
+    Destroy,
+    EndMerge,
+    MergeLines,
+    Prolong,
+    Purge,
+    PutLines,
+    ReleaseCheckout,
+    RemoveLine,
+    SetQuantity,
+    SetTtl,
+)
 from ecart.stores.redis import commands, scripts
+from ecart.stores.redis.lanes import take_lane
 
 if TYPE_CHECKING:
     from engines import Engine
@@ -44,6 +63,43 @@ def test_one_file_for_each_operation() -> None:
     leaves = [kind for kind in all_changes() if not kind.__subclasses__()]
 
     assert sorted(map(commands.script_name, leaves)) == SCRIPTS
+
+
+MERGE = Merge("m" * 16, "sum", "target")
+EACH_CHANGE = [
+    AddItem(sku="apple"),
+    SetQuantity(line_id="apple", quantity=2),
+    RemoveLine(line_id="apple"),
+    PutLines(lines=(), currency="USD"),
+    BeginCheckout(checkout_id="c" * 16, hold_ms=1000),
+    CompleteCheckout(checkout_id="c" * 16, order_id="o"),
+    ReleaseCheckout(checkout_id="c" * 16),
+    BeginMerge(merge=MERGE),
+    MergeLines(merge_id="m" * 16, epoch="", policy="sum", lines=(), currency="USD"),
+    EndMerge(merge_id="m" * 16, is_merged=True),
+    Clear(),
+    Destroy(),
+    SetTtl(ttl_ms=1000),
+    Prolong(early_ms=1000),
+    Purge(epoch="e" * 16),
+]
+
+
+@pytest.mark.parametrize("change", EACH_CHANGE, ids=lambda change: type(change).__name__)
+def test_a_call_names_the_arguments_that_its_script_takes(
+    change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them, in their order: the engine only counts."""
+    monkeypatch.setattr(commands, "_signatures", {})
+    call = commands.build_call("k", change, take_lane("k"))
+
+    assert len(call.arguments) == len(call.script.arguments)
+    assert call.script.name == commands.script_name(type(change))
+
+
+def test_no_change_is_left_out_of_that() -> None:
+    """Each operation that is a change has a call."""
+    assert sorted(commands.script_name(type(change)) for change in EACH_CHANGE) == SCRIPTS
 
 
 @each_script
@@ -202,13 +258,14 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_signature_that_differs_fails(planted: Path) -> None:
+def test_a_signature_that_differs_fails(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script and its caller that disagree are found before anything is sent."""
     path = planted / "remove_line.lua"
     path.write_text(path.read_text().replace("want_cart, line = ", "want_cart, lines = ", 1))
 
+    monkeypatch.setattr(commands, "_signatures", {})
     with pytest.raises(ValueError, match=r"remove_line\.lua takes"):
-        commands._signature(commands.operations.RemoveLine)
+        commands.build_call("k", RemoveLine(line_id="apple"), take_lane("k"))
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_a_named_change_is_known_again(engine: Engine, target: Engine) -> None:
 
 def test_a_change_without_a_name_is_known_again(engine: Engine, target: Engine) -> None:
     """What a lane sent before the move, and sends again after it, counts once."""
-    lane = Lane(Writer(), 1)
+    lane = Lane(Writer(), 1, [])
     lane.sequence = 5
     call = build_call(KEYS.cart("c"), AddItem(sku="apple", quantity=3), lane)
     with engine.connected() as there, target.connected() as here:

@@ -11,6 +11,8 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from ecart.service.outbox import HeldTransport, outbox_of
+
 LOOK_SECONDS = 10.0
 """Between two looks at a connection. Who is waited for at both, in the same request, is cut off."""
 LAST_CALL_SECONDS = 3.0
@@ -34,7 +36,8 @@ class Bounded(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for the first head from now on."""
-        super().connection_made(transport)
+        held: Any = HeldTransport(transport, outbox_of(self.loop))
+        super().connection_made(held)
         self._waited, self._seen = True, self.cycle
         self._next = self.loop.call_later(LOOK_SECONDS, self._look)
 

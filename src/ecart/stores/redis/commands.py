@@ -1,6 +1,6 @@
 """What an operation is on the wire: a script call for each change, plain commands for reads.
 
-Each change names the arguments of its script; a name too many or too few fails at import.
+Each change names the arguments of its script; a name too many or too few fails at its first call.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ecart.stores.redis.scripts import Script, load_script
 from ecart.stores.redis.states import target_text
 
 Argument = str | int
-Arguments = dict[str, Callable[[Any], Argument]]
+Arguments = dict[str, Argument]
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -50,64 +50,65 @@ class Call(msgspec.Struct, frozen=True):
 _EVERY_CHANGE = (
     "record", "sequence", "fingerprint", "digest", "expected", "epoch", "ttl", "want_cart",
 )  # fmt: skip
+"""The arguments that each script takes, before its own."""
 
-
-_OF_CHANGE: dict[type[Change], Arguments] = {
-    operations.AddItem: {
-        "line": lambda op: line_field(op.line_id),
-        "quantity": lambda op: op.quantity,
-        "unit_price": lambda op: "" if op.unit_price is None else canonical_text(op.unit_price),
-        "currency": lambda op: op.currency,
-        "title": lambda op: title_text(op.title),
-        "extra": lambda op: extra_text(op.options, op.details),
-        "max_quantity": lambda op: op.rules.max_quantity,
-        "max_lines": lambda op: op.rules.max_lines,
+_OF_CHANGE: dict[type[Change], Callable[[Any], Arguments]] = {
+    operations.AddItem: lambda op: {
+        "line": line_field(op.line_id),
+        "quantity": op.quantity,
+        "unit_price": "" if op.unit_price is None else canonical_text(op.unit_price),
+        "currency": op.currency,
+        "title": title_text(op.title),
+        "extra": extra_text(op.options, op.details),
+        "max_quantity": op.rules.max_quantity,
+        "max_lines": op.rules.max_lines,
     },
-    operations.SetQuantity: {
-        "line": lambda op: line_field(op.line_id),
-        "quantity": lambda op: op.quantity,
+    operations.SetQuantity: lambda op: {
+        "line": line_field(op.line_id),
+        "quantity": op.quantity,
     },
-    operations.RemoveLine: {"line": lambda op: line_field(op.line_id)},
-    operations.PutLines: {
-        "currency": lambda op: op.currency,
-        "max_lines": lambda op: op.rules.max_lines,
-        "priced": lambda op: "1" if any(line.unit_price is not None for line in op.lines) else "0",
-        "count": lambda op: len(op.lines),
+    operations.RemoveLine: lambda op: {"line": line_field(op.line_id)},
+    operations.PutLines: lambda op: {
+        "currency": op.currency,
+        "max_lines": op.rules.max_lines,
+        "priced": "1" if any(line.unit_price is not None for line in op.lines) else "0",
+        "count": len(op.lines),
     },
-    operations.BeginCheckout: {
-        "checkout_id": lambda op: op.checkout_id,
-        "milliseconds": lambda op: op.hold_ms,
-        "keeps": lambda op: "1" if op.keeps_additions else "0",
+    operations.BeginCheckout: lambda op: {
+        "checkout_id": op.checkout_id,
+        "milliseconds": op.hold_ms,
+        "keeps": "1" if op.keeps_additions else "0",
     },
-    operations.CompleteCheckout: {"checkout_id": lambda op: op.checkout_id},
-    operations.ReleaseCheckout: {"checkout_id": lambda op: op.checkout_id},
-    operations.BeginMerge: {
-        "merge_id": lambda op: op.merge.merge_id,
-        "policy": lambda op: op.merge.policy,
-        "target": lambda op: target_text(op.merge.target_id),
+    operations.CompleteCheckout: lambda op: {"checkout_id": op.checkout_id},
+    operations.ReleaseCheckout: lambda op: {"checkout_id": op.checkout_id},
+    operations.BeginMerge: lambda op: {
+        "merge_id": op.merge.merge_id,
+        "policy": op.merge.policy,
+        "target": target_text(op.merge.target_id),
     },
-    operations.MergeLines: {
-        "target_epoch": lambda op: op.epoch,
-        "policy": lambda op: op.policy,
-        "currency": lambda op: op.currency,
-        "max_quantity": lambda op: op.rules.max_quantity,
-        "max_lines": lambda op: op.rules.max_lines,
-        "priced": lambda op: "1" if any(line.unit_price is not None for line in op.lines) else "0",
-        "count": lambda op: len(op.lines),
+    operations.MergeLines: lambda op: {
+        "target_epoch": op.epoch,
+        "policy": op.policy,
+        "currency": op.currency,
+        "max_quantity": op.rules.max_quantity,
+        "max_lines": op.rules.max_lines,
+        "priced": "1" if any(line.unit_price is not None for line in op.lines) else "0",
+        "count": len(op.lines),
     },
-    operations.EndMerge: {
-        "merge_id": lambda op: op.merge_id,
-        "is_merged": lambda op: "1" if op.is_merged else "0",
+    operations.EndMerge: lambda op: {
+        "merge_id": op.merge_id,
+        "is_merged": "1" if op.is_merged else "0",
     },
-    operations.Clear: {"currency": lambda op: op.rules.currency},
-    operations.Destroy: {"currency": lambda op: op.rules.currency},
-    operations.SetTtl: {
-        "currency": lambda op: op.rules.currency,
-        "cart_ttl": lambda op: op.ttl_ms,
+    operations.Clear: lambda op: {"currency": op.rules.currency},
+    operations.Destroy: lambda op: {"currency": op.rules.currency},
+    operations.SetTtl: lambda op: {
+        "currency": op.rules.currency,
+        "cart_ttl": op.ttl_ms,
     },
-    operations.Prolong: {"early": lambda op: op.early_ms},
-    operations.Purge: {"purged_epoch": lambda op: op.epoch},
+    operations.Prolong: lambda op: {"early": op.early_ms},
+    operations.Purge: lambda op: {"purged_epoch": op.epoch},
 }
+"""What each script takes besides, in its order and by its names."""
 
 
 def _expected(versions: tuple[operations.Version, ...]) -> str:
@@ -132,24 +133,27 @@ def script_name(change: type[Change]) -> str:
 
 class _Signature(msgspec.Struct, frozen=True):
     script: Script
-    own: tuple[Callable[[Any], Argument], ...]
+    own: Callable[[Any], Arguments]
     has_tail: bool
 
 
-def _signature(change: type[Change]) -> _Signature:
-    script = load_script(script_name(change))
-    named = (*_EVERY_CHANGE, *_OF_CHANGE[change])
+_signatures: dict[type[Change], _Signature] = {}
+
+
+def _signed(change: Change) -> _Signature:
+    """The signature of such changes, kept if the script agrees with it."""
+    kind = type(change)
+    own, script = _OF_CHANGE[kind], load_script(script_name(kind))
+    named = (*_EVERY_CHANGE, *own(change))
     if script.arguments != named:
         raise ValueError(f"{script.name}.lua takes {script.arguments}, not {named}")
-    return _Signature(script, tuple(_OF_CHANGE[change].values()), issubclass(change, _WITH_TAIL))
-
-
-_SIGNATURES = {change: _signature(change) for change in _OF_CHANGE}
+    signature = _signatures[kind] = _Signature(script, own, issubclass(kind, _WITH_TAIL))
+    return signature
 
 
 def build_call(key: str, change: Change, lane: Lane) -> Call:
     """The script call for a change, recorded under the caller's operation id or under the lane."""
-    signature, operation_id = _SIGNATURES[type(change)], change.operation_id
+    signature, operation_id = _signatures.get(type(change)) or _signed(change), change.operation_id
     if operation_id is None:
         record, sequence, digest = lane.field, lane.sequence, lane.digest
     else:
@@ -165,7 +169,7 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
         lane.epoch,
         change.rules.ttl_ms,
         "1" if change.want_cart else "0",
-        *[value(change) for value in signature.own],
+        *signature.own(change).values(),
     )
     if signature.has_tail:
         arguments = (*arguments, *_tail(change))

@@ -23,6 +23,7 @@ from ecart.stores.redis.commands import Argument, Call, build_call, record_of
 from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.fields import (
+    as_mapping,
     line_field,
     read_header,
     read_line,
@@ -118,10 +119,21 @@ def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[An
 
 
 def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartChange]:
-    lane = take_lane()
+    lane = take_lane(key)
     aside = () if terms.index is None else terms.index.commands(key, change)
     try:
-        reply = yield from _until_answered(build_call(key, change, lane), terms, aside)
+        call, began = build_call(key, change, lane), time.monotonic()
+        reply: Any = None
+        failed: Exception | None = None
+        try:  # the first attempt, written out here: for nearly all changes it is the last
+            if terms.durability is None:
+                reply = yield Send(key, call.by_sha(), terms.first_attempt, None, aside)
+            else:
+                reply = yield from _sent(call, call.by_sha(), terms.first_attempt, terms, aside)
+        except Exception as error:
+            failed = error
+        if failed is not None:
+            reply = yield from _repeated(call, terms, aside, _Attempts(terms, began), failed)
     except BaseException as error:
         if terms.index is not None:
             terms.index.not_sent(key)
@@ -135,29 +147,39 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
     return read_change(key, cart_id, change, reply)
 
 
-def _until_answered(call: Call, terms: Terms, aside: tuple[Command, ...]) -> Flow[Any]:
-    """Repeats the same call, under the same number, until it is answered or time is up."""
-    began, attempts, left = time.monotonic(), None, terms.first_attempt
+def _repeated(
+    call: Call, terms: Terms, aside: tuple[Command, ...], attempts: _Attempts, failed: Exception
+) -> Flow[Any]:
+    """Repeats a call that failed, under its number, until it is answered or time is up."""
     command = call.by_sha()
     while True:
+        failure = attempts.note(failed, call.key)
+        if failure is Failure.NO_SCRIPT:
+            command = call.by_text()
+        elif failure is not Failure.DENIED and not attempts.over():
+            yield Wait(attempts.next_pause())
+        elif attempts.may_have_run:
+            raise OutcomeUnknownError(
+                f"not settled within {terms.deadline} s: {failed}", call.operation_id
+            ) from failed
+        else:
+            raise StoreUnavailableError(str(failed)) from failed
         try:
-            if terms.durability is None:
-                return (yield Send(call.key, command, left, None, aside))
-            return (yield from _confirmed(call.key, command, left, terms.durability, aside))
+            return (yield from _sent(call, command, attempts.left(), terms, aside))
         except Exception as error:
-            attempts = attempts or _Attempts(terms, began)
-            failure = attempts.note(error, call.key)
-            if failure is Failure.NO_SCRIPT:
-                command, left = call.by_text(), attempts.left()
-                continue
-            if failure is Failure.DENIED or attempts.over():
-                if attempts.may_have_run:
-                    raise OutcomeUnknownError(
-                        f"not settled within {terms.deadline} s: {error}", call.operation_id
-                    ) from error
-                raise StoreUnavailableError(str(error)) from error
-        yield Wait(attempts.next_pause())
-        left = attempts.left()
+            failed = error
+
+
+def _sent(
+    call: Call,
+    command: tuple[Argument, ...],
+    left: float,
+    terms: Terms,
+    aside: tuple[Command, ...],
+) -> Flow[Any]:
+    if terms.durability is None:
+        return (yield Send(call.key, command, left, None, aside))
+    return (yield from _confirmed(call.key, command, left, terms.durability, aside))
 
 
 _EPOCH_UNUSED = [b"ok", b"0"]
@@ -224,7 +246,7 @@ class _Attempts:
 
 def _read_cart(key: str, terms: Terms, cart_id: str, read: GetCart) -> Flow[CartSnapshot]:
     fields = yield from _ask(("HGETALL", key), key, terms)
-    return read_snapshot(key, cart_id, read.rules.currency, _as_mapping(fields))
+    return read_snapshot(key, cart_id, read.rules.currency, as_mapping(fields))
 
 
 def _read_summary(key: str, terms: Terms, cart_id: str, read: GetSummary) -> Flow[CartSummary]:
@@ -289,7 +311,3 @@ def _ask(command: tuple[Argument, ...], key: str, terms: Terms) -> Flow[Any]:
                 raise StoreUnavailableError(str(error)) from error
         yield Wait(attempts.next_pause())
         left = attempts.left()
-
-
-def _as_mapping(reply: Any) -> dict[bytes, bytes]:
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import msgspec
@@ -71,6 +71,14 @@ def line_text(line: LineItem) -> str:
     return f"{line.quantity}|{price_text(line)}|{title_text(line.title)}|{extra}"
 
 
+def as_mapping(reply: Any) -> dict[bytes, bytes]:
+    """The fields in an engine's reply: a map (RESP3), or names and values in turn."""
+    if isinstance(reply, dict):
+        return reply
+    each = iter(reply)
+    return dict(zip(each, each, strict=True))
+
+
 def read_summary(key: str, cart_id: str, currency: str, fields: Fields) -> CartSummary:
     """The summary in a cart's header fields; `currency` is that of a cart that does not exist."""
     return read_header(key, cart_id, currency, [fields.get(name) for name in HEADER])
@@ -104,26 +112,32 @@ def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> Cart
 
 
 def _lines(key: str, fields: Fields) -> list[LineItem]:
+    names = list(filter(_IS_LINE, fields))
+    texts = list(map(fields.__getitem__, names))
     try:
-        return [
-            _plain_line(name, text) if text[-1] == _BAR else _line(name, text)
-            for name, text in fields.items()
-            if name[0] == _COLON
-        ]
-    except (ValueError, AttributeError, RecursionError, IndexError):
+        if _EXTRA in b"".join(texts):
+            return list(map(_line_of, names, texts))
+        return list(map(_plain_line, names, texts))
+    except (ValueError, AttributeError, RecursionError):
         # Some field is not what it should be. Which one is found by asking for each.
-        return [read_line(key, name, text) for name, text in fields.items() if name[:1] == b":"]
+        return [read_line(key, name, text) for name, text in zip(names, texts, strict=True)]
 
 
-_BAR, _COLON = ord("|"), ord(":")
+_IS_LINE = methodcaller("startswith", b":")
+_EXTRA = b"|{"
+"""No price or number has it, and in a title there is no bar."""
 
 
 def read_line(key: str, field: bytes, text: bytes) -> LineItem:
     """The line that a field holds."""
     try:
-        return _plain_line(field, text) if text.endswith(b"|") else _line(field, text)
+        return _line_of(field, text)
     except (ValueError, AttributeError, RecursionError) as error:
         raise CorruptCartError(key, field.decode(errors="replace")) from error
+
+
+def _line_of(field: bytes, text: bytes) -> LineItem:
+    return _line(field, text) if _EXTRA in text else _plain_line(field, text)
 
 
 def _line(field: bytes, text: bytes) -> LineItem:

@@ -28,7 +28,7 @@ from ecart.errors import (
 )
 from ecart.model import CartChange, CartSummary, LineItem, MergeReport
 from ecart.operations import AddItem, Change, MergeLines, SetQuantity
-from ecart.stores.redis.fields import line_field, read_header, read_line, read_snapshot
+from ecart.stores.redis.fields import as_mapping, line_field, read_header, read_line, read_snapshot
 from ecart.stores.redis.states import read_merge
 
 _REFUSALS: dict[str, Callable[..., EcartError]] = {
@@ -72,7 +72,7 @@ def _read_cart(
 ) -> tuple[CartSummary, LineItem | None]:
     currency, field = change.rules.currency, _touched_field(change)
     if change.want_cart:
-        fields = dict(zip(reply[2][::2], reply[2][1::2], strict=True))
+        fields = as_mapping(reply[2])
         summary: CartSummary = read_snapshot(key, cart_id, currency, fields)
         text = fields.get(field)
     else:

@@ -1,7 +1,7 @@
 """Loads the Lua files of the package: one script per change, with its includes put in.
 
 A script's first line says what it does; its second and third are its signature. Both are parsed
-here, so that a caller who names other arguments fails when this package is imported.
+here, so that a caller who names other arguments fails before anything is sent.
 """
 
 from __future__ import annotations
