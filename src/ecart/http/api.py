@@ -117,7 +117,7 @@ class Api:
             route, params = self._router.find(request.method, request.path)
         except HttpError as error:
             if request.method == "OPTIONS" and "Allow" in error.headers:
-                return Response(status=204, headers=error.headers)
+                return _at_once(Response(status=204, headers=error.headers))
             raise
         if request.body or "content-length" in request.headers:
             check_size(request, self.settings.body_limit)
@@ -130,7 +130,7 @@ class Api:
         settings = self._of_first_visit if is_first else self.settings
         if params:
             request = replace(request, params=params)
-        return (yield from route.handler(request, settings))
+        return route.handler(request, settings)
 
     def _finished(
         self, request: Request, response: Response, token: str | None, passage: Passage
@@ -151,3 +151,8 @@ class Api:
         if request.method == "HEAD":
             body = b""
         return Response(status=status, headers=headers, body=body, keep_session=keep)
+
+
+def _at_once(response: Response) -> Flow[Response]:
+    return response
+    yield

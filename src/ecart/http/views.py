@@ -148,8 +148,7 @@ def summary_view(cart: CartSummary) -> SummaryView:
 
 
 def _item_view(line: LineItem, currency: str) -> ItemView:
-    price = None if line.unit_price is None else str(line.unit_price)
-    item = _plain_item(line.line_id, line.quantity, price, line.title, currency)
+    item = _plain_item(line.line_id, line.quantity, line.unit_price, line.title, currency)
     if line.options or line.details is not None:
         return replace(item, options=line.options, details=line.details)
     return item
@@ -157,14 +156,13 @@ def _item_view(line: LineItem, currency: str) -> ItemView:
 
 @lru_cache(maxsize=8192)
 def _plain_item(
-    line_id: str, quantity: int, price: str | None, title: str | None, currency: str
+    line_id: str, quantity: int, price: Decimal | None, title: str | None, currency: str
 ) -> ItemView:
     """A line without options and details. A shop has few of them, and most quantities are small."""
     unit_price = subtotal = None
     if price is not None:
-        amount = Decimal(price)
-        unit_price = display_text(amount, currency)
-        subtotal = display_text(multiply(amount, quantity), currency)
+        unit_price = display_text(price, currency)
+        subtotal = display_text(multiply(price, quantity), currency)
     return ItemView(line_id, sku_of(line_id), quantity, unit_price, subtotal, title, {}, None)
 
 

@@ -25,7 +25,7 @@ from ecart.service.observability.logs import configure_logs
 from ecart.service.settings import ServiceSettings, handed_settings
 from ecart.service.upkeep import Sweeps
 from ecart.service.web.following import Following, TellingStore
-from ecart.service.web.site import ROUTES, WithPages, site
+from ecart.service.web.site import ROUTES, site
 from ecart.stores.redis import AsyncRedisStore
 
 _LOOK_EVERY = 0.5
@@ -90,7 +90,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         await store.close()
 
     pages = site(endpoint, settings.secrets, following)
-    return Service(observed.around(WithPages(pages, endpoint)), lifespan, admin)
+    return Service(observed.around(endpoint, pages, endpoint.answer), lifespan, admin)
 
 
 def _store_of(settings: ServiceSettings, observed: Observability) -> AsyncRedisStore:

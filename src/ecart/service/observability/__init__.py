@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from starlette.types import ASGIApp
 
@@ -19,6 +19,7 @@ from ecart.service.observability.minutes import MinuteCounts
 from ecart.service.observability.operations import AttemptNumbers, ObservedStore, OperationNumbers
 from ecart.service.observability.requests import (
     CONTRACT,
+    Answering,
     ObservedApp,
     RequestNumbers,
     Route,
@@ -61,8 +62,16 @@ class Observability:
         traced = TracedStore(store, self._tracer) if self._tracer else store
         return ObservedStore(traced, (counted, self._minutes))
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """The app, whose requests are counted, named and traced, with `/metrics`."""
+    def around(
+        self, app: ASGIApp, pages: Mapping[str, ASGIApp] = {}, answer: Answering | None = None
+    ) -> ASGIApp:
+        """The app, and pages at some paths, whose requests are counted, named and traced.
+
+        `/metrics` is there, too. `answer` is as `ObservedApp` says.
+        """
+        if self._tracer is not None:  # a span begins and ends around all that an app does
+            app, answer = TracedApp(app, self._tracer, self._names), None
+            pages = {at: TracedApp(each, self._tracer, self._names) for at, each in pages.items()}
         page = MetricsPage(
             app,
             self._layout,
@@ -72,9 +81,10 @@ class Observability:
             is_open=self._settings.is_local,
         )
         return ObservedApp(
-            TracedApp(app, self._tracer, self._names) if self._tracer else app,
+            app,
             RequestNumbers(self._layout, self._workers.own, self._names),
-            pages={PATH: page},
+            pages={**pages, PATH: page},
+            answer=answer,
             is_logged=self._settings.access_log,
         )
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import perf_counter
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES
+from ecart.integrations.asgi_messages import Answer, send_over
 from ecart.service.observability.context import context_of, current
 from ecart.service.observability.series import OTHER, Cells, Family, Layout, observe
 
@@ -31,6 +32,9 @@ _SECONDS = "ecart_http_request_seconds"
 _PARAMETER = re.compile(r"\\{\w+\\}")
 
 access_log = logging.getLogger("ecart.access")
+
+Answering = Callable[[Scope, Receive], Awaitable[Answer | None]]
+"""Answers a request whole; None to a client that has gone."""
 
 Route = tuple[str, str]
 """A method, and the template of a path, such as `/cart/items/{line_id}`."""
@@ -113,7 +117,8 @@ class RequestNumbers:
 class ObservedApp:
     """An app whose requests are counted; lifespan and WebSockets pass through.
 
-    `pages` are other apps that answer some paths, exactly these.
+    `pages` are other apps that answer some paths, exactly these. `answer` tells all that the app
+    would send: then there is nothing in between to listen to, and nothing to wait for.
     """
 
     def __init__(
@@ -122,10 +127,12 @@ class ObservedApp:
         numbers: RequestNumbers,
         *,
         pages: Mapping[str, ASGIApp] = {},
+        answer: Answering | None = None,
         is_logged: bool = False,
     ) -> None:
         self._app = app
         self._pages = pages
+        self._answer = answer
         self._numbers = numbers
         self._is_logged = is_logged
 
@@ -134,21 +141,23 @@ class ObservedApp:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = perf_counter()
+        began, status = perf_counter(), 0
         context = context_of(scope["headers"])
-        status = 0
-
-        def send_named(message: Message) -> Awaitable[None]:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                named = (b"x-request-id", context.request_id.encode())
-                message["headers"] = [*message.get("headers", ()), named]
-            return send(message)
-
+        name = (b"x-request-id", context.request_id.encode())
         current.set(context)  # and left so: the server may still have to log what is raised here
         try:
-            await self._pages.get(scope["path"], self._app)(scope, receive, send_named)
+            page = self._pages.get(scope["path"])
+            if page is None and self._answer is not None:
+                answer = await self._answer(scope, receive)
+                if answer is not None:
+                    status, headers, body = answer
+                    await send_over(send, (status, [*headers, name], body))
+            else:
+                named = _Named(send, name)
+                try:
+                    await (page or self._app)(scope, receive, named)
+                finally:
+                    status = named.status
         except Exception:
             status = status or 500  # as the server answers
             raise
@@ -157,6 +166,23 @@ class ObservedApp:
             told = self._numbers.answered(scope["method"], scope["path"], status, seconds)
             if self._is_logged:
                 _log_access(*told, status, seconds)
+
+
+class _Named:
+    """Sends an answer with the request's name among its headers; `status` is 0 before it."""
+
+    __slots__ = ("_name", "_send", "status")
+
+    def __init__(self, send: Send, name: tuple[bytes, bytes]) -> None:
+        self._send = send
+        self._name = name
+        self.status = 0
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), self._name]
+        return self._send(message)
 
 
 def _log_access(method: str, route: str, status: int, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -40,18 +40,6 @@ ROUTES = (
     *(("POST", path) for path in FORMS),
 )
 """What is served here, by method and path."""
-
-
-class WithPages:
-    """The pages by their paths, in front of an app whose every other path is."""
-
-    def __init__(self, pages: Mapping[str, App], app: App) -> None:
-        self._pages = pages
-        self._app = app
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answers one HTTP request."""
-        return self._pages.get(scope["path"], self._app)(scope, receive, send)
 
 
 def site(endpoint: CartEndpoint, secrets: Sequence[str], following: Following) -> dict[str, App]:
