@@ -210,7 +210,7 @@ def test_an_include_never_includes(path: Path) -> None:
     """Flat: what a script includes is all there is."""
     if path.parent.name == "include":
         assert "@include" not in path.read_text()
-        assert path.read_text().count("\nlocal function ") == 1
+        assert path.read_text().count("\nlocal function ") == (path.stem != "begin")
 
 
 @each_script
@@ -272,7 +272,7 @@ def test_a_signature_that_differs_fails(planted: Path, monkeypatch: pytest.Monke
     "old, new",
     [
         ("-- Takes", "Takes"),
-        ("unpack(KEYS)", "KEYS[1]"),
+        ("KEYS[1]", "unpack(KEYS)"),
         ("unpack(ARGV)", "ARGV[1]"),
         ("\n", "\n\n"),
     ],

@@ -15,7 +15,7 @@ import msgspec
 
 _INCLUDE = re.compile(r"^-- @include (\w+)\n", re.MULTILINE)
 _SIGNATURE = re.compile(
-    r"\A-- [^\n]+\nlocal key = unpack\(KEYS\)\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
+    r"\A-- [^\n]+\nlocal key = KEYS\[1\]\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
 )
 
 

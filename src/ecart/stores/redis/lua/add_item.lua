@@ -1,11 +1,9 @@
 -- Adds units of a SKU to its line, making the line, and the cart, as needed.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines = unpack(ARGV)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
--- @include begin
 -- @include revive
 -- @include money
 -- @include make_room
@@ -13,8 +11,8 @@ local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, li
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl, works_on = "kept" }
-local cart, ending = begin(key, change, expected, line, want_cart)
-if not cart then return ending end
+local touched = line
+-- @include begin
 
 revive(cart, epoch, currency)
 local was, old_price, position, old_title, old_extra = 0, "", nil, "", ""

@@ -1,18 +1,16 @@
 -- Holds the cart for one check-out, until it ends or its time runs out.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, checkout_id, milliseconds, keeps = unpack(ARGV)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
--- @include begin
 -- @include make_room
 -- @include drop_fields
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
-local cart, ending = begin(key, change, expected, "v", want_cart)
-if not cart then return ending end
+local touched = "v" -- it is of no line
+-- @include begin
 if not cart.alive or cart.lines == 0 then return { "cart_empty" } end
 local room, old = make_room(key, cart, record)
 if not room then return { "too_many_operations" } end

@@ -1,18 +1,16 @@
 -- Freezes the cart to be merged into another. A merge that has begun already is told, not begun again.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, merge_id, policy, target = unpack(ARGV)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
--- @include begin
 -- @include make_room
 -- @include drop_fields
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl, works_on = "merging" }
-local cart, ending = begin(key, change, expected, "v", want_cart)
-if not cart then return ending end
+local touched = "v" -- it is of no line
+-- @include begin
 if not cart.alive or cart.lines == 0 or cart.status then
   return answer(key, cart, want_cart, "0")
 end

@@ -1,19 +1,17 @@
 -- Ends the cart; a tombstone keeps its records for 15 minutes, so that no late retry brings it back.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency = unpack(ARGV)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
--- @include begin
 -- @include make_room
 -- @include drop_fields
 -- @include entomb
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
-local cart, ending = begin(key, change, expected, "v", want_cart)
-if not cart then return ending end
+local touched = "v" -- it is of no line
+-- @include begin
 local is_named = string.sub(record, 1, 1) == "#"
 if not cart.alive and not is_named then return answer(key, cart, want_cart, "0") end
 local room, old = make_room(key, cart, record)

@@ -1,8 +1,7 @@
 -- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line; without position.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, priced, count = unpack(ARGV, 1, 15)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
 -- @include epoch_of

@@ -1,5 +1,5 @@
 -- Gives a cart that was to expire early its full life, counted from its last change; nothing else changes.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, early = unpack(ARGV)
 -- @include read_cart
 -- @include answer

@@ -1,8 +1,7 @@
 -- Erases the cart of this epoch with its records; a cart made since has another epoch and stays.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, purged_epoch = unpack(ARGV)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
 -- @include epoch_of

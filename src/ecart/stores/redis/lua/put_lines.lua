@@ -1,11 +1,9 @@
 -- Makes the cart hold the given lines as they are; its other lines stay. The tail: field, line; without position.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
--- @include begin
 -- @include revive
 -- @include money
 -- @include make_room
@@ -13,8 +11,8 @@ local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, cu
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
-local cart, ending = begin(key, change, expected, "v", want_cart)
-if not cart then return ending end
+local touched = "v" -- it is of no line
+-- @include begin
 if count == "0" then return answer(key, cart, want_cart, "0") end
 
 local had_lines = cart.alive and cart.lines > 0

@@ -1,19 +1,17 @@
 -- Replaces the quantity of a line; 0 removes the line.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity = unpack(ARGV)
 -- @include read_cart
--- @include state_refusal
 -- @include judge
 -- @include answer
--- @include begin
 -- @include money
 -- @include make_room
 -- @include drop_fields
 -- @include commit
 
 local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl }
-local cart, ending = begin(key, change, expected, line, want_cart)
-if not cart then return ending end
+local touched = line
+-- @include begin
 
 if not cart.line then return { "line_not_found" } end
 local was, price, rest = string.match(cart.line, "^(%d+)|([%d%.]*)(|%d+|.*)$")

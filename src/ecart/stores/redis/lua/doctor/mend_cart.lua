@@ -1,5 +1,5 @@
 -- Mends what is certain, if the cart is still at the version seen: its counters, and an expiry that it lost.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local seen, digest = unpack(ARGV)
 -- @include read_cart
 -- @include money

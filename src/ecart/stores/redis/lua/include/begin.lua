@@ -1,9 +1,7 @@
--- Opens a change: the cart that it may go on with, or nil and the reply that ends it here.
-local function begin(key, change, expected, line_field, want_cart)
-  local cart, bad = read_cart(key, change.record, line_field)
-  if not cart then return nil, { "corrupt_cart", bad } end
-  local verdict = judge(cart, change, expected)
-  if verdict == "new" then return cart end
-  if verdict == "replayed" then return nil, answer(key, cart, want_cart, "1", cart.line) end
-  return nil, verdict
-end
+-- Opens a change, in place: from here on there is the `cart` that it may go on with.
+-- What may not ends with its reply. `touched` is the field of the line that the reply shows.
+local cart, bad = read_cart(key, record, touched)
+if not cart then return { "corrupt_cart", bad } end
+local verdict = judge(cart, change, expected)
+if verdict == "replayed" then return answer(key, cart, want_cart, "1", cart.line) end
+if verdict ~= "new" then return verdict end

@@ -1,4 +1,6 @@
 -- Whether a change may go on: "new", "replayed", or the reply that refuses it.
+-- A change works on open carts; also on "held" ones, on those with "kept" additions, on "merging" ones, on "any". A cart
+-- whose check-out ran out of time is opened.
 local function judge(cart, change, expected)
   if cart.record then
     local last, fingerprint, seconds = string.match(cart.record, "^(%d+)|(%x+)|(%d+)")
@@ -10,9 +12,17 @@ local function judge(cart, change, expected)
       return "replayed"
     end
   end
-  if cart.status and cart.status ~= "gone" then
-    local refusal = state_refusal(cart, change.works_on)
-    if refusal then return refusal end
+  local works_on = cart.status and change.works_on
+  if cart.status == "locked" and works_on ~= "any" and works_on ~= "held" then
+    if cart.now - cart.deadline >= 0 then
+      cart.status, cart.s = nil, nil
+    elseif not (works_on == "kept" and cart.keeps) then
+      return { "cart_locked" }
+    end
+  elseif cart.status == "merging" and works_on ~= "any" and works_on ~= "merging" then
+    return { "cart_merging", cart.hold, cart.policy, cart.target }
+  elseif cart.status == "merged" and works_on ~= "any" and works_on ~= "merging" then
+    return { "cart_merged", cart.target }
   end
   if expected ~= "" and not string.find(expected, "\n" .. cart.version .. "\n", 1, true) then
     local epoch = string.match(cart.m or "", "^1|([%w_-]+)") or ""

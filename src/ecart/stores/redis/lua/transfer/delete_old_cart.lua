@@ -1,5 +1,5 @@
 -- Deletes a cart of E-Cart 1.0 if it still holds exactly what was seen. The tail: field, value.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local count = unpack(ARGV, 1, 1)
 
 local has, seen = redis.call("HGETALL", key), {}

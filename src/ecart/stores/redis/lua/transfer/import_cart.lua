@@ -1,5 +1,5 @@
 -- Puts a cart under its key as it was in another store, unless one is there that is to stay.
-local key = unpack(KEYS)
+local key = KEYS[1]
 local policy, expires, epoch, version, v, c, m, s = unpack(ARGV, 1, 8)
 -- @include read_cart
 -- @include epoch_of
