@@ -70,7 +70,7 @@ def test_nobody_changes_it() -> None:
 
 def test_a_reply_that_nobody_can_read_is_told_by_who_looks() -> None:
     """With the field that is at fault; the change is done, as the script said."""
-    reply = [b"ok", b"0", b"1|d|5|1|0|5", b"many", b"1|e|USD|5|0", b"", b"2||1||"]
+    reply = b"0\n1|d|5|1|0|5\nmany\n1|e|USD|5|0\n\n2||1||"
 
     done = read_change("k", "c", AddItem(sku="apple"), reply)
 

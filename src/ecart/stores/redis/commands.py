@@ -25,11 +25,13 @@ Arguments = dict[str, Argument]
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One change of one cart, ready to be sent, as often as it takes, to the same effect."""
+    """One change of one cart, ready to be sent, as often as it takes, to the same effect.
+
+    `by_sha` is the command that names the script.
+    """
 
     script: Script
-    key: str
-    arguments: tuple[Argument, ...]
+    by_sha: tuple[Argument, ...]
     name: str | None
     lane: Lane
 
@@ -38,13 +40,15 @@ class Call(msgspec.Struct, frozen=True):
         """What to ask for with `resolve`: the caller's own name for the change, or its lane's."""
         return self.name or self.lane.operation_id
 
-    def by_sha(self) -> tuple[Argument, ...]:
-        """The command that names the script."""
-        return ("EVALSHA", self.script.sha, 1, self.key, *self.arguments)
-
+    @property
     def by_text(self) -> tuple[Argument, ...]:
         """The command that brings the script along, for an engine that does not know it."""
-        return ("EVAL", self.script.text, 1, self.key, *self.arguments)
+        return ("EVAL", self.script.text, *self.by_sha[2:])
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """What the script is given beside its key."""
+        return self.by_sha[4:]
 
 
 _EVERY_CHANGE = (
@@ -160,7 +164,11 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
         kind = "&" if isinstance(change, operations.MergeLines) else "#"
         record, sequence = record_of(operation_id, kind)
         digest = _digest(operation_id, 6)
-    arguments = (
+    command: tuple[Argument, ...] = (
+        "EVALSHA",
+        signature.script.sha,
+        1,
+        key,
         record,
         sequence,
         change.fingerprint,
@@ -172,8 +180,8 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
         *signature.own(change).values(),
     )
     if signature.has_tail:
-        arguments = (*arguments, *_tail(change))
-    return Call(signature.script, key, arguments, operation_id, lane)
+        command = (*command, *_tail(change))
+    return Call(signature.script, command, operation_id, lane)
 
 
 def record_of(operation_id: str, kind: str = "#") -> tuple[str, int]:

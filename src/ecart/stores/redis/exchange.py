@@ -33,7 +33,7 @@ from ecart.stores.redis.fields import (
 from ecart.stores.redis.index import Command, Index
 from ecart.stores.redis.keys import Keyspace, key_of_cart
 from ecart.stores.redis.lanes import give_lane_back, take_lane
-from ecart.stores.redis.replies import read_change
+from ecart.stores.redis.replies import MARKS, mark_of, read_change
 
 Result = TypeVar("Result")
 
@@ -127,20 +127,20 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
         failed: Exception | None = None
         try:  # the first attempt, written out here: for nearly all changes it is the last
             if terms.durability is None:
-                reply = yield Send(key, call.by_sha(), terms.first_attempt, None, aside)
+                reply = yield Send(key, call.by_sha, terms.first_attempt, None, aside)
             else:
-                reply = yield from _sent(call, call.by_sha(), terms.first_attempt, terms, aside)
+                reply = yield from _sent(key, call.by_sha, terms.first_attempt, terms, aside)
         except Exception as error:
             failed = error
         if failed is not None:
-            reply = yield from _repeated(call, terms, aside, _Attempts(terms, began), failed)
+            reply = yield from _repeated(key, call, terms, aside, _Attempts(terms, began), failed)
     except BaseException as error:
         if terms.index is not None:
             terms.index.not_sent(key)
         if isinstance(error, StoreUnavailableError | CorruptCartError):
             give_lane_back(lane)
         raise
-    if reply[:2] != _EPOCH_UNUSED:
+    if reply[:1] not in _EPOCH_UNUSED:
         lane.draw_epoch()
     # Any other way out leaves the outcome open: the lane is retired, and its number with it.
     give_lane_back(lane)
@@ -148,14 +148,19 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
 
 
 def _repeated(
-    call: Call, terms: Terms, aside: tuple[Command, ...], attempts: _Attempts, failed: Exception
+    key: str,
+    call: Call,
+    terms: Terms,
+    aside: tuple[Command, ...],
+    attempts: _Attempts,
+    failed: Exception,
 ) -> Flow[Any]:
     """Repeats a call that failed, under its number, until it is answered or time is up."""
-    command = call.by_sha()
+    command = call.by_sha
     while True:
-        failure = attempts.note(failed, call.key)
+        failure = attempts.note(failed, key)
         if failure is Failure.NO_SCRIPT:
-            command = call.by_text()
+            command = call.by_text
         elif failure is not Failure.DENIED and not attempts.over():
             yield Wait(attempts.next_pause())
         elif attempts.may_have_run:
@@ -165,24 +170,25 @@ def _repeated(
         else:
             raise StoreUnavailableError(str(failed)) from failed
         try:
-            return (yield from _sent(call, command, attempts.left(), terms, aside))
+            return (yield from _sent(key, command, attempts.left(), terms, aside))
         except Exception as error:
             failed = error
 
 
 def _sent(
-    call: Call,
+    key: str,
     command: tuple[Argument, ...],
     left: float,
     terms: Terms,
     aside: tuple[Command, ...],
 ) -> Flow[Any]:
     if terms.durability is None:
-        return (yield Send(call.key, command, left, None, aside))
-    return (yield from _confirmed(call.key, command, left, terms.durability, aside))
+        return (yield Send(key, command, left, None, aside))
+    return (yield from _confirmed(key, command, left, terms.durability, aside))
 
 
-_EPOCH_UNUSED = [b"ok", b"0"]
+_EPOCH_UNUSED = (b"0", [b"0"])
+"""How replies begin, of either form."""
 
 
 class UnconfirmedError(ConnectionError):
@@ -200,7 +206,7 @@ def _confirmed(
     reply, confirmation = yield Send(key, command, left, durability.ask(left), aside)
     if isinstance(reply, Exception):
         raise reply
-    lack = durability.lack(confirmation) if reply[0] == b"ok" else None
+    lack = durability.lack(confirmation) if mark_of(reply) in MARKS else None
     if lack is not None:
         raise UnconfirmedError(lack)
     return reply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -49,18 +49,28 @@ _REFUSALS: dict[str, Callable[..., EcartError]] = {
 }
 
 
-def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) -> CartChange:
+MARKS = (b"0", b"1", b"2")
+"""With one of these begins the reply to a change that was done, or is known; see `answer.lua`."""
+
+
+def mark_of(reply: Any) -> bytes:
+    """The mark of a script's reply; of one that refuses, its code."""
+    mark: bytes = reply[:1] if isinstance(reply, bytes) else reply[0]
+    return mark
+
+
+def read_change(key: str, cart_id: str, change: Change, reply: Any) -> CartChange:
     """The result in a script's reply.
 
     Raises:
         RefusedError: the reply names a refusal.
         CorruptCartError: the script could not read the cart.
     """
-    if reply[0] != b"ok":
-        code, *details = (part.decode() for part in reply)
-        raise _refusal(key, change, code, details)
-    is_replay = reply[1] == b"1"
-    report = _report(change, reply[-1], is_replay) if isinstance(change, MergeLines) else None
+    mark = reply[:1] if isinstance(reply, bytes) else reply[0]  # `mark_of`, for each change
+    if mark not in MARKS:
+        raise _refusal(key, change, reply)
+    is_replay = mark == b"1"
+    report = _report(change, reply, is_replay) if isinstance(change, MergeLines) else None
     read = partial(_read_cart, key, cart_id, change, reply)
     if change.want_cart:
         return CartChange(*read(), is_replay, report)
@@ -68,21 +78,22 @@ def read_change(key: str, cart_id: str, change: Change, reply: Sequence[Any]) ->
 
 
 def _read_cart(
-    key: str, cart_id: str, change: Change, reply: Sequence[Any]
+    key: str, cart_id: str, change: Change, reply: Any
 ) -> tuple[CartSummary, LineItem | None]:
     currency, field = change.rules.currency, _touched_field(change)
     if change.want_cart:
-        fields = as_mapping(reply[2])
+        fields = as_mapping(reply[1])
         summary: CartSummary = read_snapshot(key, cart_id, currency, fields)
         text = fields.get(field)
     else:
-        v, c, m, s, text = reply[2:7]
+        _, v, c, m, s, text = reply.split(b"\n", 5)
         summary = read_header(key, cart_id, currency, (v, c, s, m))
     return summary, read_line(key, field, text) if field and text else None
 
 
-def _report(change: MergeLines, note: bytes, replayed: bool) -> MergeReport:
-    added, raised, clamped, left = map(int, note.split(b"|"))
+def _report(change: MergeLines, reply: Any, replayed: bool) -> MergeReport:
+    shown = reply.rpartition(b"\n")[2] if isinstance(reply, bytes) else reply[-1]
+    added, raised, clamped, left = map(int, shown.split(b"|"))
     return MergeReport(change.merge_id, added, raised, clamped, left, replayed)
 
 
@@ -94,7 +105,8 @@ def _touched_field(change: Change) -> bytes:
 _TOUCHING = (AddItem, SetQuantity)
 
 
-def _refusal(key: str, change: Change, code: str, details: list[str]) -> EcartError:
+def _refusal(key: str, change: Change, told: Any) -> EcartError:
+    code, *details = (part.decode() for part in told)
     if code == "corrupt_cart":
         return CorruptCartError(key, details[0])
     if code == "line_not_found":

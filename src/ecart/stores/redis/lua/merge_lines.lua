@@ -20,9 +20,7 @@ local verdict = judge(cart, change, expected)
 if verdict == "replayed" then
   local note = string.match(cart.record, "^%d+|%x+|%d+|(.*)$")
   if note == "refused" then return { "merge_refused" } end
-  local reply = answer(key, cart, want_cart, "1")
-  reply[#reply + 1] = note
-  return reply
+  return answer(key, cart, want_cart, "1", note)
 end
 -- Another cart than when the source was read: it cannot know whether this merge was refused before.
 if epoch_of(cart) ~= target_epoch then return { "version_conflict", cart.version } end
@@ -47,6 +45,4 @@ local _, old = make_room(key, cart, record)
 local note = string.format("%.0f|%.0f|%.0f|%.0f", taken.added, taken.raised, taken.clamped, taken.left)
 change.note = "|" .. note
 commit(key, cart, change, old, taken.writes)
-local reply = answer(key, cart, want_cart, "0")
-reply[#reply + 1] = note
-return reply
+return answer(key, cart, want_cart, "0", note)
