@@ -34,6 +34,9 @@ BUSY = 0.9
 ROOM = 0.25
 """Of all cores, where there are two: half a core, without which a second worker adds nothing."""
 
+FULL = 0.1
+"""Of all cores: less than that left is none left."""
+
 
 class Place(NamedTuple):
     """Where a contender is served, and below which prefix."""
@@ -215,9 +218,18 @@ def workers(lab: Lab) -> Iterable[Figure]:
         (name, "one", "two", at_least(1.6)),
         (f"bare stack, {name}", "bare one", "bare two", None),
     ):
-        left = contest.idle(one)
-        note = "one worker leaves no half core to a second" if left < ROOM else ""
-        yield contest.figure(title, more, one, target, note)
+        yield contest.figure(
+            title, more, one, target, _bound(contest.idle(one), contest.idle(more))
+        )
+
+
+def _bound(left_by_one: float, left_by_two: float) -> str:
+    """What keeps a second worker from doing as much as the first, if it is this machine."""
+    if left_by_one < ROOM:
+        return "one worker leaves no half core to a second"
+    if left_by_two < FULL:
+        return "two workers, the engine and the generator use up all cores"
+    return ""
 
 
 def syncing(lab: Lab, connections: int) -> Iterable[Figure]:
