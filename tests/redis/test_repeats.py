@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from msgspec.structs import replace
 
 from ecart import (
     AsyncCart,
@@ -21,12 +22,16 @@ from ecart import (
     RedisStore,
 )
 from ecart.errors import StaleOperationError
+from ecart.model import Merge, MergeReport
 from ecart.operations import (
     AddItem,
+    BeginMerge,
     Change,
     Clear,
     Destroy,
+    EndMerge,
     GetSummary,
+    MergeLines,
     Purge,
     PutLines,
     RemoveLine,
@@ -95,6 +100,40 @@ def test_the_same_call_twice_is_one_change(
 
 def _newer(client: Any) -> bool:
     return int(client.info("server")["redis_version"].split(".")[0]) >= 7
+
+
+def test_a_merge_tells_what_it_did_with_the_whole_cart_too(client: Any, epoch: str) -> None:
+    """The first time and when it is repeated; after its terms, whatever else the reply has."""
+    merge = MergeLines(
+        merge_id="m" * 11,
+        epoch=epoch,
+        policy="sum",
+        lines=(LineItem("apple", 3), LineItem("pear", 1)),
+        currency="USD",
+        want_cart=True,
+    )
+    store = RedisStore(client)
+
+    done, again = (store.execute("c", merge) for _ in range(2))
+
+    assert [line.quantity for line in done.cart.lines] == [5, 1]
+    assert (done.report, done.replayed) == (MergeReport("m" * 11, added=1, raised=1), False)
+    assert (again.report, again.replayed) == (replace(done.report, replayed=True), True)
+    assert again.cart == done.cart
+
+
+def test_a_merge_that_has_begun_is_shown_to_who_begins_another(client: Any, epoch: str) -> None:
+    """Whoever comes second learns which one is to be finished first; nothing is refused."""
+    store = RedisStore(client)
+    first, second = Merge("m" * 11, "sum", "one"), Merge("n" * 11, "keep_target", "other")
+
+    begun, other = (store.execute("c", BeginMerge(merge=merge)) for merge in (first, second))
+    store.execute("c", EndMerge(merge_id=first.merge_id, is_merged=True))
+    after = store.execute("c", BeginMerge(merge=second))
+
+    assert (begun.summary.state, begun.summary.merge) == ("merging", first)
+    assert (other.summary.state, other.summary.merge) == ("merging", first)
+    assert (after.summary.state, after.summary.merge) == ("merged", first)
 
 
 def test_a_purge_twice_is_one_purge(client: Any, epoch: str) -> None:

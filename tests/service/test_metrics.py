@@ -87,6 +87,9 @@ def test_requests_are_counted_by_route(client: TestClient) -> None:
     client.head("/cart")
     client.get("/marked-path")
     client.request("BREW", "/cart")
+    client.get("/")
+    client.post("/shop/add", data={"sku": "marked-sku"})
+    client.get("/metrics")
 
     samples = metrics_of(client)
 
@@ -101,6 +104,9 @@ def test_requests_are_counted_by_route(client: TestClient) -> None:
         ("HEAD", "/cart", "200"),
         ("GET", "other", "404"),
         ("other", "other", "405"),
+        ("GET", "/", "200"),
+        ("POST", "/shop/add", "403"),
+        ("GET", "/metrics", "200"),
     }
     assert "marked" not in str(samples)
     patched = {"method": "PATCH", "route": "/cart/items/{line_id}"}

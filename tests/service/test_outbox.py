@@ -199,6 +199,17 @@ def test_many_shoppers_at_once(serve: Callable[..., Service], engine: Engine) ->
     assert everybody == [list(range(1, 21))] * 30
 
 
+def test_head_and_body_come_in_one_packet(serve: Callable[..., Service], engine: Engine) -> None:
+    """The service's connections send so: a reader has all at its first look."""
+    service = serve("--redis-url", engine.url).ready()
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as client:
+        for _ in range(20):
+            client.sendall(b"GET /cart/summary HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = client.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert answer.endswith(b"}")
+
+
 def test_pipelined_requests_are_answered_in_order(
     serve: Callable[..., Service], engine: Engine
 ) -> None:

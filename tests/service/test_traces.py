@@ -78,6 +78,16 @@ def test_a_request_is_a_span_with_its_operation(
     assert "marked" not in f"{request.to_json()}{operation.to_json()}"
 
 
+def test_a_page_is_a_span_too(client: TestClient, spans: Callable[[], list[ReadableSpan]]) -> None:
+    """It answers in front of the contract, and asks it for what it shows."""
+    client.get("/")
+
+    operation, request = spans()
+    assert (operation.name, request.name) == ("GetCart", "GET /")
+    assert operation.parent == request.context
+    assert (request.attributes or {})["http.response.status_code"] == 200
+
+
 @pytest.mark.foreign_data
 def test_a_failing_store_is_an_error(
     client: TestClient, engine: Engine, spans: Callable[[], list[ReadableSpan]]
