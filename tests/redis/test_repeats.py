@@ -21,7 +21,7 @@ from ecart import (
     OutcomeUnknownError,
     RedisStore,
 )
-from ecart.errors import StaleOperationError
+from ecart.errors import StaleOperationError, StoreUnavailableError
 from ecart.model import Merge, MergeReport
 from ecart.operations import (
     AddItem,
@@ -330,6 +330,19 @@ def test_a_refusal_frees_the_lane(forgetful: Forgetful) -> None:
 
     with pytest.raises(LookupError):
         cart.remove("pear")
+
+    after = take_lane(KEY)
+    give_lane_back(after)
+    assert after is before
+
+
+def test_what_was_certainly_not_done_frees_the_lane() -> None:
+    """Nobody listens: nothing was sent, so nobody will ever ask what became of it."""
+    before = take_lane(KEY)
+    give_lane_back(before)
+
+    with pytest.raises(StoreUnavailableError):
+        Cart("c", RedisStore("unix:///nowhere/at/all", deadline=0.05)).add("apple")
 
     after = take_lane(KEY)
     give_lane_back(after)
