@@ -147,6 +147,10 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
     return read_change(key, cart_id, change, reply)
 
 
+_EPOCH_UNUSED = (b"0", [b"0"])
+"""How replies begin, of either form."""
+
+
 def _repeated(
     key: str,
     call: Call,
@@ -182,27 +186,10 @@ def _sent(
     terms: Terms,
     aside: tuple[Command, ...],
 ) -> Flow[Any]:
-    if terms.durability is None:
-        return (yield Send(key, command, left, None, aside))
-    return (yield from _confirmed(key, command, left, terms.durability, aside))
-
-
-_EPOCH_UNUSED = (b"0", [b"0"])
-"""How replies begin, of either form."""
-
-
-class UnconfirmedError(ConnectionError):
-    """A change that its primary alone has. Sent again, it is known, and confirmed in time."""
-
-
-def _confirmed(
-    key: str,
-    command: tuple[Argument, ...],
-    left: float,
-    durability: Durability,
-    aside: tuple[Command, ...],
-) -> Flow[Any]:
     """The reply to a change that is as durable as it has to be, or that was refused."""
+    durability = terms.durability
+    if durability is None:
+        return (yield Send(key, command, left, None, aside))
     reply, confirmation = yield Send(key, command, left, durability.ask(left), aside)
     if isinstance(reply, Exception):
         raise reply
@@ -210,6 +197,10 @@ def _confirmed(
     if lack is not None:
         raise UnconfirmedError(lack)
     return reply
+
+
+class UnconfirmedError(ConnectionError):
+    """A change that its primary alone has. Sent again, it is known, and confirmed in time."""
 
 
 class _Attempts:
