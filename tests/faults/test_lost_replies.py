@@ -44,7 +44,7 @@ def test_every_unit_is_counted_once(
     assert errors == [[]] * PROCESSES
     # Tasks of one loop share a connection, and many a reply is lost at once.
     assert proxy.replies >= (PROCESSES * ADDS if mode == "sync" else PROCESSES * 20)
-    assert proxy.dropped > proxy.replies * 0.03
+    assert proxy.dropped > proxy.replies * 0.01
     store = RedisStore(engine.url)
     snapshot = Cart("c", store).get()
     store.close()

@@ -550,6 +550,7 @@ def test_no_cart_no_check_out(office: Office, held: Answer, end: str) -> None:
         ({"order_id": ""}, "invalid_operation_id", "/order_id"),
         ({"order_id": "x" * 256}, "invalid_operation_id", "/order_id"),
         ({"order_id": "a\nb"}, "invalid_operation_id", "/order_id"),
+        ({"order_id": "~mine"}, "invalid_operation_id", "/order_id"),
         ({"order_id": "\ud800"}, "invalid_operation_id", "/order_id"),
         ({"order_id": None}, "invalid_operation_id", "/order_id"),
         ({"order_id": 1093}, "invalid_operation_id", "/order_id"),
