@@ -56,6 +56,12 @@ def held() -> tuple[Told, Any]:
     return told, HeldTransport(told, outbox_of(asyncio.get_running_loop()))
 
 
+def answer(transport: Any) -> None:
+    """As uvicorn writes one."""
+    transport.write(b"head ")
+    transport.write(b"body")
+
+
 async def after_a_turn(answers: int) -> None:
     """One in which so many were written."""
     for _ in range(answers):
@@ -68,8 +74,7 @@ async def test_after_few_answers_head_and_body_go_at_once() -> None:
     await after_a_turn(MANY - 1)
     told, transport = held()
 
-    transport.write(b"head ")
-    transport.write(b"body")
+    answer(transport)
 
     assert told.did == [b"head body"]
     await asyncio.sleep(0)
@@ -81,8 +86,7 @@ async def test_after_many_they_go_at_the_end_of_the_turn() -> None:
     await after_a_turn(MANY)
     first, second = held(), held()
     for _, transport in (first, second):
-        transport.write(b"head ")
-        transport.write(b"body")
+        answer(transport)
     assert first[0].did == second[0].did == []
 
     await asyncio.sleep(0)
@@ -120,8 +124,7 @@ async def test_closing_sends_what_is_left() -> None:
     """Before it closes; and nothing after."""
     await after_a_turn(MANY)
     told, transport = held()
-    transport.write(b"head ")
-    transport.write(b"body")
+    answer(transport)
 
     transport.close()
     await asyncio.sleep(0)
@@ -145,8 +148,7 @@ async def test_a_connection_that_was_lost_is_not_written_to() -> None:
     await after_a_turn(MANY)
     lost, alive = held(), held()
     for _, transport in (lost, alive):
-        transport.write(b"head ")
-        transport.write(b"body")
+        answer(transport)
     lost[0].closing = True
 
     await asyncio.sleep(0)

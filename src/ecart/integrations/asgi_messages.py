@@ -13,7 +13,6 @@ from collections.abc import (
     MutableMapping,
 )
 from functools import lru_cache
-from operator import methodcaller
 from types import coroutine
 from typing import Any
 
@@ -106,13 +105,10 @@ def heeded_headers(scope: Scope) -> dict[str, str]:
     raw = dict(sent)
     if len(raw) < len(sent):
         return _joined((_HEEDED[name], value) for name, value in sent if name in _HEEDED)
-    names = _HEEDED.keys() & raw
-    texts = map(_IN_LATIN, map(raw.__getitem__, names))
-    return dict(zip(map(_HEEDED.__getitem__, names), texts, strict=True))
+    return {_HEEDED[name]: raw[name].decode("latin-1") for name in _HEEDED.keys() & raw}
 
 
 _HEEDED = {name.encode(): name for name in HEEDED}
-_IN_LATIN = methodcaller("decode", "latin-1")
 
 
 def _joined(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:

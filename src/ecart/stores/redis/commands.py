@@ -45,11 +45,6 @@ class Call(msgspec.Struct, frozen=True):
         """The command that brings the script along, for an engine that does not know it."""
         return ("EVAL", self.script.text, *self.by_sha[2:])
 
-    @property
-    def arguments(self) -> tuple[Argument, ...]:
-        """What the script is given beside its key."""
-        return self.by_sha[4:]
-
 
 _EVERY_CHANGE = (
     "record", "sequence", "fingerprint", "digest", "expected", "epoch", "ttl", "want_cart",

@@ -140,15 +140,14 @@ def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartCh
         if isinstance(error, StoreUnavailableError | CorruptCartError):
             give_lane_back(lane)
         raise
-    if reply[:1] not in _EPOCH_UNUSED:
+    if mark_of(reply) != _EPOCH_UNUSED:
         lane.draw_epoch()
     # Any other way out leaves the outcome open: the lane is retired, and its number with it.
     give_lane_back(lane)
     return read_change(key, cart_id, change, reply)
 
 
-_EPOCH_UNUSED = (b"0", [b"0"])
-"""How replies begin, of either form."""
+_EPOCH_UNUSED = b"0"
 
 
 def _repeated(

@@ -66,7 +66,7 @@ def read_change(key: str, cart_id: str, change: Change, reply: Any) -> CartChang
         RefusedError: the reply names a refusal.
         CorruptCartError: the script could not read the cart.
     """
-    mark = reply[:1] if isinstance(reply, bytes) else reply[0]  # `mark_of`, for each change
+    mark = mark_of(reply)
     if mark not in MARKS:
         raise _refusal(key, change, reply)
     is_replay = mark == b"1"
