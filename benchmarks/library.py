@@ -74,18 +74,22 @@ def rivals(lab: Lab, door: str) -> Iterable[Figure]:
     cart_id = filled(lab, 5)
     with lab.engine.client(door) as client:
         cart = Cart(cart_id, client, rules=RULES)
+        own = Cart(cart_id, lab.engine.urls[door], rules=RULES)
         old, blob = ECartCart("c", client), BlobCart("c", client)
         for number in range(5):
             old.add(f"sku-{number}", 19.9)
             blob.add(f"sku-{number}", PRICE)
         turns = {
             "Cart.add": calling(lambda: cart.add("sku-0", PRICE)),
+            "Cart(URL).add": calling(lambda: own.add("sku-0", PRICE)),
             "E-Cart 1.0.2": calling(lambda: old.add("sku-0", 19.9)),
             "blob": calling(lambda: blob.add("sku-0", PRICE)),
         }
         samples = timed(turns, lab.pace)
     target = at_least(2.5) if door == TCP else None
     yield ratio(f"E-Cart 1.0.2 add / Cart.add, {door}", samples, "E-Cart 1.0.2", "Cart.add", target)
+    by_url = f"E-Cart 1.0.2 add / Cart(URL).add, {door}"
+    yield ratio(by_url, samples, "E-Cart 1.0.2", "Cart(URL).add")
     yield ratio(f"blob add / Cart.add, 5 lines, {door}", samples, "blob", "Cart.add")
 
 

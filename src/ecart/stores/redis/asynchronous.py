@@ -19,7 +19,8 @@ from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import DEADLINE, Observer, Send, Terms, Wait, exchange
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.pooled import UNDECODED, in_utf8, pool_of
+from ecart.stores.redis.lenders import pool_of
+from ecart.stores.redis.pooled import UNDECODED, in_utf8
 from ecart.stores.redis.pooled_async import send_all_async
 from ecart.stores.redis.together import first_reply, is_cluster
 from ecart.stores.redis.together_async import send_together_async

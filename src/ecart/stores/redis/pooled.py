@@ -1,20 +1,13 @@
-"""Commands over connections of a client's own pool: less work for each than by the client itself.
-
-Only redis-py's and valkey-py's plain clients are known that well (one server, or Sentinel). What
-wraps, replaces or caches their calls is asked as a client, and so is a cluster's.
-"""
+"""Commands over a client's connections: less work for each than by the client itself."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Hashable, Iterable, Sequence
-from functools import cache
-from types import FunctionType
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
-Command = tuple[Any, ...]
+from ecart.stores.redis.lenders import Lender
 
-_LIBRARIES = ("redis.", "valkey.")
+Command = tuple[Any, ...]
 
 # Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
 UNDECODED = {"NEVER_DECODE": True}
@@ -24,52 +17,37 @@ UNDECODED = {"NEVER_DECODE": True}
 UNDECODED_OR_CLOSED = {"disable_decoding": True, "disconnect_on_error": True}
 
 
-def pool_of(client: Any) -> Any:
-    """The pool to take connections from; None if the client is to be asked itself."""
-    pool = getattr(client, "connection_pool", None)
-    kinds: Any = (type(client), type(pool))
-    if pool is None or not _are_plain(*kinds):
-        return None
-    # Client-side caching goes through the client; so does one that keeps to a single connection.
-    is_special = getattr(pool, "cache", None) is not None or client.__dict__.get("connection")
-    return None if is_special else pool
-
-
-@cache
-def _are_plain(client: Hashable, pool: Hashable) -> bool:
-    call: Any = getattr(client, "execute_command", None)
-    return (
-        type(call) is FunctionType
-        and call.__module__.startswith(_LIBRARIES)
-        and getattr(pool, "__module__", "").startswith(_LIBRARIES)
-    )
-
-
-@cache
-def arguments_of_get(get_connection: Any) -> tuple[str, ...]:
-    """redis-py's pools wanted the command's name until 5.3; valkey-py's do."""
-    parameter = inspect.signature(get_connection).parameters.get("command_name")
-    return ("EVALSHA",) if parameter and parameter.default is inspect.Parameter.empty else ()
-
-
-def send_one(pool: Any, command: Command) -> Any:
+def send_one(lender: Lender, command: Command) -> Any:
     """The reply to one command; an error that it tells is raised."""
-    connection = pool.get_connection(*arguments_of_get(type(pool).get_connection))
+    connection = lender.take()
     try:
         connection.send_packed_command((packed(command),))
-        return connection.read_response(**UNDECODED_OR_CLOSED)
-    finally:
-        pool.release(connection)
+        reply = connection.read_response(**UNDECODED_OR_CLOSED)
+    except BaseException as error:
+        _give_up(lender, connection, error)
+        raise
+    lender.give_back(connection)
+    return reply
 
 
-def send_all(pool: Any, commands: Sequence[Command]) -> list[Any]:
+def send_all(lender: Lender, commands: Sequence[Command]) -> list[Any]:
     """The replies to commands that go over one connection; errors told are among them."""
-    connection = pool.get_connection(*arguments_of_get(type(pool).get_connection))
+    connection = lender.take()
     try:
         connection.send_packed_command((packed_all(commands),))
-        return [_read(connection) for _ in commands]
-    finally:
-        pool.release(connection)
+        replies = [_read(connection) for _ in commands]
+    except BaseException as error:
+        _give_up(lender, connection, error)
+        raise
+    lender.give_back(connection)
+    return replies
+
+
+def _give_up(lender: Lender, connection: Any, error: BaseException) -> None:
+    """Closes what a reply may still come over: a signal may end a call between its two halves."""
+    if not _is_told(error):
+        connection.disconnect()
+    lender.give_up(connection)
 
 
 def _read(connection: Any) -> Any:
@@ -83,9 +61,11 @@ def _read(connection: Any) -> Any:
 
 def is_of_connection(reply: object) -> TypeGuard[Exception]:
     """Whether this is an error of the connection, and not one that the engine told."""
-    if not isinstance(reply, Exception):
-        return False
-    return "ResponseError" not in (kind.__name__ for kind in type(reply).__mro__)
+    return isinstance(reply, Exception) and not _is_told(reply)
+
+
+def _is_told(error: BaseException) -> bool:
+    return "ResponseError" in (kind.__name__ for kind in type(error).__mro__)
 
 
 def packed_all(commands: Iterable[Command]) -> bytes:

@@ -7,10 +7,10 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from ecart.stores.redis.lenders import arguments_of_get
 from ecart.stores.redis.pooled import (
     UNDECODED_OR_CLOSED,
     Command,
-    arguments_of_get,
     is_of_connection,
     packed_all,
 )

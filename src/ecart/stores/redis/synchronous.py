@@ -23,7 +23,8 @@ from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import DEADLINE, Observer, Send, Terms, Wait, exchange
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.pooled import UNDECODED, in_utf8, pool_of, send_all, send_one
+from ecart.stores.redis.lenders import KeepingLender, Lender, pool_of
+from ecart.stores.redis.pooled import UNDECODED, in_utf8, send_all, send_one
 from ecart.stores.redis.together import first_reply, is_cluster, send_together
 
 Result = TypeVar("Result")
@@ -69,9 +70,10 @@ class RedisStore:
         if given is not None and inspect.iscoroutinefunction(given.execute_command):
             raise TypeError("an asyncio client: use AsyncCart or AsyncRedisStore")
         self.keys = Keyspace(prefix, partitions)
-        self._pool = None if given is None else pool_of(given)
-        # What goes over the pool's connections is repeated by nobody but this store.
-        repeats = given is not None and self._pool is None and repeats_by_itself(given)
+        pool = None if given is None else pool_of(given)
+        self._lender = None if pool is None else Lender(pool)
+        # What goes over its connections is repeated by nobody but this store.
+        repeats = given is not None and pool is None and repeats_by_itself(given)
         noted = noted_over(given) if index else None
         self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted, observer)
         self._patience = self._terms.patience
@@ -90,7 +92,7 @@ class RedisStore:
         with self._opening:
             if self._address is not None and self._client is not None:
                 self._client.close()
-                self._client = self._pool = None
+                self._client = self._lender = None
 
     def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
@@ -101,14 +103,15 @@ class RedisStore:
             return replies[0], replies[-1]
         if self._address is not None and (server := self._server_of_last_attempt(step)):
             with open_client(server, step.seconds) as last:
-                return send_one(last.connection_pool, step.command)
-        if self._pool is None:
+                return send_one(Lender(last.connection_pool), step.command)
+        lender = self._lender
+        if lender is None:
             if is_cluster(client):
                 return first_reply(send_together(client, step.key, (step.command, *step.aside)))
             return _asked_itself(client, step)
         if step.aside:
-            return first_reply(send_all(self._pool, (step.command, *step.aside)))
-        return send_one(self._pool, step.command)
+            return first_reply(send_all(lender, (step.command, *step.aside)))
+        return send_one(lender, step.command)
 
     def _server_of_last_attempt(self, step: Send) -> Address | None:
         """Where an attempt is to have a connection of its own, which ends with the deadline.
@@ -126,7 +129,8 @@ class RedisStore:
         with self._opening:
             if self._client is None and address is not None:
                 client = open_client(address, self._terms.patience)
-                self._pool = pool_of(client)
+                pool = pool_of(client)
+                self._lender = None if pool is None else KeepingLender(pool)
                 self._client = client
             return self._client
 

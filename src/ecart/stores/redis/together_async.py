@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from ecart.stores.redis.pooled import UNDECODED, Command, in_utf8, is_of_connection, pool_of
+from ecart.stores.redis.lenders import pool_of
+from ecart.stores.redis.pooled import UNDECODED, Command, in_utf8, is_of_connection
 from ecart.stores.redis.pooled_async import send_all_async
 from ecart.stores.redis.together import ASKING, asked_node, has_moved, is_cluster
 

@@ -1,0 +1,233 @@
+"""Where connections come from: a pool of one's own is asked seldom, somebody else's each time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis
+import valkey
+
+from ecart import Cart, RedisStore
+from ecart.stores.redis import lenders
+from ecart.stores.redis.lenders import KeepingLender, Lender
+from ecart.stores.redis.pooled import send_all, send_one
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engines import Engine
+
+WHO = ("CLIENT", "ID")
+
+
+class Pool:
+    """A client's pool that counts how often it is asked."""
+
+    def __init__(self, pool: Any) -> None:
+        self.real = pool
+        self.asked = 0
+
+    def get_connection(self, *arguments: Any) -> Any:
+        self.asked += 1
+        return self.real.get_connection(*(arguments or lenders.arguments_of_get(self._gets)))
+
+    def release(self, connection: Any) -> None:
+        self.real.release(connection)
+
+    @property
+    def _gets(self) -> Any:
+        return type(self.real).get_connection
+
+
+@pytest.fixture(params=[redis.ConnectionPool, valkey.ConnectionPool], ids=["redis", "valkey"])
+def pool(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Pool]:
+    pool = Pool(request.param.from_url(engine.url))
+    yield pool
+    pool.real.disconnect()
+
+
+@pytest.fixture
+def long_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pool is asked for does not depend on how slow the machine is."""
+    monkeypatch.setattr(lenders, "KEPT_FOR", 60.0)
+
+
+@pytest.mark.usefixtures("long_kept")
+def test_a_pool_of_ones_own_is_asked_once(pool: Pool) -> None:
+    lender = KeepingLender(pool)
+
+    seen = {send_one(lender, WHO) for _ in range(20)}
+    seen |= set(send_all(lender, [WHO, WHO]))
+
+    assert (len(seen), pool.asked) == (1, 1)
+
+
+def test_somebody_elses_pool_has_each_connection_back(engine: Engine) -> None:
+    """A pool with a single connection still has it when the cart has been changed."""
+    for library in (redis, valkey):
+        client: Any = library.from_url(engine.url, max_connections=1)  # type: ignore[no-untyped-call]
+        cart = Cart("c", client)
+        cart.add("apple")
+        assert client.ping()
+        assert cart.get().total_quantity == 1
+        assert client.ping()
+        client.flushall()
+        client.close()
+
+
+def test_the_pool_looks_again_after_a_while(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lenders, "KEPT_FOR", 0.0)
+    lender = KeepingLender(pool)
+
+    seen = {send_one(lender, WHO) for _ in range(3)}
+
+    assert (len(seen), pool.asked) == (1, 3)
+
+
+@pytest.mark.usefixtures("long_kept")
+def test_after_a_failure_the_pool_looks_at_all(engine: Engine, pool: Pool) -> None:
+    """An engine that has closed all connections fails one command, not one for each of them."""
+    lender = KeepingLender(pool)
+    taken = [lender.take() for _ in range(4)]
+    for connection in taken:
+        lender.give_back(connection)
+    with engine.connected() as other:
+        other.client_kill_filter(_type="normal", skipme=True)
+
+    with pytest.raises((redis.ConnectionError, valkey.ConnectionError)):
+        send_one(lender, WHO)
+
+    assert [send_one(lender, ("PING",)) for _ in range(4)] == [b"PONG"] * 4
+
+
+@pytest.mark.usefixtures("long_kept")
+def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) -> None:
+    lender = KeepingLender(pool)
+    before = send_one(lender, WHO)
+
+    with pytest.raises((redis.ResponseError, valkey.ResponseError)):
+        send_one(lender, ("INCR",))
+    errors = send_all(lender, [("INCR",), WHO])
+
+    assert (isinstance(errors[0], Exception), errors[1]) == (True, before)
+
+
+@pytest.mark.usefixtures("long_kept")
+@pytest.mark.parametrize("kind", [Lender, KeepingLender])
+def test_who_was_interrupted_leaves_no_reply_behind(pool: Pool, kind: type[Lender]) -> None:
+    """A signal may end a call after the command was sent: nobody else may read its reply."""
+    lender = kind(pool)
+    connection = lender.take()
+    reads = connection.read_response
+
+    def interrupted(**options: Any) -> None:
+        connection.read_response = reads
+        raise KeyboardInterrupt
+
+    connection.read_response = interrupted
+    lender.give_back(connection)
+
+    with pytest.raises(KeyboardInterrupt):
+        send_one(lender, ("ECHO", "mine"))
+    assert send_one(lender, ("ECHO", "yours")) == b"yours"
+
+    connection.read_response = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        send_all(lender, [("ECHO", "mine"), ("ECHO", "mine")])
+    assert send_all(lender, [("ECHO", "yours"), ("ECHO", "too")]) == [b"yours", b"too"]
+
+
+@pytest.mark.usefixtures("long_kept")
+def test_a_forked_child_has_connections_of_its_own(pool: Pool) -> None:
+    lender = KeepingLender(pool)
+    mine = send_one(lender, WHO)
+    reads, writes = os.pipe()
+
+    child = os.fork()
+    if not child:  # pragma: no cover  # in the child
+        try:
+            os.write(writes, b"%d" % send_one(lender, WHO))
+        finally:
+            os._exit(0)
+    os.close(writes)
+    theirs = os.read(reads, 99)
+    os.close(reads)
+    os.waitpid(child, 0)
+
+    assert theirs.isdigit()
+    assert int(theirs) != mine
+    assert send_one(lender, WHO) == mine
+
+
+@pytest.mark.parametrize("kept_for", [0.0, 0.001, 60.0])
+def test_threads_share_no_connection(
+    pool: Pool, kept_for: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the kept ones are being shown to the pool."""
+    monkeypatch.setattr(lenders, "KEPT_FOR", kept_for)
+    lender = KeepingLender(pool)
+
+    def echoes(name: int) -> bool:
+        texts = [b"%d-%d" % (name, n) for n in range(300)]
+        return [send_one(lender, ("ECHO", text)) for text in texts] == texts
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(echoes, range(8)))
+
+
+@pytest.mark.usefixtures("long_kept")
+def test_a_store_of_a_url_asks_its_pool_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, get = [], redis.ConnectionPool.get_connection
+
+    def counted(pool: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(pool)
+        return get(pool, *arguments, **options)
+
+    monkeypatch.setattr(redis.ConnectionPool, "get_connection", counted)
+    store = RedisStore(engine.url)
+    cart = Cart("c", store)
+
+    cart.add("apple")
+    cart.add("pear", "1.50")
+
+    assert (cart.get().total_quantity, cart.summary().version, len(asked)) == (2, 2, 1)
+    cart.purge()
+    store.close()
+
+
+def test_a_store_of_a_url_keeps_no_more_connections_than_callers(engine: Engine) -> None:
+    store = RedisStore(engine.url)
+    together = threading.Barrier(8)
+
+    def adds(n: int) -> None:
+        together.wait(10)
+        for _ in range(50):
+            Cart(f"c{n}", store).add("apple")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(adds, range(8)))
+    assert [Cart(f"c{n}", store).get().total_quantity for n in range(8)] == [50] * 8
+    with engine.connected() as other:
+        assert len(other.client_list()) <= 8 + 1
+        store.close()
+        assert len(other.client_list()) == 1
+        other.flushall()
+
+
+@pytest.mark.usefixtures("long_kept")
+def test_a_store_whose_connections_were_all_closed_counts_each_add_once(engine: Engine) -> None:
+    store = RedisStore(engine.url)
+    cart = Cart("c", store)
+    with engine.connected() as other:
+        for _ in range(20):
+            cart.add("apple")
+            other.client_kill_filter(_type="normal", skipme=True)
+        assert cart.get().total_quantity == 20
+        store.close()
+        other.flushall()
