@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from ecart import Cart, RedisStore
 from ecart.stores.redis import lenders
 from ecart.stores.redis.lenders import KeepingLender, Lender
 from ecart.stores.redis.pooled import send_all, send_one
+from engines import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,6 +187,7 @@ def test_a_store_of_a_url_asks_its_pool_once(
 ) -> None:
     asked, get = [], redis.ConnectionPool.get_connection
 
+    @wraps(get)  # who asks looks at what the pool wants to be told
     def counted(pool: Any, *arguments: Any, **options: Any) -> Any:
         asked.append(pool)
         return get(pool, *arguments, **options)
@@ -214,9 +217,10 @@ def test_a_store_of_a_url_keeps_no_more_connections_than_callers(engine: Engine)
         list(threads.map(adds, range(8)))
     assert [Cart(f"c{n}", store).get().total_quantity for n in range(8)] == [50] * 8
     with engine.connected() as other:
-        assert len(other.client_list()) <= 8 + 1
+        # The engine hears a moment later that a connection was closed: of earlier tests', too.
+        assert eventually(lambda: len(other.client_list()) <= 8 + 1)
         store.close()
-        assert len(other.client_list()) == 1
+        assert eventually(lambda: len(other.client_list()) == 1)
         other.flushall()
 
 
