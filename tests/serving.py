@@ -55,16 +55,18 @@ class Service:
         return self.log.read_text(errors="replace")
 
     def ready(self) -> Service:
-        """Waits for the first answer."""
+        """Waits for the first answer, of a service that starts or whose workers do."""
+        until = time.monotonic() + START_SECONDS
         while not self._answers():
             assert self.process.poll() is None, self.said
-            assert time.monotonic() - self.began < START_SECONDS, self.said
+            assert time.monotonic() < until, self.said
             time.sleep(0.01)
         self.first_answer = time.monotonic() - self.began
         return self
 
     def _answers(self) -> bool:
-        with contextlib.suppress(requests.ConnectionError):
+        # While no worker is there, the supervisor's socket takes connections that nobody answers.
+        with contextlib.suppress(requests.ConnectionError, requests.Timeout):
             return requests.get(f"{self.address}/readyz", timeout=5).ok
         return False
 
