@@ -31,18 +31,12 @@ class Pool:
 
     def __init__(self, pool: Any) -> None:
         self.real = pool
+        self.release = pool.release
         self.asked = 0
 
-    def get_connection(self, *arguments: Any) -> Any:
+    def get_connection(self) -> Any:
         self.asked += 1
-        return self.real.get_connection(*(arguments or lenders.arguments_of_get(self._gets)))
-
-    def release(self, connection: Any) -> None:
-        self.real.release(connection)
-
-    @property
-    def _gets(self) -> Any:
-        return type(self.real).get_connection
+        return Lender(self.real).take()
 
 
 @pytest.fixture(params=[redis.ConnectionPool, valkey.ConnectionPool], ids=["redis", "valkey"])

@@ -114,3 +114,9 @@ class KeepingLender(Lender):
         """In a forked child the sockets are the parent's; the pool begins anew by itself."""
         self._kept = []
         self._pid = os.getpid()
+
+
+def lender_of(client: Any, kind: type[Lender] = Lender) -> Lender | None:
+    """Who lends a client's connections; None if the client is to be asked itself."""
+    pool = pool_of(client)
+    return None if pool is None else kind(pool)

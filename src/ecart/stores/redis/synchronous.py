@@ -23,7 +23,7 @@ from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import DEADLINE, Observer, Send, Terms, Wait, exchange
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.lenders import KeepingLender, Lender, pool_of
+from ecart.stores.redis.lenders import KeepingLender, Lender, lender_of
 from ecart.stores.redis.pooled import UNDECODED, in_utf8, send_all, send_one
 from ecart.stores.redis.together import first_reply, is_cluster, send_together
 
@@ -70,10 +70,9 @@ class RedisStore:
         if given is not None and inspect.iscoroutinefunction(given.execute_command):
             raise TypeError("an asyncio client: use AsyncCart or AsyncRedisStore")
         self.keys = Keyspace(prefix, partitions)
-        pool = None if given is None else pool_of(given)
-        self._lender = None if pool is None else Lender(pool)
+        self._lender = None if given is None else lender_of(given)
         # What goes over its connections is repeated by nobody but this store.
-        repeats = given is not None and pool is None and repeats_by_itself(given)
+        repeats = given is not None and self._lender is None and repeats_by_itself(given)
         noted = noted_over(given) if index else None
         self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted, observer)
         self._patience = self._terms.patience
@@ -98,19 +97,20 @@ class RedisStore:
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
         client = self._client or self._opened(self._address)
+        lender, commands = self._lender, (step.command, *step.aside)
         if step.ask is not None:
-            replies = send_together(client, step.key, (step.command, *step.aside, step.ask))
+            asked = (*commands, step.ask)
+            replies = send_all(lender, asked) if lender else send_together(client, step.key, asked)
             return replies[0], replies[-1]
         if self._address is not None and (server := self._server_of_last_attempt(step)):
             with open_client(server, step.seconds) as last:
                 return send_one(Lender(last.connection_pool), step.command)
-        lender = self._lender
         if lender is None:
             if is_cluster(client):
-                return first_reply(send_together(client, step.key, (step.command, *step.aside)))
+                return first_reply(send_together(client, step.key, commands))
             return _asked_itself(client, step)
         if step.aside:
-            return first_reply(send_all(lender, (step.command, *step.aside)))
+            return first_reply(send_all(lender, commands))
         return send_one(lender, step.command)
 
     def _server_of_last_attempt(self, step: Send) -> Address | None:
@@ -129,8 +129,7 @@ class RedisStore:
         with self._opening:
             if self._client is None and address is not None:
                 client = open_client(address, self._terms.patience)
-                pool = pool_of(client)
-                self._lender = None if pool is None else KeepingLender(pool)
+                self._lender = lender_of(client, KeepingLender)
                 self._client = client
             return self._client
 

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from ecart.stores.redis.lenders import Lender, pool_of
+from ecart.stores.redis.lenders import lender_of
 from ecart.stores.redis.pooled import UNDECODED, Command, in_utf8, send_all
 
 ASKING = ("ASKING",)
@@ -57,9 +57,9 @@ def first_reply(replies: list[Any]) -> Any:
 
 
 def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
-    pool = pool_of(client)
-    if pool is not None:
-        return send_all(Lender(pool), commands)
+    lender = lender_of(client)
+    if lender is not None:
+        return send_all(lender, commands)
     pipeline = client.pipeline(transaction=False)
     for command in commands:
         pipeline.execute_command(*in_utf8(command), **UNDECODED)
