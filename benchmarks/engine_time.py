@@ -25,11 +25,10 @@ from .rivals import bare_script
 from .rounds import interleaved
 
 WITHOUT_RECORDS = (
-    (r'"s", record_field, line_field\)', '"s", line_field)'),
-    (r"record = raw\[5\], line = raw\[6\]", "line = raw[5]"),
-    (r"local room, old = make_room\([^)]*\)", "local room, old = true"),
-    (r"local record = [^\n]*\n", ""),
-    (r"change\.record, record,", ""),
+    (r'"s", record, touched\)', '"s", touched)'),
+    (r"recorded, line_text = unpack\(raw\)", "line_text = unpack(raw) local recorded"),
+    (r'if not recorded or string\.sub\(records, 1, 4\) ~= "1\|0\|" then', "if false then"),
+    (r'record, sequence \.\. "\|" \.\. fingerprint [^,]*,[^,]*,[^,]* \.\. note,', ""),
 )
 
 

@@ -64,11 +64,6 @@ def _terms(
     return {"rules": rules, "expected": expected, "operation_id": operation_id}
 
 
-def _price(amount: Amount | None) -> Any:
-    """As it is: `AddItem` makes it exact."""
-    return amount
-
-
 class Cart:
     """One cart, by its id, in a store.
 
@@ -162,11 +157,13 @@ class Cart:
             AddItem(
                 sku=sku,
                 quantity=quantity,
-                unit_price=_price(unit_price),
+                unit_price=unit_price,  # type: ignore[arg-type]  # made exact there
                 title=title,
                 options={} if options is None else options,
                 details=details,
-                **_terms(self.rules, expected_version, operation_id),
+                rules=self.rules,
+                expected=() if expected_version is None else (expected_version,),
+                operation_id=operation_id,
             )
         )
 
@@ -398,11 +395,13 @@ class AsyncCart:
             AddItem(
                 sku=sku,
                 quantity=quantity,
-                unit_price=_price(unit_price),
+                unit_price=unit_price,  # type: ignore[arg-type]  # made exact there
                 title=title,
                 options={} if options is None else options,
                 details=details,
-                **_terms(self.rules, expected_version, operation_id),
+                rules=self.rules,
+                expected=() if expected_version is None else (expected_version,),
+                operation_id=operation_id,
             )
         )
 

@@ -48,6 +48,14 @@ COMMANDS = {
     "ZSCORE",
 }
 SENTENCE = re.compile(r"-- [A-Z][^\n]+\.\n")
+WRITING = ("commit", "refuse_merge")
+WRITES = re.compile(
+    rf'redis\.p?call\("(?:HSET|HDEL|DEL|PERSIST|PEXPIREAT)"|@include (?:{"|".join(WRITING)})\b'
+)
+REFUSALS = re.compile(
+    r'return \{ "|verdict = \{|@include (?:read_cart|judge|make_room|weigh_line)\b'
+)
+LOCAL = r"local ([\w, ]+?)(?: =|$)"
 CALL = re.compile(r"redis\.p?call\(([^,)]*)(?:, *([\w]+))?")
 
 each_script = pytest.mark.parametrize("name", SCRIPTS)
@@ -133,7 +141,7 @@ def test_an_engine_takes_whole_numbers_from_scripts_in_full(
 def test_a_script_counts_in_milliseconds(any_engine: Engine, micros: str, millis: str) -> None:
     """Whatever number of digits the engine's microseconds have."""
     include = (FOLDER / "include" / "read_cart.lua").read_text()
-    (line,) = re.findall(r"\n  local now = [^\n]+", include)
+    (line,) = re.findall(r"\nlocal now = [^\n]+", include)
 
     with any_engine.connected() as client:
         found = client.eval(f"local time = ARGV {line} return now", 0, "1764365123", micros)
@@ -180,15 +188,42 @@ def test_only_known_commands_on_the_one_key(path: Path) -> None:
 
 @each_script
 def test_no_write_before_the_last_check(name: str) -> None:
-    """Scripts do not roll back: what may refuse stands above what writes."""
+    """Scripts do not roll back: in each branch, what may refuse stands above what writes."""
     source = (FOLDER / f"{name}.lua").read_text()
-    writes = re.compile(
-        r'redis\.call\("(HSET|HDEL|DEL|PERSIST|PEXPIREAT)"|\n *(commit|drop_lines)\('
-    )
-    refusals = re.compile(r'return \{ "(?!ok")|return verdict|return ending')
+    branches = re.split(r"\n(?=else)", source)
 
-    first_write = min(found.start() for found in writes.finditer(source))
-    assert all(found.start() < first_write for found in refusals.finditer(source))
+    assert any(WRITES.search(branch) for branch in branches)
+    for branch in branches:
+        first_write = WRITES.search(branch)
+        assert first_write is None or REFUSALS.search(branch, first_write.start()) is None
+
+
+def test_what_writes_does_not_refuse() -> None:
+    """Nor do the includes that write, but for the answer, which comes last."""
+    for name in INCLUDES:
+        source = (FOLDER / "include" / f"{name}.lua").read_text()
+        first_write = WRITES.search(source)
+        assert (first_write is None) == (name not in (*WRITING, "answer"))
+        assert first_write is None or REFUSALS.search(source, first_write.start()) is None
+
+
+@each_source
+def test_no_name_hides_another(path: Path) -> None:
+    """Includes are put in place: what one of them calls something, nothing beside it calls so."""
+    source = path.read_text()
+    names = [
+        name
+        for said in re.findall(rf"^ *{LOCAL}", source, re.MULTILINE)
+        for name in said.split(", ")
+    ]
+    for included in dict.fromkeys(re.findall(r"@include (\w+)", source)):
+        text = (FOLDER / "include" / f"{included}.lua").read_text()
+        theirs = [
+            n for said in re.findall(rf"^{LOCAL}", text, re.MULTILINE) for n in said.split(", ")
+        ]
+
+        assert not set(theirs) & set(names), included
+        names += theirs
 
 
 @each_source
@@ -201,7 +236,7 @@ def test_nothing_that_surprises(path: Path) -> None:
     forms = re.findall(r"%[\d.]*[dfgei]\b", re.sub(r"string\.match\([^\n]*", "", source))
     assert set(forms) <= {"%.0f", "%d"}
     # Where a long has 32 bits, %d is exact below 2^31 only: positions, a line, what was compared.
-    below_2_31 = ("cart.position", "units)", "< 2 ^ 31 and")
+    below_2_31 = ("last_position)", "line_units)", "< 2 ^ 31 and")
     with_d = [line for line in re.findall(r"string\.format\([^)]*\)", source) if "%d" in line]
     assert all(any(number in line for number in below_2_31) for line in with_d)
 
@@ -211,18 +246,15 @@ def test_an_include_never_includes(path: Path) -> None:
     """Flat: what a script includes is all there is."""
     if path.parent.name == "include":
         assert "@include" not in path.read_text()
-        in_place = path.stem == "begin"  # statements, for a function and its call cost each change
-        assert path.read_text().count("\nlocal function ") == (0 if in_place else 1)
 
 
 @each_script
-def test_what_is_included_is_used(name: str) -> None:
-    """An include is put in where it is called."""
-    script = scripts.load_script(name)
+def test_a_script_makes_no_function(name: str) -> None:
+    """Each change would make it anew, and pay for that and for the call (decision 41)."""
+    text = scripts.load_script(name).text
 
-    assert "@include" not in script.text
-    for included in re.findall(r"local function (\w+)\(", script.text):
-        assert len(re.findall(rf"\b{included}\(", script.text)) >= 2
+    assert "@include" not in text
+    assert "function" not in re.sub(r"--[^\n]*", "", text)
 
 
 def test_every_include_is_included() -> None:
@@ -241,7 +273,7 @@ def test_every_code_is_an_error() -> None:
     answered = {
         code
         for path in SOURCES
-        for code in re.findall(r'return (?:nil, )?\{ "([a-z_]+)"', path.read_text())
+        for code in re.findall(r'(?:return|verdict =|and) \{ "([a-z_]+)"', path.read_text())
         if code != "ok"
     }
 
@@ -300,7 +332,7 @@ def test_a_wrong_count_of_arguments_fails(planted: Path) -> None:
 def test_an_include_that_includes_fails(planted: Path) -> None:
     """Found when it is loaded."""
     path = planted / "include" / "judge.lua"
-    path.write_text("-- @include money\n" + path.read_text())
+    path.write_text("-- @include add_amount\n" + path.read_text())
 
     with pytest.raises(ValueError, match=r"judge\.lua is an include and may not include"):
         scripts.load_script("remove_line")

@@ -76,7 +76,7 @@ _OF_CHANGE: dict[type[Change], Callable[[Any], Arguments]] = {
     operations.BeginCheckout: lambda op: {
         "checkout_id": op.checkout_id,
         "milliseconds": op.hold_ms,
-        "keeps": "1" if op.keeps_additions else "0",
+        "keeps_additions": "1" if op.keeps_additions else "0",
     },
     operations.CompleteCheckout: lambda op: {"checkout_id": op.checkout_id},
     operations.ReleaseCheckout: lambda op: {"checkout_id": op.checkout_id},

@@ -57,12 +57,14 @@ def title_text(title: str | None) -> str:
 
 def extra_text(options: Options, details: Details | None) -> str:
     """Options and details as the JSON that ends a line; empty if there is neither."""
+    if not options and details is None:
+        return ""
     extra: dict[str, object] = {}
     if options:
         extra["o"] = options
     if details is not None:
         extra["d"] = details
-    return canonical_json(extra) if extra else ""
+    return canonical_json(extra)
 
 
 def line_text(line: LineItem) -> str:

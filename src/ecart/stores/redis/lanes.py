@@ -65,10 +65,6 @@ class Writer:
         lane.sequence += 1
         return lane
 
-    def give_back(self, lane: Lane) -> None:
-        """Frees a lane whose change has ended for certain."""
-        lane.group.append(lane)
-
 
 _writer = Writer()
 
@@ -82,6 +78,6 @@ def take_lane(key: str) -> Lane:
 
 
 def give_lane_back(lane: Lane) -> None:
-    """Frees a lane, unless a fork has made it somebody else's."""
+    """Frees a lane whose change has ended for certain; not one that a fork made somebody else's."""
     if lane.writer is _writer:
-        _writer.give_back(lane)
+        lane.group.append(lane)

@@ -13,7 +13,7 @@ from pkgutil import get_data
 
 import msgspec
 
-_INCLUDE = re.compile(r"^-- @include (\w+)\n", re.MULTILINE)
+_INCLUDE = re.compile(r"^ *-- @include (\w+)\n", re.MULTILINE)
 _SIGNATURE = re.compile(
     r"\A-- [^\n]+\nlocal key = KEYS\[1\]\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
 )

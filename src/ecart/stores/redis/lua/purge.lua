@@ -1,17 +1,13 @@
 -- Erases the cart of this epoch with its records; a cart made since has another epoch and stays.
 local key = KEYS[1]
 local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, purged_epoch = unpack(ARGV)
+local touched, works_on = "", "any"
 -- @include read_cart
+local is_meant = (string.match(m or "", "^1|([%w_-]+)") or "") == purged_epoch
+if not is_meant then recorded, expected = nil, "" end -- nothing to judge: the cart may be gone, and this a repeat
 -- @include judge
+if is_meant and (verdict == "new" or verdict == "replayed") then
+  redis.call("DEL", key)
+  verdict, v, c, m, state = "new", nil, nil, nil, nil
+end
 -- @include answer
--- @include epoch_of
-
-local change = { record = record, sequence = sequence, fingerprint = fingerprint, digest = digest, ttl = ttl, works_on = "any" }
-local cart, bad = read_cart(key, record, "v")
-if not cart then return { "corrupt_cart", bad } end
--- Not the cart that was meant, or no longer: this may be a repeat.
-if epoch_of(cart) ~= purged_epoch then return answer(key, cart, want_cart, "0") end
-local verdict = judge(cart, change, expected)
-if verdict ~= "new" and verdict ~= "replayed" then return verdict end
-redis.call("DEL", key)
-return answer(key, {}, want_cart, "0")

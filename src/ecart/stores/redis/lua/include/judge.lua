@@ -1,36 +1,33 @@
--- Whether a change may go on: "new", "replayed", or the reply that refuses it.
--- A change works on open carts; also on "held" ones, on those with "kept" additions, on "merging" ones, on "any". A cart
--- whose check-out ran out of time is opened.
-local function judge(cart, change, expected)
-  if cart.record then
-    local last, fingerprint, seconds = string.match(cart.record, "^(%d+)|(%x+)|(%d+)")
-    if not last then return { "corrupt_cart", change.record } end
-    local ahead = change.sequence - last
-    if ahead <= 0 and not (string.sub(change.record, 1, 1) == "#" and cart.now / 1000 - seconds >= 86400) then
-      if ahead < 0 then return { "stale_operation" } end
-      if fingerprint ~= change.fingerprint then return { "idempotency_key_reused" } end
-      return "replayed"
-    end
+-- Whether the change may go on: the `verdict` is "new", "replayed", or the reply that refuses it.
+-- It works on open carts; by `works_on` also on "held" ones, on those with "kept" additions, on "merging" ones, on "any".
+-- A cart whose check-out ran out of time is opened.
+local verdict = "new"
+if recorded then
+  local last, of_last, seconds = string.match(recorded, "^(%d+)|(%x+)|(%d+)")
+  if not last then return { "corrupt_cart", record } end
+  local ahead = sequence - last
+  if ahead <= 0 and not (string.sub(record, 1, 1) == "#" and now / 1000 - seconds >= 86400) then
+    verdict = ahead < 0 and { "stale_operation" }
+      or of_last ~= fingerprint and { "idempotency_key_reused" }
+      or "replayed"
   end
-  local works_on = cart.status and change.works_on
-  if cart.status == "locked" and works_on ~= "any" and works_on ~= "held" then
-    if cart.now - cart.deadline >= 0 then
-      cart.status, cart.s = nil, nil
-    elseif not (works_on == "kept" and cart.keeps) then
-      return { "cart_locked" }
+end
+if status and verdict == "new" and works_on ~= "any" then
+  if status == "locked" and works_on ~= "held" then
+    if now - deadline_or_policy >= 0 then
+      status, state = nil, nil
+    elseif not (works_on == "kept" and keeps) then
+      verdict = { "cart_locked" }
     end
-  elseif cart.status == "merging" and works_on ~= "any" and works_on ~= "merging" then
-    return { "cart_merging", cart.hold, cart.policy, cart.target }
-  elseif cart.status == "merged" and works_on ~= "any" and works_on ~= "merging" then
-    return { "cart_merged", cart.target }
+  elseif status == "merging" and works_on ~= "merging" then
+    verdict = { "cart_merging", holder, deadline_or_policy, keeps_or_target }
+  elseif status == "merged" and works_on ~= "merging" then
+    verdict = { "cart_merged", keeps_or_target }
   end
-  if expected ~= "" and not string.find(expected, "\n" .. cart.version .. "\n", 1, true) then
-    local epoch = string.match(cart.m or "", "^1|([%w_-]+)") or ""
-    local digest = string.match(cart.v or "", "^%d+|([%w_-]+)") or ""
-    local tag = '"' .. epoch .. "." .. cart.version .. "." .. digest .. '"'
-    if not string.find(expected, "\n" .. tag .. "\n", 1, true) then
-      return { "version_conflict", cart.version }
-    end
-  end
-  return "new"
+end
+if expected ~= "" and verdict == "new" and not string.find(expected, "\n" .. version .. "\n", 1, true) then
+  local epoch_now = string.match(m or "", "^1|([%w_-]+)") or ""
+  local digest_now = string.match(v or "", "^%d+|([%w_-]+)") or ""
+  local tag = '"' .. epoch_now .. "." .. version .. "." .. digest_now .. '"'
+  if not string.find(expected, "\n" .. tag .. "\n", 1, true) then verdict = { "version_conflict", version } end
 end

@@ -1,23 +1,23 @@
--- Counts this change's record in: whether there is room, and the old ones to forget, if any.
+-- Counts this change's record in, or refuses the change for want of room. `old` are the records to forget, if any.
 -- Looking through all fields is rare: at most once a minute, and only where several records are.
-local function make_room(key, cart, record_field)
-  -- A single lane, which has been counted: as with most changes, there is nothing to do.
-  if cart.record and string.sub(cart.records, 1, 4) == "1|0|" then return true end
-  local lanes, keys, swept = string.match(cart.records, "^(%d+)|(%d+)|(%d+)$")
+local old
+-- A single lane, which has been counted: as with most changes, there is nothing to do.
+if not recorded or string.sub(records, 1, 4) ~= "1|0|" then
+  local lanes, keys, swept = string.match(records, "^(%d+)|(%d+)|(%d+)$")
   lanes, keys = lanes + 0, keys + 0
-  local kind_of_this, since, old = string.sub(record_field, 1, 1), cart.now - swept, nil
+  local kind_of_this, since = string.sub(record, 1, 1), now - swept
   local is_key, is_lane = kind_of_this == "#", kind_of_this == "~"
-  local full = not cart.record and (is_key and keys >= 1000 or is_lane and lanes >= 512)
+  local full = not recorded and (is_key and keys >= 1000 or is_lane and lanes >= 512)
   if (lanes + keys > 1 and since >= 60000) or (full and since >= 1000) then
     local HORIZON = { ["~"] = 600, ["#"] = 86400, ["&"] = 691200 }
     local all = redis.call("HGETALL", key)
-    old, lanes, keys, swept = {}, 0, 0, cart.now
+    old, lanes, keys, swept = {}, 0, 0, now
     for i = 1, #all, 2 do
       local kind = string.sub(all[i], 1, 1)
       local horizon = HORIZON[kind]
       if horizon then
-        local age = cart.now / 1000 - (string.match(all[i + 1], "^%d+|%x+|(%d+)") or math.huge)
-        if all[i] ~= record_field and age >= horizon then
+        local age = now / 1000 - (string.match(all[i + 1], "^%d+|%x+|(%d+)") or math.huge)
+        if all[i] ~= record and age >= horizon then
           old[#old + 1] = all[i]
         elseif kind == "~" then
           lanes = lanes + 1
@@ -27,10 +27,9 @@ local function make_room(key, cart, record_field)
       end
     end
   end
-  if not cart.record then
-    if (is_lane and lanes >= 512) or (is_key and keys >= 1000) then return false end
+  if not recorded then
+    if (is_lane and lanes >= 512) or (is_key and keys >= 1000) then return { "too_many_operations" } end
     if is_lane then lanes = lanes + 1 else keys = keys + 1 end
   end
-  cart.records = string.format("%.0f|%.0f|", lanes, keys) .. swept
-  return true, old
+  records = string.format("%.0f|%.0f|", lanes, keys) .. swept
 end

@@ -1,7 +1,6 @@
 -- Makes a cart of what does not exist or is gone; its versions go on where they were.
-local function revive(cart, epoch, currency)
-  if cart.alive then return end
-  cart.renew, cart.s = true, nil
-  cart.epoch, cart.created, cart.currency, cart.life = epoch, cart.now, currency, ""
-  cart.lines, cart.quantity, cart.units, cart.nanos, cart.position = 0, 0, 0, 0, 0
+if not alive then
+  alive, born, renew, state = true, true, true, nil
+  cart_currency, life = currency, ""
+  line_count, total_quantity, units, nanos, last_position = 0, 0, 0, 0, 0
 end

@@ -1,21 +1,18 @@
 -- Puts a cart under its key as it was in another store, unless one is there that is to stay.
 local key = KEYS[1]
-local policy, expires, epoch, version, v, c, m, s = unpack(ARGV, 1, 8)
+local policy, expires, its_epoch, its_version, its_v, its_c, its_m, its_s = unpack(ARGV, 1, 8)
+local record, touched = "", ""
 -- @include read_cart
--- @include epoch_of
-
-local cart, bad = read_cart(key, "v", "v")
-if not cart then return { "corrupt_cart", bad } end
-if cart.v == v and cart.c == c and cart.m == m and (cart.s or "") == s then return { "ok", "same" } end
-if expires ~= "" and expires - cart.now <= 0 then return { "ok", "ended" } end
-if cart.v then
+if v == its_v and c == its_c and m == its_m and (state or "") == its_s then return { "ok", "same" } end
+if expires ~= "" and expires - now <= 0 then return { "ok", "ended" } end
+if v then
   local found = "other"
-  local ahead = epoch_of(cart) == epoch and cart.version - version
+  local ahead = string.match(m, "^1|([%w_-]+)") == its_epoch and version - its_version
   if ahead and ahead ~= 0 then found = ahead > 0 and "newer" or "older" end
-  if ahead == 0 and string.match(cart.v, "^%d+|([^|]+)") == string.match(v, "^%d+|([^|]+)") then
+  if ahead == 0 and string.match(v, "^%d+|([^|]+)") == string.match(its_v, "^%d+|([^|]+)") then
     -- Prolonging alone changes no version: the longer life is the later, but for the time that a question takes.
     local left = redis.call("PTTL", key)
-    local is_later = left ~= -1 and (expires == "" or tonumber(expires) + 1000 > cart.now + left)
+    local is_later = left ~= -1 and (expires == "" or tonumber(expires) + 1000 > now + left)
     found = is_later and "older" or "newer"
   end
   if policy ~= "replace" and not (policy == "update" and found == "older") then return { "ok", found } end
@@ -23,8 +20,8 @@ if cart.v then
 end
 
 -- The tail: field, value.
-redis.call("HSET", key, "v", v, "c", c, "m", m)
-if s ~= "" then redis.call("HSET", key, "s", s) end
+redis.call("HSET", key, "v", its_v, "c", its_c, "m", its_m)
+if its_s ~= "" then redis.call("HSET", key, "s", its_s) end
 for i = 9, #ARGV, 1000 do
   redis.call("HSET", key, unpack(ARGV, i, math.min(i + 999, #ARGV)))
 end
