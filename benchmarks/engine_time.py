@@ -28,7 +28,7 @@ WITHOUT_RECORDS = (
     (r'"s", record, touched\)', '"s", touched)'),
     (r"recorded, line_text = unpack\(raw\)", "line_text = unpack(raw) local recorded"),
     (r'if not recorded or string\.sub\(records, 1, 4\) ~= "1\|0\|" then', "if false then"),
-    (r'record, sequence \.\. "\|" \.\. fingerprint [^,]*,[^,]*,[^,]* \.\. note,', ""),
+    (r'record, sequence \.\. "\|" \.\. fingerprint [^,]* \.\. note,', ""),
 )
 
 

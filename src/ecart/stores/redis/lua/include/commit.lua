@@ -1,8 +1,10 @@
 -- Writes header, record and the fields of `writes` at the next version, sets the expiry, forgets old records.
-if string.sub(life, 1, 1) == "!" then
-  ttl = string.sub(life, 2)
-elseif life ~= ttl then
-  life, renew = ttl, true
+if life ~= ttl then
+  if string.sub(life, 1, 1) == "!" then
+    ttl = string.sub(life, 2)
+  else
+    life, renew = ttl, true
+  end
 end
 -- %d takes half the time of %.0f, and is exact below 2^31 also where a long has 32 bits.
 local next_version = version + 1
@@ -31,7 +33,7 @@ if drops ~= "" then
     redis.call("HDEL", key, unpack(dropped, i, math.min(i + 999, #dropped)))
   end
 end
-redis.call("HSET", key, "v", v, "c", c, record, sequence .. "|" .. fingerprint .. "|" .. string.sub(now, 1, -4) .. note,
+redis.call("HSET", key, "v", v, "c", c, record, sequence .. "|" .. fingerprint .. "|" .. time[1] .. note,
   unpack(writes, 1, math.min(1000, #writes)))
 for i = 1001, #writes, 1000 do
   redis.call("HSET", key, unpack(writes, i, math.min(i + 999, #writes)))

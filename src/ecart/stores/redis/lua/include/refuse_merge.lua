@@ -5,4 +5,4 @@ for i = 1001, #old, 1000 do
   redis.call("HDEL", key, unpack(old, i, math.min(i + 999, #old)))
 end
 redis.call("HSET", key, "v", string.match(v, "^%d+|[%w_-]+|%d+|") .. records,
-  record, sequence .. "|" .. fingerprint .. "|" .. string.sub(now, 1, -4) .. "|refused")
+  record, sequence .. "|" .. fingerprint .. "|" .. time[1] .. "|refused")
