@@ -8,6 +8,7 @@ state; what is worth keeping is found again for the same client or URL.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from ecart import flows
@@ -62,6 +63,45 @@ def _terms(
 ) -> dict[str, Any]:
     expected = () if expected_version is None else (expected_version,)
     return {"rules": rules, "expected": expected, "operation_id": operation_id}
+
+
+def _addition(
+    rules: Rules,
+    sku: str,
+    unit_price: Any,
+    quantity: int,
+    title: str | None,
+    options: Options | None,
+    details: Details | None,
+    expected_version: Version | None,
+    operation_id: str | None,
+) -> AddItem:
+    """What a method adds. Where it names no cart's own, it was often made before."""
+    is_plain = options is None and details is None
+    if is_plain and expected_version is None and operation_id is None:
+        try:
+            # A price of nothing is looked at each time: -0 equals 0, and is no amount.
+            if unit_price or unit_price is None:
+                return _made_before(rules, sku, unit_price, quantity, title)
+        except (TypeError, ValueError):
+            pass  # has no hash, or no truth, or is no good: said below
+    return AddItem(
+        sku=sku,
+        quantity=quantity,
+        unit_price=unit_price,
+        title=title,
+        options={} if options is None else options,
+        details=details,
+        **_terms(rules, expected_version, operation_id),
+    )
+
+
+# A shop has few products beside its many carts. By type, too: `True` equals 1, and is no quantity.
+@lru_cache(maxsize=8192, typed=True)
+def _made_before(
+    rules: Rules, sku: str, unit_price: Any, quantity: int, title: str | None
+) -> AddItem:
+    return AddItem(sku=sku, quantity=quantity, unit_price=unit_price, title=title, rules=rules)
 
 
 class Cart:
@@ -154,16 +194,16 @@ class Cart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return self.perform(
-            AddItem(
-                sku=sku,
-                quantity=quantity,
-                unit_price=unit_price,  # type: ignore[arg-type]  # made exact there
-                title=title,
-                options={} if options is None else options,
-                details=details,
-                rules=self.rules,
-                expected=() if expected_version is None else (expected_version,),
-                operation_id=operation_id,
+            _addition(
+                self.rules,
+                sku,
+                unit_price,
+                quantity,
+                title,
+                options,
+                details,
+                expected_version,
+                operation_id,
             )
         )
 
@@ -392,16 +432,16 @@ class AsyncCart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return await self.perform(
-            AddItem(
-                sku=sku,
-                quantity=quantity,
-                unit_price=unit_price,  # type: ignore[arg-type]  # made exact there
-                title=title,
-                options={} if options is None else options,
-                details=details,
-                rules=self.rules,
-                expected=() if expected_version is None else (expected_version,),
-                operation_id=operation_id,
+            _addition(
+                self.rules,
+                sku,
+                unit_price,
+                quantity,
+                title,
+                options,
+                details,
+                expected_version,
+                operation_id,
             )
         )
 

@@ -97,7 +97,7 @@ class AddItem(Change, frozen=True, kw_only=True):
                 line_id=self.line_id,
                 quantity=quantity,
                 position=cart.last_position,
-                options=self.options,
+                options=dict(self.options),  # the operation may be of other carts, too
             )
         return replace(
             old,
