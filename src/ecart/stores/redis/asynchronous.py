@@ -10,13 +10,21 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from ecart.flows import Flow
-from ecart.operations import Operation
+from ecart.operations import Change, Operation
 from ecart.store import run_async
 from ecart.stores.redis.batches import batches_of
 from ecart.stores.redis.clients import Client, open_async_client, read_url, repeats_by_itself
 from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.durability import Mode, durability_of
-from ecart.stores.redis.exchange import DEADLINE, Observer, Send, Terms, Wait, exchange
+from ecart.stores.redis.exchange import (
+    DEADLINE,
+    Observer,
+    Send,
+    Terms,
+    Wait,
+    begin,
+    exchange,
+)
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.lenders import pool_of
@@ -62,8 +70,22 @@ class AsyncRedisStore:
 
     async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """As `RedisStore.execute`."""
-        flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
-        return await run_async(flow, self._do)
+        terms = self._terms
+        if not isinstance(operation, Change) or terms.durability is not None:
+            flow: Flow[Result] = exchange(self.keys, terms, cart_id, operation)
+            return await run_async(flow, self._do)
+        changing: Any = begin(self.keys, terms, cart_id, operation)
+        result: Result
+        try:
+            reply = await self._do(changing.first)
+        except Exception as error:
+            result = await run_async(changing.flow(error), self._do)
+        except BaseException as error:
+            changing.broken_off(error)
+            raise
+        else:
+            result = changing.done(reply)
+        return result
 
     async def ask(self, key: str, command: tuple[Argument, ...]) -> Any:
         """As `RedisStore.ask`."""

@@ -32,7 +32,7 @@ from ecart.stores.redis.fields import (
 )
 from ecart.stores.redis.index import Command, Index
 from ecart.stores.redis.keys import Keyspace, key_of_cart
-from ecart.stores.redis.lanes import give_lane_back, take_lane
+from ecart.stores.redis.lanes import Lane, give_lane_back, take_lane
 from ecart.stores.redis.replies import MARKS, mark_of, read_change
 
 Result = TypeVar("Result")
@@ -109,93 +109,111 @@ class Terms(msgspec.Struct, frozen=True):
 
 def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
     """The flow that executes an operation."""
-    key = key_of_cart(keys.prefix, keys.partitions, cart_id)
     if isinstance(operation, Change):
-        return _change(key, terms, cart_id, operation)
+        return begin(keys, terms, cart_id, operation).flow()
     read = _READS.get(type(operation))
     if read is None:
         raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
-    return read(key, terms, cart_id, operation)
+    return read(key_of_cart(keys.prefix, keys.partitions, cart_id), terms, cart_id, operation)
 
 
-def _change(key: str, terms: Terms, cart_id: str, change: Change) -> Flow[CartChange]:
-    lane = take_lane(key)
-    aside = () if terms.index is None else terms.index.commands(key, change)
-    try:
-        call, began = build_call(key, change, lane), time.monotonic()
-        reply: Any = None
-        failed: Exception | None = None
-        try:  # the first attempt, written out here: for nearly all changes it is the last
-            if terms.durability is None:
-                reply = yield Send(key, call.by_sha, terms.first_attempt, None, aside)
-            else:
-                reply = yield from _sent(key, call.by_sha, terms.first_attempt, terms, aside)
-        except Exception as error:
-            failed = error
-        if failed is not None:
-            reply = yield from _repeated(key, call, terms, aside, _Attempts(terms, began), failed)
-    except BaseException as error:
-        if terms.index is not None:
-            terms.index.not_sent(key)
+class Changing(msgspec.Struct, frozen=True):
+    """A change under way, on a lane of its own until it has ended for certain.
+
+    Who sends `first` tells how that went: `done`, `broken_off`, or, if it failed, by running the
+    `flow` that goes on from there. For nearly all changes the first attempt is the last.
+    """
+
+    key: str
+    terms: Terms
+    cart_id: str
+    change: Change
+    lane: Lane
+    call: Call
+    aside: tuple[Command, ...]
+    began: float
+
+    @property
+    def first(self) -> Send:
+        """The first attempt, where nothing is to be confirmed."""
+        return Send(self.key, self.call.by_sha, self.terms.first_attempt, None, self.aside)
+
+    def done(self, reply: Any) -> CartChange:
+        """The result in the reply that settled the change. What it refuses is raised."""
+        if mark_of(reply) != _EPOCH_UNUSED:
+            self.lane.draw_epoch()
+        give_lane_back(self.lane)
+        return read_change(self.key, self.cart_id, self.change, reply)
+
+    def broken_off(self, error: BaseException) -> None:
+        """No reply settles it. An open outcome retires the lane, and its number with it."""
+        if self.terms.index is not None:
+            self.terms.index.not_sent(self.key)
         if isinstance(error, StoreUnavailableError | CorruptCartError):
-            give_lane_back(lane)
-        raise
-    if mark_of(reply) != _EPOCH_UNUSED:
-        lane.draw_epoch()
-    # Any other way out leaves the outcome open: the lane is retired, and its number with it.
-    give_lane_back(lane)
-    return read_change(key, cart_id, change, reply)
+            give_lane_back(self.lane)
+
+    def flow(self, failed: Exception | None = None) -> Flow[CartChange]:
+        """The change from its first attempt, or from where that failed, to its result."""
+        try:
+            reply = yield from self._settled(failed)
+        except BaseException as error:
+            self.broken_off(error)
+            raise
+        return self.done(reply)
+
+    def _settled(self, failed: Exception | None) -> Flow[Any]:
+        if failed is None:
+            try:
+                return (yield from self._sent(self.call.by_sha, self.terms.first_attempt))
+            except Exception as error:
+                failed = error
+        return (yield from self._repeated(failed))
+
+    def _repeated(self, failed: Exception) -> Flow[Any]:
+        """Repeats the call, under its number, until it is answered or time is up."""
+        call, attempts, command = self.call, _Attempts(self.terms, self.began), self.call.by_sha
+        while True:
+            failure = attempts.note(failed, self.key)
+            if failure is Failure.NO_SCRIPT:
+                command = call.by_text
+            elif failure is not Failure.DENIED and not attempts.over():
+                yield Wait(attempts.next_pause())
+            elif attempts.may_have_run:
+                raise OutcomeUnknownError(
+                    f"not settled within {self.terms.deadline} s: {failed}", call.operation_id
+                ) from failed
+            else:
+                raise StoreUnavailableError(str(failed)) from failed
+            try:
+                return (yield from self._sent(command, attempts.left()))
+            except Exception as error:
+                failed = error
+
+    def _sent(self, command: tuple[Argument, ...], left: float) -> Flow[Any]:
+        """The reply to a change that is as durable as it has to be, or that was refused."""
+        durability = self.terms.durability
+        if durability is None:
+            return (yield Send(self.key, command, left, None, self.aside))
+        asked = Send(self.key, command, left, durability.ask(left), self.aside)
+        reply, confirmation = yield asked
+        if isinstance(reply, Exception):
+            raise reply
+        lack = durability.lack(confirmation) if mark_of(reply) in MARKS else None
+        if lack is not None:
+            raise UnconfirmedError(lack)
+        return reply
+
+
+def begin(keys: Keyspace, terms: Terms, cart_id: str, change: Change) -> Changing:
+    """Takes a lane for the change, and makes its call."""
+    key = key_of_cart(keys.prefix, keys.partitions, cart_id)
+    lane = take_lane(key)
+    call = build_call(key, change, lane)
+    aside = () if terms.index is None else terms.index.commands(key, change)
+    return Changing(key, terms, cart_id, change, lane, call, aside, time.monotonic())
 
 
 _EPOCH_UNUSED = b"0"
-
-
-def _repeated(
-    key: str,
-    call: Call,
-    terms: Terms,
-    aside: tuple[Command, ...],
-    attempts: _Attempts,
-    failed: Exception,
-) -> Flow[Any]:
-    """Repeats a call that failed, under its number, until it is answered or time is up."""
-    command = call.by_sha
-    while True:
-        failure = attempts.note(failed, key)
-        if failure is Failure.NO_SCRIPT:
-            command = call.by_text
-        elif failure is not Failure.DENIED and not attempts.over():
-            yield Wait(attempts.next_pause())
-        elif attempts.may_have_run:
-            raise OutcomeUnknownError(
-                f"not settled within {terms.deadline} s: {failed}", call.operation_id
-            ) from failed
-        else:
-            raise StoreUnavailableError(str(failed)) from failed
-        try:
-            return (yield from _sent(key, command, attempts.left(), terms, aside))
-        except Exception as error:
-            failed = error
-
-
-def _sent(
-    key: str,
-    command: tuple[Argument, ...],
-    left: float,
-    terms: Terms,
-    aside: tuple[Command, ...],
-) -> Flow[Any]:
-    """The reply to a change that is as durable as it has to be, or that was refused."""
-    durability = terms.durability
-    if durability is None:
-        return (yield Send(key, command, left, None, aside))
-    reply, confirmation = yield Send(key, command, left, durability.ask(left), aside)
-    if isinstance(reply, Exception):
-        raise reply
-    lack = durability.lack(confirmation) if mark_of(reply) in MARKS else None
-    if lack is not None:
-        raise UnconfirmedError(lack)
-    return reply
 
 
 class UnconfirmedError(ConnectionError):

@@ -9,7 +9,7 @@ import time
 from typing import Any, TypeVar
 
 from ecart.flows import Flow
-from ecart.operations import Operation
+from ecart.operations import Change, Operation
 from ecart.store import run
 from ecart.stores.redis.clients import (
     Address,
@@ -20,7 +20,15 @@ from ecart.stores.redis.clients import (
 )
 from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.durability import Mode, durability_of
-from ecart.stores.redis.exchange import DEADLINE, Observer, Send, Terms, Wait, exchange
+from ecart.stores.redis.exchange import (
+    DEADLINE,
+    Observer,
+    Send,
+    Terms,
+    Wait,
+    begin,
+    exchange,
+)
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.lenders import KeepingLender, Lender, lender_of
@@ -79,8 +87,22 @@ class RedisStore:
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """Executes the operation as one command or script call."""
-        flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
-        return run(flow, self._do)
+        terms = self._terms
+        if not isinstance(operation, Change) or terms.durability is not None:
+            flow: Flow[Result] = exchange(self.keys, terms, cart_id, operation)
+            return run(flow, self._do)
+        changing: Any = begin(self.keys, terms, cart_id, operation)
+        result: Result
+        try:
+            reply = self._do(changing.first)
+        except Exception as error:
+            result = run(changing.flow(error), self._do)
+        except BaseException as error:
+            changing.broken_off(error)
+            raise
+        else:
+            result = changing.done(reply)
+        return result
 
     def ask(self, key: str, command: tuple[Argument, ...]) -> Any:
         """The reply to a command for what is beside the carts. It is sent once."""
@@ -96,8 +118,10 @@ class RedisStore:
     def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        client = self._client or self._opened(self._address)
-        lender, commands = self._lender, (step.command, *step.aside)
+        client, lender = self._client or self._opened(self._address), self._lender
+        if lender is not None and self._address is None and not (step.ask or step.aside):
+            return send_one(lender, step.command)
+        commands = (step.command, *step.aside)
         if step.ask is not None:
             asked = (*commands, step.ask)
             replies = send_all(lender, asked) if lender else send_together(client, step.key, asked)
