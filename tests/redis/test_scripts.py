@@ -161,10 +161,10 @@ def test_a_script_names_its_arguments(name: str) -> None:
     shared = (
         "record",
         "sequence",
-        "fingerprint",
         "digest",
-        "expected",
         "epoch",
+        "fingerprint",
+        "expected",
         "ttl",
         "want_cart",
     )

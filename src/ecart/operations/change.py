@@ -99,13 +99,15 @@ class Read(Operation[Result], Generic[Result], frozen=True, kw_only=True):
     """An operation that changes nothing: repeating it is always safe."""
 
 
-class Change(Operation[CartChange], frozen=True, kw_only=True):
+class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
     """An operation that takes effect once, however often it is repeated.
 
     `operation_id` is the caller's name for this very change, remembered for 24 hours;
     `fingerprint` is what a repeat must agree in (by default: the operation and its arguments).
     `expected` holds versions or entity tags of which the cart must match one. With `want_cart`
     the result carries the whole cart.
+
+    In its `__dict__` a store may keep what it has made of an operation, which never changes.
     """
 
     identity: ClassVar[tuple[str, ...]] = ()

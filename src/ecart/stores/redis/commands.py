@@ -47,7 +47,8 @@ class Call(msgspec.Struct, frozen=True):
 
 
 _EVERY_CHANGE = (
-    "record", "sequence", "fingerprint", "digest", "expected", "epoch", "ttl", "want_cart",
+    "record", "sequence", "digest", "epoch",  # of this one time
+    "fingerprint", "expected", "ttl", "want_cart",  # of the operation
 )  # fmt: skip
 """The arguments that each script takes, before its own."""
 
@@ -159,24 +160,25 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
         kind = "&" if isinstance(change, operations.MergeLines) else "#"
         record, sequence = record_of(operation_id, kind)
         digest = _digest(operation_id, 6)
-    command: tuple[Argument, ...] = (
-        "EVALSHA",
-        signature.script.sha,
-        1,
-        key,
-        record,
-        sequence,
+    said = change.__dict__.get("said") or _say(signature, change)
+    once = (key, record, sequence, digest, lane.epoch)
+    return Call(
+        signature.script, ("EVALSHA", signature.script.sha, 1, *once, *said), operation_id, lane
+    )
+
+
+def _say(signature: _Signature, change: Change) -> tuple[str, ...]:
+    """What the operation says to its script, kept with it: some are executed again and again."""
+    said = (
         change.fingerprint,
-        digest,
         _expected(change.expected) if change.expected else "",
-        lane.epoch,
         change.rules.ttl_ms,
         "1" if change.want_cart else "0",
         *signature.own(change).values(),
+        *(_tail(change) if signature.has_tail else ()),
     )
-    if signature.has_tail:
-        command = (*command, *_tail(change))
-    return Call(signature.script, command, operation_id, lane)
+    texts = vars(change)["said"] = tuple(map(str, said))  # a number takes longer to be packed
+    return texts
 
 
 def record_of(operation_id: str, kind: str = "#") -> tuple[str, int]:

@@ -1,6 +1,6 @@
 -- Adds units of a SKU to its line, making the line, and the cart, as needed.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines = unpack(ARGV)
 local touched, works_on = line, "kept"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Holds the cart for one check-out, until it ends or its time runs out.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, checkout_id, milliseconds, keeps_additions = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, checkout_id, milliseconds, keeps_additions = unpack(ARGV)
 local touched, works_on = "", "open"
 -- @include read_cart
 -- @include judge

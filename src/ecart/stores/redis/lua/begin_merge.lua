@@ -1,6 +1,6 @@
 -- Freezes the cart to be merged into another. A merge that has begun already is told, not begun again.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, merge_id, policy, target = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, merge_id, policy, target = unpack(ARGV)
 local touched, works_on = "", "merging"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Removes every line; the cart itself stays. A cart that does not exist is not made.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency = unpack(ARGV)
 local touched, works_on = "", "open"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Ends the cart; a tombstone keeps its records for 15 minutes, so that no late retry brings it back.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency = unpack(ARGV)
 local touched, works_on = "", "open"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Ends the merge of this cart: it becomes the copy for undoing, or opens again if the target refused.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, merge_id, is_merged = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, merge_id, is_merged = unpack(ARGV)
 local touched, works_on = "", "any"
 -- @include read_cart
 -- @include judge

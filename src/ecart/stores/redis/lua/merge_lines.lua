@@ -1,6 +1,6 @@
 -- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line; without position.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, priced, count = unpack(ARGV, 1, 15)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, priced, count = unpack(ARGV, 1, 15)
 local touched, works_on = "", "open"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Gives a cart that was to expire early its full life, counted from its last change; nothing else changes.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, early = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, early = unpack(ARGV)
 local touched, verdict = "", "new"
 -- @include read_cart
 local lives = alive and (not status or status == "locked")

@@ -1,6 +1,6 @@
 -- Erases the cart of this epoch with its records; a cart made since has another epoch and stays.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, purged_epoch = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, purged_epoch = unpack(ARGV)
 local touched, works_on = "", "any"
 -- @include read_cart
 local is_meant = (string.match(m or "", "^1|([%w_-]+)") or "") == purged_epoch

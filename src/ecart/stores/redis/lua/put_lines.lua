@@ -1,6 +1,6 @@
 -- Makes the cart hold the given lines as they are; its other lines stay. The tail: field, line; without position.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
 local touched, works_on = "", "open"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Opens the cart again, as it is.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, checkout_id = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, checkout_id = unpack(ARGV)
 local touched, works_on = "", "held"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Takes a line out of the cart, whatever its quantity.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line = unpack(ARGV)
 local touched, works_on = line, "open"
 -- @include read_cart
 -- @include judge

@@ -1,6 +1,6 @@
 -- Replaces the quantity of a line; 0 removes the line.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, line, quantity = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity = unpack(ARGV)
 local touched, works_on = line, "open"
 -- @include read_cart
 -- @include judge

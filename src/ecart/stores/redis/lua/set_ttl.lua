@@ -1,6 +1,6 @@
 -- Gives the cart a time to live of its own, which later changes keep. "0": it never expires.
 local key = KEYS[1]
-local record, sequence, fingerprint, digest, expected, epoch, ttl, want_cart, currency, cart_ttl = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency, cart_ttl = unpack(ARGV)
 local touched, works_on = "", "open"
 -- @include read_cart
 -- @include judge
