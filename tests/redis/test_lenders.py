@@ -14,7 +14,7 @@ import valkey
 
 from ecart import Cart, RedisStore
 from ecart.stores.redis import lenders
-from ecart.stores.redis.lenders import KeepingLender, Lender
+from ecart.stores.redis.lenders import KeepingLender, PoolLender
 from ecart.stores.redis.pooled import send_all, send_one
 from engines import eventually
 
@@ -36,7 +36,7 @@ class Pool:
 
     def get_connection(self) -> Any:
         self.asked += 1
-        return Lender(self.real).take()
+        return PoolLender(self.real).take()
 
 
 @pytest.fixture(params=[redis.ConnectionPool, valkey.ConnectionPool], ids=["redis", "valkey"])
@@ -113,8 +113,10 @@ def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) -> None:
 
 
 @pytest.mark.usefixtures("long_kept")
-@pytest.mark.parametrize("kind", [Lender, KeepingLender])
-def test_who_was_interrupted_leaves_no_reply_behind(pool: Pool, kind: type[Lender]) -> None:
+@pytest.mark.parametrize("kind", [PoolLender, KeepingLender])
+def test_who_was_interrupted_leaves_no_reply_behind(
+    pool: Pool, kind: type[PoolLender | KeepingLender]
+) -> None:
     """A signal may end a call after the command was sent: nobody else may read its reply."""
     lender = kind(pool)
     connection = lender.take()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from collections.abc import Hashable
-from functools import cache
+from collections.abc import Callable, Hashable
+from functools import cache, partial
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol
 
 _LIBRARIES = ("redis.", "valkey.")
 
@@ -48,27 +48,34 @@ def arguments_of_get(get_connection: Any) -> tuple[str, ...]:
     return ("EVALSHA",) if parameter and parameter.default is inspect.Parameter.empty else ()
 
 
-class Lender:
+class Lender(Protocol):
+    """Lends connections. Attributes will do: where nothing is to be done, nothing is called."""
+
+    @property
+    def take(self) -> Callable[[], Any]:
+        """A connection, alive as far as the pool can tell. Give it back, or up."""
+        ...
+
+    @property
+    def give_back(self) -> Callable[[Any], None]:
+        """Takes back a connection that has nothing more to say."""
+        ...
+
+    @property
+    def give_up(self) -> Callable[[Any], None]:
+        """Takes back a connection on which something went wrong."""
+        ...
+
+
+class PoolLender:
     """Lends a pool's connections. Each goes back at once: the pool may be somebody else's, too."""
 
     def __init__(self, pool: Any) -> None:
-        self._pool = pool
-        self._arguments = arguments_of_get(type(pool).get_connection)
-
-    def take(self) -> Any:
-        """A connection, alive as far as the pool can tell. Give it back, or up."""
-        return self._pool.get_connection(*self._arguments)
-
-    def give_back(self, connection: Any) -> None:
-        """Takes back a connection that has nothing more to say."""
-        self._pool.release(connection)
-
-    def give_up(self, connection: Any) -> None:
-        """Takes back a connection on which something went wrong."""
-        self._pool.release(connection)
+        self.take = _taking(pool)
+        self.give_back = self.give_up = pool.release
 
 
-class KeepingLender(Lender):
+class KeepingLender:
     """Keeps what comes back at hand: for a pool that nobody else has.
 
     A pool looks whether a connection is alive whenever it lends it, which takes longer than all
@@ -76,47 +83,46 @@ class KeepingLender(Lender):
     """
 
     def __init__(self, pool: Any) -> None:
-        super().__init__(pool)
+        self._take_new, self._release = _taking(pool), pool.release
         self._kept: list[Any] = []
         self._until = 0.0
         self._pid = os.getpid()
+        self.give_back = self._kept.append
 
     def take(self) -> Any:
         """A kept connection; else one from the pool."""
         if self._pid != os.getpid():
-            self._leave_to_parent()
+            # In a forked child the sockets are the parent's; the pool begins anew by itself.
+            self._kept.clear()
+            self._pid = os.getpid()
         if time.monotonic() >= self._until:
             self._show_pool()
         try:
             return self._kept.pop()
         except IndexError:
-            return super().take()
-
-    def give_back(self, connection: Any) -> None:
-        """Keeps it for the next one who asks."""
-        self._kept.append(connection)
+            return self._take_new()
 
     def give_up(self, connection: Any) -> None:
         """Hands it to the pool. What broke it may have broken the kept ones: they are looked at."""
         self._until = 0.0
-        super().give_up(connection)
+        self._release(connection)
 
     def _show_pool(self) -> None:
         self._until = time.monotonic() + KEPT_FOR
         # One by one, so that of two threads neither hands in what the other has.
         while self._kept:
             try:
-                self._pool.release(self._kept.pop())
+                self._release(self._kept.pop())
             except IndexError:
                 return
 
-    def _leave_to_parent(self) -> None:
-        """In a forked child the sockets are the parent's; the pool begins anew by itself."""
-        self._kept = []
-        self._pid = os.getpid()
+
+def _taking(pool: Any) -> Callable[[], Any]:
+    arguments, take = arguments_of_get(type(pool).get_connection), pool.get_connection
+    return partial(take, *arguments) if arguments else take
 
 
-def lender_of(client: Any, kind: type[Lender] = Lender) -> Lender | None:
+def lender_of(client: Any, kind: Callable[[Any], Lender] = PoolLender) -> Lender | None:
     """Who lends a client's connections; None if the client is to be asked itself."""
     pool = pool_of(client)
     return None if pool is None else kind(pool)

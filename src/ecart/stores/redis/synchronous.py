@@ -31,7 +31,7 @@ from ecart.stores.redis.exchange import (
 )
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.lenders import KeepingLender, Lender, lender_of
+from ecart.stores.redis.lenders import KeepingLender, PoolLender, lender_of
 from ecart.stores.redis.pooled import UNDECODED, in_utf8, send_all, send_one
 from ecart.stores.redis.together import first_reply, is_cluster, send_together
 
@@ -128,7 +128,7 @@ class RedisStore:
             return replies[0], replies[-1]
         if self._address is not None and (server := self._server_of_last_attempt(step)):
             with open_client(server, step.seconds) as last:
-                return send_one(Lender(last.connection_pool), step.command)
+                return send_one(PoolLender(last.connection_pool), step.command)
         if lender is None:
             if is_cluster(client):
                 return first_reply(send_together(client, step.key, commands))
