@@ -7,6 +7,7 @@ embedded engine's sync to disk costs is a figure of its own.
 from __future__ import annotations
 
 import http.client
+import os
 import statistics
 import subprocess
 import tempfile
@@ -152,6 +153,13 @@ class Contest:
         """The share of the cores that was left while this place was loaded."""
         return statistics.median(load.idle for load in self._loads[name])
 
+    def cost(self, name: str) -> float:
+        """Microseconds of all cores that a request to this place took, whoever worked for it."""
+        cores = os.cpu_count() or 1
+        return statistics.median(
+            (1 - load.idle) * cores / load.rate * 1e6 for load in self._loads[name]
+        )
+
     def _latency(self, name: str) -> str:
         median = statistics.median(load.median_ms for load in self._loads[name])
         p99 = statistics.median(load.p99_ms for load in self._loads[name])
@@ -218,17 +226,16 @@ def workers(lab: Lab) -> Iterable[Figure]:
         (name, "one", "two", at_least(1.6)),
         (f"bare stack, {name}", "bare one", "bare two", None),
     ):
-        yield contest.figure(
-            title, more, one, target, _bound(contest.idle(one), contest.idle(more))
-        )
+        yield contest.figure(title, more, one, target, _bound(contest, one, more))
 
 
-def _bound(left_by_one: float, left_by_two: float) -> str:
+def _bound(contest: Contest, one: str, two: str) -> str:
     """What keeps a second worker from doing as much as the first, if it is this machine."""
-    if left_by_one < ROOM:
+    if contest.idle(one) < ROOM:
         return "one worker leaves no half core to a second"
-    if left_by_two < FULL:
-        return "two workers, the engine and the generator use up all cores"
+    if contest.idle(two) < FULL:
+        costs = f"{contest.cost(two):.0f} µs of them a request, {contest.cost(one):.0f} with one"
+        return f"two workers, the engine and the generator use up all cores, {costs}"
     return ""
 
 
