@@ -96,7 +96,7 @@ def _addition(
     )
 
 
-# A shop has few products beside its many carts. By type, too: `True` equals 1, and is no quantity.
+# Decision 42. By type, too: `True` equals 1, and is no quantity.
 @lru_cache(maxsize=8192, typed=True)
 def _made_before(
     rules: Rules, sku: str, unit_price: Any, quantity: int, title: str | None

@@ -39,7 +39,7 @@ def connections(engine: Engine) -> int:
 
 
 async def test_each_caller_has_its_own_reply(store: AsyncRedisStore, engine: Engine) -> None:
-    """More of them than go into one batch, over a connection for each batch."""
+    """More of them than go into one batch, over no more than a connection for each batch."""
     before = connections(engine)
 
     changes = await asyncio.gather(
@@ -50,7 +50,8 @@ async def test_each_caller_has_its_own_reply(store: AsyncRedisStore, engine: Eng
         f"sku-{n}" for n in range(CALLERS)
     ]
     assert [change.summary.subtotal for change in changes] == list(range(1, CALLERS + 1))
-    assert connections(engine) - before == -(-CALLERS // TOGETHER)
+    # One of a batch that was answered may be lent to the next, where connecting took so long.
+    assert 1 <= connections(engine) - before <= -(-CALLERS // TOGETHER)
 
 
 async def test_more_reads_than_changes_go_together(

@@ -1,6 +1,7 @@
 """One operation's talk with an engine: what to send, when to repeat, what the outcome means.
 
-Written once, as a flow of two steps, `Send` and `Wait`; the stores say how each is done.
+Written once, as a flow of two steps, `Send` and `Wait`; the stores say how each is done. The first
+attempt of a change they send themselves: a flow is only needed where that fails (decision 42).
 """
 
 from __future__ import annotations
