@@ -97,7 +97,7 @@ def _addition(
 
 
 # Decision 42. By type, too: `True` equals 1, and is no quantity.
-@lru_cache(maxsize=8192, typed=True)
+@lru_cache(maxsize=2048, typed=True)
 def _made_before(
     rules: Rules, sku: str, unit_price: Any, quantity: int, title: str | None
 ) -> AddItem:

@@ -237,6 +237,38 @@ def test_a_change_that_failed_leaves_it_to_the_next(engine: Engine) -> None:
     store.close()
 
 
+def test_a_change_that_was_interrupted_leaves_it_to_the_next(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal may end it before anything was sent."""
+
+    def interrupted(*command: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("ecart.stores.redis.synchronous.send_all", interrupted)
+        Cart("c", client).add("apple")
+    Cart("c", client).add("apple")
+
+    assert b"c" in noted(client)
+
+
+async def test_a_change_that_was_cancelled_leaves_it_to_the_next(engine: Engine) -> None:
+    """Its caller's time may be up before the turn in which it would have been sent."""
+    store = AsyncRedisStore(engine.url)
+    change = asyncio.create_task(AsyncCart("c", store).add("apple"))
+    await asyncio.sleep(0)
+    change.cancel()
+    await asyncio.gather(change, return_exceptions=True)
+    with engine.connected() as client:
+        assert client.keys("*") == []
+
+        await AsyncCart("c", store).add("apple")
+
+        assert b"c" in noted(client)
+    await store.close()
+
+
 def test_of_a_change_that_finds_no_cart_nothing_stays(client: Any) -> None:
     """Not even an entry: a robot could make any number of them."""
     with pytest.raises(LineNotFoundError):

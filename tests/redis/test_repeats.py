@@ -244,6 +244,42 @@ def test_a_lane_of_unknown_outcome_is_retired(forgetful: Forgetful) -> None:
     assert {retired, taken.field} <= names
 
 
+class OnceForgetful(Forgetful):
+    """Its first reply is lost; from then on the engine does not serve."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if self.sent:
+            raise redis.exceptions.BusyLoadingError("Redis is loading the dataset in memory")
+        return super().execute_command(*args, **options)
+
+
+class AsyncOnceForgetful(OnceForgetful):
+    """The same for asyncio."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        return super().execute_command(*args, **options)
+
+
+def test_the_first_attempt_is_not_forgotten(client: Any) -> None:
+    """Only that one may have run, and it did: whatever the later ones met, the outcome is open."""
+    cart = Cart("c", RedisStore(OnceForgetful(client), deadline=0.1))
+
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        cart.add("apple")
+
+    assert Cart("c", client).add("apple", operation_id=unknown.value.operation_id).replayed
+
+
+async def test_the_first_attempt_of_a_task_is_not_forgotten(client: Any) -> None:
+    """Nor there."""
+    cart = AsyncCart("c", AsyncRedisStore(AsyncOnceForgetful(client), deadline=0.1))
+
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        await cart.add("apple")
+
+    assert Cart("c", client).add("apple", operation_id=unknown.value.operation_id).replayed
+
+
 @pytest.mark.parametrize("name", ["order-1", None])
 def test_an_unknown_outcome_can_be_settled(forgetful: Forgetful, name: str | None) -> None:
     """Repeated under the name that the error tells, the change that landed is recognised."""
