@@ -56,6 +56,7 @@ def add(lab: Lab, door: str, lines: int) -> Iterable[Figure]:
             "EVALSHA": calling(bare_script(client)),
             "add, seen": calling(lambda: cart.add("sku-0", PRICE).summary),
             "add by URL": calling(lambda: own.add("sku-0", PRICE)),
+            "new": calling(lambda: Cart(cart_id, client, rules=RULES).add("sku-0", PRICE)),
             "EVALSHA, 16 arguments": calling(bare_script(client, *ARGUMENTS)),
         }
         samples = timed(turns, lab.pace)
@@ -67,6 +68,7 @@ def add(lab: Lab, door: str, lines: int) -> Iterable[Figure]:
     wide = "EVALSHA, 16 arguments"
     yield ratio(f"Cart.add / EVALSHA of 16 arguments, {where}", samples, "add", wide)
     yield ratio(f"Cart(URL).add / bare EVALSHA, {where}", samples, "add by URL", "EVALSHA")
+    yield ratio(f"A new Cart for each add / bare EVALSHA, {where}", samples, "new", "EVALSHA")
 
 
 def rivals(lab: Lab, door: str) -> Iterable[Figure]:

@@ -52,24 +52,32 @@ def store_for(target: Store | Client | str) -> Store:
     """
     if isinstance(target, str):
         return _store_of_url(target)
-    if isinstance(target, Client):
-        return RedisStore(target)
-    _check_store(target, is_async=False)
-    return target
+    given: Any = target
+    if _is_client(given):
+        return RedisStore(given)
+    store: Store = _checked(given, is_async=False)
+    return store
 
 
 def async_store_for(target: AsyncStore | Client | str) -> AsyncStore:
     """`store_for` for asyncio."""
     if isinstance(target, str):
         return _async_store_of_url(target)
-    if isinstance(target, Client):
-        return _async_kind()(target)
-    _check_store(target, is_async=True)
-    return target
+    given: Any = target
+    if _is_client(given):
+        return _async_kind()(given)
+    store: AsyncStore = _checked(given, is_async=True)
+    return store
 
 
-def _check_store(target: Any, *, is_async: bool) -> None:
+def _is_client(target: object) -> bool:
+    # As `isinstance` of the protocol says; that takes longer than all else that makes a handle.
+    return hasattr(target, "execute_command")
+
+
+def _checked(target: Any, *, is_async: bool) -> Any:
     execute = getattr(target, "execute", None)
     if execute is None or inspect.iscoroutinefunction(execute) is not is_async:
         kind = "an asyncio" if is_async else "a"
         raise TypeError(f"{target!r} is not {kind} store, {kind} Redis client or a URL")
+    return target
