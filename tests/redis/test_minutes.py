@@ -76,7 +76,8 @@ def test_a_minute_is_kept_for_two_hours(engine: Engine) -> None:
 
     with engine.connected() as client:
         assert client.keys() == [KEYS.minute(minute - 60).encode()]
-        assert 60 * 60 < client.ttl(KEYS.minute(minute - 60)) <= 62 * 60
+        # Of a minute that began an hour ago; this one may be ending just now, or have ended.
+        assert 60 * 60 - 10 < client.ttl(KEYS.minute(minute - 60)) <= 61 * 60
 
 
 def test_on_a_cluster(engines: Engines, nodes: Callable[[str], list[Node]]) -> None:
