@@ -8,7 +8,6 @@ state; what is worth keeping is found again for the same client or URL.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from ecart import flows
@@ -30,7 +29,6 @@ from ecart.money import Amount
 from ecart.operations import (
     QUARTER_HOUR,
     WEEK,
-    AddItem,
     Clear,
     CompleteCheckout,
     Destroy,
@@ -46,6 +44,7 @@ from ecart.operations import (
     SetTtl,
     Ttl,
     Version,
+    addition,
     ttl_milliseconds,
 )
 from ecart.store import AsyncStore, Store, perform, perform_async, run, run_async, steps_on
@@ -63,45 +62,6 @@ def _terms(
 ) -> dict[str, Any]:
     expected = () if expected_version is None else (expected_version,)
     return {"rules": rules, "expected": expected, "operation_id": operation_id}
-
-
-def _addition(
-    rules: Rules,
-    sku: str,
-    unit_price: Any,
-    quantity: int,
-    title: str | None,
-    options: Options | None,
-    details: Details | None,
-    expected_version: Version | None,
-    operation_id: str | None,
-) -> AddItem:
-    """What a method adds. Where it names no cart's own, it was often made before."""
-    is_plain = options is None and details is None
-    if is_plain and expected_version is None and operation_id is None:
-        try:
-            # A price of nothing is looked at each time: -0 equals 0, and is no amount.
-            if unit_price or unit_price is None:
-                return _made_before(rules, sku, unit_price, quantity, title)
-        except (TypeError, ValueError):
-            pass  # has no hash, or no truth, or is no good: said below
-    return AddItem(
-        sku=sku,
-        quantity=quantity,
-        unit_price=unit_price,
-        title=title,
-        options={} if options is None else options,
-        details=details,
-        **_terms(rules, expected_version, operation_id),
-    )
-
-
-# Decision 42. By type, too: `True` equals 1, and is no quantity.
-@lru_cache(maxsize=2048, typed=True)
-def _made_before(
-    rules: Rules, sku: str, unit_price: Any, quantity: int, title: str | None
-) -> AddItem:
-    return AddItem(sku=sku, quantity=quantity, unit_price=unit_price, title=title, rules=rules)
 
 
 class Cart:
@@ -194,16 +154,16 @@ class Cart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return self.perform(
-            _addition(
-                self.rules,
+            addition(
                 sku,
-                unit_price,
                 quantity,
+                unit_price,
                 title,
                 options,
-                details,
-                expected_version,
+                self.rules,
+                () if expected_version is None else (expected_version,),
                 operation_id,
+                details,
             )
         )
 
@@ -432,16 +392,16 @@ class AsyncCart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return await self.perform(
-            _addition(
-                self.rules,
+            addition(
                 sku,
-                unit_price,
                 quantity,
+                unit_price,
                 title,
                 options,
-                details,
-                expected_version,
+                self.rules,
+                () if expected_version is None else (expected_version,),
                 operation_id,
+                details,
             )
         )
 

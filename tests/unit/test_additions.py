@@ -9,7 +9,7 @@ import pytest
 
 from ecart import Cart, CartChange, MemoryStore, Rules
 from ecart.errors import EcartError
-from ecart.operations import AddItem, Operation
+from ecart.operations import AddItem, Operation, addition
 
 CARTS = ("a", "b")
 
@@ -28,8 +28,8 @@ class Noting:
 
 def noted(*additions: dict[str, Any], **handle: Any) -> list[AddItem]:
     store = Noting()
-    for addition in additions:
-        Cart("c", store, **handle).add("apple", **addition)
+    for more in additions:
+        Cart("c", store, **handle).add("apple", **more)
     return store.operations
 
 
@@ -99,6 +99,29 @@ def test_what_equals_a_good_argument_is_still_refused(
 
     with pytest.raises(EcartError):
         noted(bad)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"currency": "EUR"},
+        {"want_cart": True},
+        {"expected": (1,)},
+        {"operation_id": "order-1"},
+        {"fingerprint": "0badcafe"},
+    ],
+)
+def test_what_only_a_service_says_counts_too(more: dict[str, Any]) -> None:
+    """As each argument does."""
+    plain: dict[str, Any] = {
+        "sku": "apple", "quantity": 1, "unit_price": "1", "title": None, "options": {},
+        "rules": Rules(),
+    }  # fmt: skip
+    first, second, third = addition(**plain), addition(**plain, **more), addition(**plain)
+
+    assert {name: getattr(second, name) for name in more} == more
+    assert second != first
+    assert third is first
 
 
 def test_a_sku_without_a_hash_is_refused() -> None:

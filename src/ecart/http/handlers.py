@@ -33,7 +33,6 @@ from ecart.http.settings import HttpSettings
 from ecart.http.views import OperationView, cart_view, summary_view
 from ecart.model import CartSummary, check_line_id, check_sku, sku_of
 from ecart.operations import (
-    AddItem,
     Change,
     Clear,
     GetCart,
@@ -42,6 +41,7 @@ from ecart.operations import (
     RemoveLine,
     Rules,
     SetQuantity,
+    addition,
 )
 
 SomeCart = TypeVar("SomeCart", bound=CartSummary)
@@ -77,7 +77,7 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     return (
         yield from change_cart(
             request.session.cart_id,
-            AddItem(
+            addition(
                 sku=sku,
                 quantity=body.get("quantity", 1),
                 unit_price=product.unit_price,

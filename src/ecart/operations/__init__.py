@@ -32,7 +32,7 @@ from ecart.operations.checkout import (
     ReleaseCheckout,
 )
 from ecart.operations.life import Destroy, Prolong, Purge, SetTtl
-from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity
+from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity, addition
 from ecart.operations.merge import BeginMerge, EndMerge, MergeLines, check_policy
 from ecart.operations.reads import GetCart, GetLine, GetOperation, GetSummary, GetTtl
 
@@ -69,6 +69,7 @@ __all__ = [
     "Ttl",
     "Version",
     "absent_cart",
+    "addition",
     "check_policy",
     "handed_over",
     "lane_of",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -19,6 +21,7 @@ from ecart.model import (
 )
 from ecart.money import check_currency, parse_amount
 from ecart.operations.arguments import (
+    Version,
     check_distinct,
     check_quantity,
     check_title,
@@ -26,7 +29,7 @@ from ecart.operations.arguments import (
     checked_options,
 )
 from ecart.operations.carts import find_line, in_currency, line_in, reborn, with_lines, without
-from ecart.operations.change import Change, put_in_place, traced
+from ecart.operations.change import Change, Rules, put_in_place, traced
 
 
 class AddItem(Change, frozen=True, kw_only=True):
@@ -106,6 +109,67 @@ class AddItem(Change, frozen=True, kw_only=True):
             title=old.title if self.title is None else self.title,
             details=old.details if self.details is None else self.details,
         )
+
+
+def addition(
+    sku: str,
+    quantity: int,
+    unit_price: Any,
+    title: str | None,
+    options: Options | None,
+    rules: Rules,
+    expected: tuple[Version, ...] = (),
+    operation_id: str | None = None,
+    details: Details | None = None,
+    currency: str = "",
+    fingerprint: str = "",
+    want_cart: bool = False,
+) -> AddItem:
+    """An `AddItem`; if it says nothing of a single cart, often the one that was made before."""
+    is_plain = not options and details is None
+    if is_plain and not expected and operation_id is None and not fingerprint:
+        try:
+            # A price of nothing is looked at each time: -0 equals 0, and is no amount.
+            if unit_price or unit_price is None:
+                return _made_before(sku, quantity, unit_price, title, rules, currency, want_cart)
+        except (TypeError, ValueError):
+            pass  # has no hash, or no truth, or is no good: said below
+    return AddItem(
+        sku=sku,
+        quantity=quantity,
+        unit_price=unit_price,
+        title=title,
+        options={} if options is None else options,
+        details=details,
+        currency=currency,
+        rules=rules,
+        expected=expected,
+        operation_id=operation_id,
+        fingerprint=fingerprint,
+        want_cart=want_cart,
+    )
+
+
+# Decision 42. By type, too: `True` equals 1, and is no quantity.
+@lru_cache(maxsize=2048, typed=True)
+def _made_before(
+    sku: str,
+    quantity: int,
+    unit_price: Any,
+    title: str | None,
+    rules: Rules,
+    currency: str,
+    want_cart: bool,
+) -> AddItem:
+    return AddItem(
+        sku=sku,
+        quantity=quantity,
+        unit_price=unit_price,
+        title=title,
+        rules=rules,
+        currency=currency,
+        want_cart=want_cart,
+    )
 
 
 class SetQuantity(Change, frozen=True, kw_only=True):
