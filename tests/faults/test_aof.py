@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ALWAYS = ("--appendonly", "yes", "--appendfsync", "always")
 TAIL = 8192
-ADDS = 1200
+ADDS = 6000
 
 State = dict[bytes, dict[bytes, bytes]]
 
@@ -40,7 +40,7 @@ def test_kill_after_kill(
     What was done and not answered is known again by the record that came back with the cart.
     """
     engine = engines.lend_own("valkey9", *ALWAYS)
-    adds = rounds(ADDS, 20 * ADDS)
+    adds = rounds(ADDS, 10 * ADDS)
     logs = {mode: tmp_path / mode for mode in ("sync", "async")}
     adding = [
         start("adding.py", mode, engine.url, "c", mode, adds, log) for mode, log in logs.items()
