@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ecart import Cart, RedisStore, StoreUnavailableError
+from ecart.operations import BeginCheckout
 from ecart.stores.redis.keys import Keyspace
 
 if TYPE_CHECKING:
@@ -83,6 +85,24 @@ def test_growing_is_refused_cleanly(full: Cart, call: Callable[[Cart], object]) 
     assert refused.value.code == "store_unavailable"
     assert full.get() == before
     assert not Cart("new", full.store).get().exists
+
+
+def test_growing_is_refused_after_a_checkout_that_ran_out(any_engine: Engine) -> None:
+    """What it saw of the lines goes then, but that does not make room for the change."""
+    with any_engine.connected() as client:
+        cart = Cart("c", RedisStore(client, deadline=0.05))
+        cart.add("apple", "1.5", 3)
+        begin = BeginCheckout(checkout_id="c" * 16, hold_ms=20, keeps_additions=True)
+        cart.perform(begin)
+        cart.add("apple")
+        time.sleep(0.05)
+
+        with no_memory(client), pytest.raises(StoreUnavailableError):
+            cart.add("apple")
+
+        assert cart.get().total_quantity == 4
+        assert cart.add("apple").summary.state == "open"
+        assert [f for f in client.hkeys(KEY) if f.startswith(b"!")] == []
 
 
 def test_shrinking_works(full: Cart) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from ecart import errors
 from ecart.model import Merge
@@ -104,6 +105,22 @@ def test_a_call_names_the_arguments_that_its_script_takes(
     assert call.by_sha[:4] == ("EVALSHA", call.script.sha, 1, "k")
     assert len(call.by_sha[4:]) == len(call.script.arguments)
     assert call.script.name == commands.script_name(type(change))
+
+
+def test_what_an_operation_says_is_its_own() -> None:
+    """It is made once, and neither a copy nor another operation has it."""
+    change = AddItem(sku="apple")
+    first, again, other = (
+        commands.build_call("k", operation, take_lane("k")).by_sha
+        for operation in (change, change, replace(change, want_cart=True))
+    )
+    named = commands.load_script("add_item").arguments
+
+    assert first[8:] == again[8:]
+    ttl = 4 + named.index("ttl")
+    assert first[ttl] is again[ttl]
+    assert dict(zip(named, other[4:], strict=True))["want_cart"] == "1"
+    assert dict(zip(named, again[4:], strict=True))["want_cart"] == "0"
 
 
 def test_no_change_is_left_out_of_that() -> None:

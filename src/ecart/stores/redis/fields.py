@@ -57,14 +57,12 @@ def title_text(title: str | None) -> str:
 
 def extra_text(options: Options, details: Details | None) -> str:
     """Options and details as the JSON that ends a line; empty if there is neither."""
-    if not options and details is None:
-        return ""
     extra: dict[str, object] = {}
     if options:
         extra["o"] = options
     if details is not None:
         extra["d"] = details
-    return canonical_json(extra)
+    return canonical_json(extra) if extra else ""
 
 
 def line_text(line: LineItem) -> str:

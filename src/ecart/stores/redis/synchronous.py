@@ -118,10 +118,8 @@ class RedisStore:
     def _do(self, step: Send | Wait) -> Any:
         if isinstance(step, Wait):
             return time.sleep(step.seconds)
-        client, lender = self._client or self._opened(self._address), self._lender
-        if lender is not None and self._address is None and not (step.ask or step.aside):
-            return send_one(lender, step.command)
-        commands = (step.command, *step.aside)
+        client = self._client or self._opened(self._address)
+        lender, commands = self._lender, (step.command, *step.aside)
         if step.ask is not None:
             asked = (*commands, step.ask)
             replies = send_all(lender, asked) if lender else send_together(client, step.key, asked)

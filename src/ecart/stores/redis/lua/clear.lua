@@ -10,7 +10,7 @@ if verdict == "new" and (alive or is_named) then
 
   local writes = {}
   if alive then
-    drops = ":"
+    drops_lines = true
     line_count, total_quantity, units, nanos = 0, 0, 0, 0
   else
     -- @include entomb

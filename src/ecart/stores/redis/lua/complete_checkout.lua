@@ -27,7 +27,7 @@ if verdict == "new" then
       end
     end
   end
-  drops, state = ":", nil
+  drops_lines, state = true, nil
   -- @include commit
 end
 -- @include answer

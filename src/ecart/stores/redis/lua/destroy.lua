@@ -9,7 +9,7 @@ if verdict == "new" and (alive or is_named) then
   -- @include make_room
 
   local writes = {}
-  drops = ":"
+  drops_lines = true
   -- @include entomb
   -- @include commit
 end

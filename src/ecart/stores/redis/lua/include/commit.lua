@@ -23,14 +23,18 @@ if state and state ~= stored_state then
   writes[#writes + 1] = "s"
   writes[#writes + 1] = state
 end
-if keeps and state ~= stored_state then drops = drops .. "!" end
-if drops ~= "" then
-  local dropped = {}
+-- Lines go before anything is written, so that a full memory lets that pass; what check-out saw of them goes after it.
+local forgets_seen = keeps and state ~= stored_state
+if drops_lines or forgets_seen then
+  local lines = {}
+  old = old or {}
   for _, field in ipairs(redis.call("HKEYS", key)) do
-    if string.find(drops, string.sub(field, 1, 1), 1, true) then dropped[#dropped + 1] = field end
+    local kind = string.sub(field, 1, 1)
+    if kind == ":" and drops_lines then lines[#lines + 1] = field end
+    if kind == "!" and forgets_seen then old[#old + 1] = field end
   end
-  for i = 1, #dropped, 1000 do
-    redis.call("HDEL", key, unpack(dropped, i, math.min(i + 999, #dropped)))
+  for i = 1, #lines, 1000 do
+    redis.call("HDEL", key, unpack(lines, i, math.min(i + 999, #lines)))
   end
 end
 redis.call("HSET", key, "v", v, "c", c, record, sequence .. "|" .. fingerprint .. "|" .. time[1] .. note,

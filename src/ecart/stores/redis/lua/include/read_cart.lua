@@ -1,7 +1,6 @@
 -- What one HMGET tells of a cart: its header, this change's record, and the line of the field `touched`, "" for none.
 -- What most changes leave as it is, or only count on, stays text: now, version, records (lanes|keys|swept; see
--- make_room), life (its time to live, after a "!" if pinned). All of it is in locals: a table, or a function that is
--- made and called, would take a tenth of each change's time.
+-- make_room), life (its time to live, after a "!" if pinned). All of it is in locals: see decision 41.
 local raw = redis.pcall("HMGET", key, "v", "c", "m", "s", record, touched)
 if raw.err then return { "corrupt_cart", "type" } end
 local time = redis.call("TIME")
@@ -10,9 +9,9 @@ local v, c, m, stored_state, recorded, line_text = unpack(raw)
 local alive, version, records, cart_currency, life = false, "0", nil, nil, nil
 local line_count, total_quantity, units, nanos, last_position = 0, 0, 0, 0, 0
 local state, status, holder, deadline_or_policy, keeps_or_target, keeps = stored_state, nil, nil, nil, nil, false
--- What a change may set: that it drew this epoch, that `m` is to be written anew, what its record notes, when its state
--- ends, fields of which kinds go (":" lines, "!" what check-out saw of them), what the reply shows.
-local born, renew, note, ends_in, drops, shown = false, false, "", nil, "", ""
+-- What a change may set: that it used the epoch it brought, that `m` is to be written anew, what its record notes, after
+-- how many milliseconds its state ends, that the lines go, what the reply shows.
+local born, renew, note, ends_in, drops_lines, shown = false, false, "", nil, false, ""
 
 if m then
   version, records = string.match(v or "", "^(%d+)|[%w_-]+|%d+|(%d+|%d+|%d+)$")
