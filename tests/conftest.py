@@ -62,7 +62,7 @@ def every_key_is_sound(request: pytest.FixtureRequest, engines: Engines) -> Iter
     try:
         if request.node.get_closest_marker("foreign_data") is None:
             for engine in lent:
-                with engine.connected() as client:
+                with engine.kept() as client:
                     assert violations(client, allowed=NOT_CARTS) == [], engine
     finally:
         engines.stop_own()

@@ -63,6 +63,8 @@ class Engine:
         self._arguments = arguments
         self._through = through
         self._process: subprocess.Popen[bytes] | None = None
+        # One for all tests: redis-py reads its package's metadata from disk for each client.
+        self._keeper = self.client()
         atexit.register(self.stop)
         self.start()
 
@@ -137,6 +139,14 @@ class Engine:
         finally:
             client.close()
 
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[Any]:
+        """The client of those who keep order between tests; it leaves no connection to a test."""
+        try:
+            yield self._keeper
+        finally:
+            self._keeper.close()
+
     def _command(self) -> list[str]:
         listen = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
         store = ["--dir", str(self.folder), "--save", "", "--appendonly", "no"]
@@ -176,7 +186,7 @@ class Engines:
         if name not in self._shared:
             self._shared[name] = start()
         engine = self._shared[name]
-        with engine.connected() as client:
+        with engine.kept() as client:
             client.flushall()
         self._lent.append(engine)
         return engine
