@@ -328,7 +328,7 @@ def test_reading_without_a_cookie_writes_nothing(shop: Shop, engine: Engine) -> 
 
 
 def test_many_reads_write_nothing(engine: Engine) -> None:
-    """`GET /cart` without a cookie, over and over: no new key, and each got a session of its own."""
+    """`GET /cart` without a cookie, many times: no new key, and a session of its own for each."""
     from clients.service import ServiceShop
 
     shop = ServiceShop(Setup(url=engine.url))
