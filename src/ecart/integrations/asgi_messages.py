@@ -101,11 +101,15 @@ def headers_of(scope: Scope) -> dict[str, str]:
 
 def heeded_headers(scope: Scope) -> dict[str, str]:
     """`headers_of`, but only of those that the contract heeds: browsers send many others."""
-    sent = scope["headers"]
-    raw = dict(sent)
-    if len(raw) < len(sent):
-        return _joined((_HEEDED[name], value) for name, value in sent if name in _HEEDED)
-    return {_HEEDED[name]: raw[name].decode("latin-1") for name in _HEEDED.keys() & raw}
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        heeded = _HEEDED.get(name)
+        if heeded is None:
+            continue
+        if heeded in headers:
+            return _joined((_HEEDED[n], v) for n, v in scope["headers"] if n in _HEEDED)
+        headers[heeded] = value.decode("latin-1")
+    return headers
 
 
 _HEEDED = {name.encode(): name for name in HEEDED}

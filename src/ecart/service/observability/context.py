@@ -34,7 +34,7 @@ def context_of(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
     if given is not None and _REQUEST_ID.fullmatch(given):
         request_id = given.decode()
     else:  # it names a line in a log and opens nothing, so it need not be hard to guess
-        request_id = f"{random.getrandbits(64):016x}"
+        request_id = random.getrandbits(64).to_bytes(8).hex()
     return RequestContext(request_id, "" if parent is None else _trace_id(parent))
 
 

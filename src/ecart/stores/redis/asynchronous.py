@@ -30,6 +30,7 @@ from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.lenders import pool_of
 from ecart.stores.redis.pooled import UNDECODED, in_utf8
 from ecart.stores.redis.pooled_async import send_all_async
+from ecart.stores.redis.reads import MORE
 from ecart.stores.redis.together import first_reply, is_cluster
 from ecart.stores.redis.together_async import send_together_async
 
@@ -70,21 +71,22 @@ class AsyncRedisStore:
 
     async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """As `RedisStore.execute`."""
-        terms = self._terms
-        if not isinstance(operation, Change) or terms.durability is not None:
-            flow: Flow[Result] = exchange(self.keys, terms, cart_id, operation)
+        if self._terms.durability is not None and isinstance(operation, Change):
+            flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
             return await run_async(flow, self._do)
-        changing: Any = begin(self.keys, terms, cart_id, operation)
+        begun: Any = begin(self.keys, self._terms, cart_id, operation)
         result: Result
         try:
-            reply = await self._do(changing.first)
+            reply = await self._do(begun.first)
         except Exception as error:
-            result = await run_async(changing.flow(error), self._do)
+            result = await run_async(begun.flow(error), self._do)
         except BaseException as error:
-            changing.broken_off(error)
+            begun.broken_off(error)
             raise
         else:
-            result = changing.done(reply)
+            result = begun.done(reply)
+            if result is MORE:
+                result = await run_async(begun.flow(reply), self._do)
         return result
 
     async def ask(self, key: str, command: tuple[Argument, ...]) -> Any:

@@ -1,15 +1,13 @@
 """One operation's talk with an engine: what to send, when to repeat, what the outcome means.
 
 Written once, as a flow of two steps, `Send` and `Wait`; the stores say how each is done. The first
-attempt of a change they send themselves: a flow is only needed where that fails (decision 42).
+attempt they send themselves: a flow is only needed where that does not settle it (decision 42).
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -17,23 +15,16 @@ from msgspec.structs import force_setattr
 
 from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailableError
 from ecart.flows import Flow
-from ecart.model import CartChange, CartSnapshot, CartSummary, LineItem
-from ecart.operations import Change, GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
+from ecart.model import CartChange
+from ecart.operations import Change, Operation
 from ecart.stores.redis.clients import REPLY_TIMEOUT
-from ecart.stores.redis.commands import Argument, Call, build_call, record_of
+from ecart.stores.redis.commands import Argument, Call, build_call
 from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
-from ecart.stores.redis.fields import (
-    as_mapping,
-    line_field,
-    read_header,
-    read_line,
-    read_record,
-    read_snapshot,
-)
 from ecart.stores.redis.index import Command, Index
 from ecart.stores.redis.keys import Keyspace, key_of_cart
 from ecart.stores.redis.lanes import Lane, give_lane_back, take_lane
+from ecart.stores.redis.reads import MORE, READS, Read
 from ecart.stores.redis.replies import MARKS, mark_of, read_change
 
 Result = TypeVar("Result")
@@ -106,16 +97,6 @@ class Terms(msgspec.Struct, frozen=True):
     def patience(self) -> float:
         """Seconds that a reply is waited for; a confirmation comes late on purpose."""
         return REPLY_TIMEOUT if self.durability else min(REPLY_TIMEOUT, self.first_attempt)
-
-
-def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
-    """The flow that executes an operation."""
-    if isinstance(operation, Change):
-        return begin(keys, terms, cart_id, operation).flow()
-    read = _READS.get(type(operation))
-    if read is None:
-        raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
-    return read(key_of_cart(keys.prefix, keys.partitions, cart_id), terms, cart_id, operation)
 
 
 class Changing(msgspec.Struct, frozen=True):
@@ -205,20 +186,100 @@ class Changing(msgspec.Struct, frozen=True):
         return reply
 
 
-def begin(keys: Keyspace, terms: Terms, cart_id: str, change: Change) -> Changing:
-    """Takes a lane for the change, and makes its call."""
-    key = key_of_cart(keys.prefix, keys.partitions, cart_id)
-    lane = take_lane(key)
-    call = build_call(key, change, lane)
-    aside = () if terms.index is None else terms.index.commands(key, change)
-    return Changing(key, terms, cart_id, change, lane, call, aside, time.monotonic())
-
-
 _EPOCH_UNUSED = b"0"
 
 
 class UnconfirmedError(ConnectionError):
     """A change that its primary alone has. Sent again, it is known, and confirmed in time."""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """A read under way. As of a `Changing`, its first attempt is nearly always the last."""
+
+    key: str
+    terms: Terms
+    cart_id: str
+    operation: Operation[Any]
+    read: Read
+    command: Command
+    began: float
+
+    @property
+    def first(self) -> Send:
+        """The first attempt."""
+        return Send(self.key, self.command, self.terms.first_attempt)
+
+    def done(self, reply: Any) -> Any:
+        """The result in the reply; MORE where the `flow` has to go on from it."""
+        if not self.read.is_settled_by(reply):
+            return MORE
+        return self.read.result(self.key, self.cart_id, self.operation, reply)
+
+    def broken_off(self, error: BaseException) -> None:
+        """Leaves nothing behind."""
+
+    def flow(self, outcome: Any = None) -> Flow[Any]:
+        """The read from its first attempt, or from what that brought: an error, or a reply."""
+        reply = outcome
+        if outcome is None or isinstance(outcome, Exception):
+            reply = yield from self._asked(self.command, outcome)
+        if not self.read.is_settled_by(reply):
+            reply = yield from self._settled(reply)
+        result = self.read.result(self.key, self.cart_id, self.operation, reply)
+        return (
+            result if result is not MORE else (yield from self._asked((self.read.rest, self.key)))
+        )
+
+    def _settled(self, reply: Any) -> Flow[Any]:
+        """The reply of no cart, which another question tells from a hash of somebody else's.
+
+        It is asked twice: the cart may have been made in between.
+        """
+        for _ in range(2):
+            if not (yield from self._asked(("EXISTS", self.key))):
+                return reply
+            reply = yield from self._asked(self.command)
+            if self.read.is_settled_by(reply):
+                return reply
+        raise CorruptCartError(self.key, "m")
+
+    def _asked(self, command: Command, failed: Exception | None = None) -> Flow[Any]:
+        """The reply to a question, which may have failed once."""
+        attempts, left = _Attempts(self.terms, self.began), self.terms.first_attempt
+        while True:
+            if failed is None:
+                try:
+                    return (yield Send(self.key, command, left))
+                except Exception as error:
+                    failed = error
+            failure = attempts.note(failed, self.key)
+            if failure is Failure.DENIED or attempts.over():
+                raise StoreUnavailableError(str(failed)) from failed
+            failed = None
+            yield Wait(attempts.next_pause())
+            left = attempts.left()
+
+
+def begin(
+    keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]
+) -> Changing | Reading:
+    """An operation that is about to be sent. A change takes a lane, which it has to give back."""
+    key, began = key_of_cart(keys.prefix, keys.partitions, cart_id), time.monotonic()
+    if not isinstance(operation, Change):
+        read = READS.get(type(operation))
+        if read is None:
+            raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
+        command = read.command(key, operation)
+        return Reading(key, terms, cart_id, operation, read, command, began)
+    lane = take_lane(key)
+    call = build_call(key, operation, lane)
+    aside = () if terms.index is None else terms.index.commands(key, operation)
+    return Changing(key, terms, cart_id, operation, lane, call, aside, began)
+
+
+def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
+    """The flow that executes an operation."""
+    return begin(keys, terms, cart_id, operation).flow()
 
 
 class _Attempts:
@@ -257,72 +318,3 @@ class _Attempts:
         pause = self._pause
         self._pause = min(2 * pause, _LONGEST_PAUSE)
         return pause * random.uniform(0.5, 1.0)
-
-
-def _read_cart(key: str, terms: Terms, cart_id: str, read: GetCart) -> Flow[CartSnapshot]:
-    fields = yield from _ask(("HGETALL", key), key, terms)
-    return read_snapshot(key, cart_id, read.rules.currency, as_mapping(fields))
-
-
-def _read_summary(key: str, terms: Terms, cart_id: str, read: GetSummary) -> Flow[CartSummary]:
-    values = yield from _ask_cart(key, ("v", "c", "s"), terms)
-    return read_header(key, cart_id, read.rules.currency, values)
-
-
-def _read_line(key: str, terms: Terms, cart_id: str, read: GetLine) -> Flow[LineItem | None]:
-    field = line_field(read.line_id)
-    text, state, _ = yield from _ask_cart(key, (field, "s"), terms)
-    if text is None or (state or b"").startswith(b"merged"):
-        return None
-    return read_line(key, field.encode(), text)
-
-
-def _read_operation(
-    key: str, terms: Terms, cart_id: str, read: GetOperation
-) -> Flow[datetime | None]:
-    record, sequence = record_of(read.operation_id)
-    text, _ = yield from _ask_cart(key, (record,), terms)
-    return read_record(key, record, text, sequence)
-
-
-def _read_ttl(key: str, terms: Terms, cart_id: str, read: GetTtl) -> Flow[int]:
-    state, _ = yield from _ask_cart(key, ("s",), terms)
-    ended = (state or b"").startswith((b"gone", b"merged"))
-    return -2 if ended else (yield from _ask(("PTTL", key), key, terms))
-
-
-_READS: dict[type[Operation[Any]], Callable[[str, Terms, str, Any], Flow[Any]]] = {
-    GetCart: _read_cart,
-    GetSummary: _read_summary,
-    GetLine: _read_line,
-    GetOperation: _read_operation,
-    GetTtl: _read_ttl,
-}
-
-
-def _ask_cart(key: str, fields: tuple[str, ...], terms: Terms) -> Flow[Sequence[Any]]:
-    """The values of some of a cart's fields, and of `m`, which no cart lacks.
-
-    Only where there is none, another question tells a hash of somebody else's from no cart. It is
-    asked twice: the cart may have been made in between.
-    """
-    read = ("HMGET", key, *fields, "m")
-    for _ in range(2):
-        values: Sequence[Any] = yield from _ask(read, key, terms)
-        if values[-1] is not None or not (yield from _ask(("EXISTS", key), key, terms)):
-            return values
-    raise CorruptCartError(key, "m")
-
-
-def _ask(command: tuple[Argument, ...], key: str, terms: Terms) -> Flow[Any]:
-    began, attempts, left = time.monotonic(), None, terms.first_attempt
-    while True:
-        try:
-            return (yield Send(key, command, left))
-        except Exception as error:
-            attempts = attempts or _Attempts(terms, began)
-            failure = attempts.note(error, key)
-            if failure is Failure.DENIED or attempts.over():
-                raise StoreUnavailableError(str(error)) from error
-        yield Wait(attempts.next_pause())
-        left = attempts.left()

@@ -33,6 +33,7 @@ from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.lenders import KeepingLender, PoolLender, lender_of
 from ecart.stores.redis.pooled import UNDECODED, in_utf8, send_all, send_one
+from ecart.stores.redis.reads import MORE
 from ecart.stores.redis.together import first_reply, is_cluster, send_together
 
 Result = TypeVar("Result")
@@ -87,21 +88,22 @@ class RedisStore:
 
     def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """Executes the operation as one command or script call."""
-        terms = self._terms
-        if not isinstance(operation, Change) or terms.durability is not None:
-            flow: Flow[Result] = exchange(self.keys, terms, cart_id, operation)
+        if self._terms.durability is not None and isinstance(operation, Change):
+            flow: Flow[Result] = exchange(self.keys, self._terms, cart_id, operation)
             return run(flow, self._do)
-        changing: Any = begin(self.keys, terms, cart_id, operation)
+        begun: Any = begin(self.keys, self._terms, cart_id, operation)
         result: Result
         try:
-            reply = self._do(changing.first)
+            reply = self._do(begun.first)
         except Exception as error:
-            result = run(changing.flow(error), self._do)
+            result = run(begun.flow(error), self._do)
         except BaseException as error:
-            changing.broken_off(error)
+            begun.broken_off(error)
             raise
         else:
-            result = changing.done(reply)
+            result = begun.done(reply)
+            if result is MORE:
+                result = run(begun.flow(reply), self._do)
         return result
 
     def ask(self, key: str, command: tuple[Argument, ...]) -> Any:
