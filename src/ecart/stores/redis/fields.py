@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from operator import attrgetter, methodcaller
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -112,7 +112,7 @@ def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> Cart
 
 
 def _lines(key: str, fields: Fields) -> list[LineItem]:
-    names = list(filter(_IS_LINE, fields))
+    names = [name for name in fields if name[:1] == b":"]
     texts = list(map(fields.__getitem__, names))
     try:
         if _EXTRA in b"".join(texts):
@@ -123,7 +123,6 @@ def _lines(key: str, fields: Fields) -> list[LineItem]:
         return [read_line(key, name, text) for name, text in zip(names, texts, strict=True)]
 
 
-_IS_LINE = methodcaller("startswith", b":")
 _EXTRA = b"|{"
 """No price or number has it, and in a title there is no bar."""
 
