@@ -14,6 +14,7 @@ from ecart.errors import LineNotFoundError, QuantityLimitExceededError
 from ecart.stores.redis import batches, pooled_async
 from ecart.stores.redis.batches import LARGEST, SCRIPT
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.lenders_async import AsyncPoolLender
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,25 +78,27 @@ async def test_more_reads_than_changes_go_together(
 
 
 async def test_a_connection_is_kept_while_there_is_more_to_say(
-    store: AsyncRedisStore, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two callers who go on at once borrow one connection, and not one for each turn."""
-    borrowed: list[Any] = []
+    client, taken = redis.asyncio.Redis.from_url(engine.url), []
+    take = AsyncPoolLender.take
 
-    async def counted(pool: Any) -> Any:
-        borrowed.append(await pooled_async.borrowed(pool))
-        return borrowed[-1]
+    async def counted(lender: AsyncPoolLender) -> Any:
+        taken.append(await take(lender))
+        return taken[-1]
 
-    monkeypatch.setattr(batches, "borrowed", counted)
+    monkeypatch.setattr(AsyncPoolLender, "take", counted)
 
     async def shop(sku: str) -> None:
         for _ in range(30):
-            await AsyncCart("c", store).add(sku)
+            await AsyncCart("c", client).add(sku)
 
     await asyncio.gather(shop("apple"), shop("pear"))
 
-    assert len(borrowed) == 1
-    assert (await AsyncCart("c", store).get()).total_quantity == 60
+    assert len(taken) == 1
+    assert (await AsyncCart("c", client).get()).total_quantity == 60
+    await client.aclose()
 
 
 async def test_a_connection_goes_back_now_and_then(
@@ -151,6 +154,7 @@ async def test_a_refusal_touches_its_caller_alone(store: AsyncRedisStore, engine
     with engine.connected() as client:
         client.set(Keyspace().cart("string"), "not a cart")
         client.hset(Keyspace().cart("torn"), "v", "1")
+    await AsyncCart("b", store).add("pear")  # or the engine had to be told the script meanwhile
 
     answers: list[Any] = await asyncio.gather(
         AsyncCart("a", store).add("apple"),

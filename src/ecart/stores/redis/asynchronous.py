@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from ecart.flows import Flow
 from ecart.operations import Change, Operation
 from ecart.store import run_async
-from ecart.stores.redis.batches import batches_of
+from ecart.stores.redis.batches import Batches, batches_of
 from ecart.stores.redis.clients import Client, open_async_client, read_url, repeats_by_itself
 from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.durability import Mode, durability_of
@@ -27,7 +27,7 @@ from ecart.stores.redis.exchange import (
 )
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.lenders import pool_of
+from ecart.stores.redis.lenders_async import AsyncKeepingLender, AsyncLender, async_lender_of
 from ecart.stores.redis.pooled import UNDECODED, in_utf8
 from ecart.stores.redis.pooled_async import send_all_async
 from ecart.stores.redis.reads import MORE
@@ -56,14 +56,12 @@ class AsyncRedisStore:
         self._given: Any = None if isinstance(client, str) else client
         if self._given is not None and not inspect.iscoroutinefunction(self._given.execute_command):
             raise TypeError("not an asyncio client: use Cart or RedisStore")
-        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._lender = None if self._given is None else async_lender_of(self._given)
+        self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = WeakKeyDictionary()
         self._latest: _Way | None = None
         self.keys = Keyspace(prefix, partitions)
-        repeats = (
-            self._given is not None
-            and pool_of(self._given) is None
-            and repeats_by_itself(self._given)
-        )
+        given = self._given is not None
+        repeats = given and self._lender is None and repeats_by_itself(self._given)
         noted = noted_over(self._given) if index else None
         self._terms = Terms(deadline, repeats, durability_of(durability, replicas), noted, observer)
         is_single = self._address is not None and not self._address.kind
@@ -95,7 +93,7 @@ class AsyncRedisStore:
 
     async def close(self) -> None:
         """Closes the running loop's client if this store opened it."""
-        client = self._opened.pop(asyncio.get_running_loop(), None)
+        client, _ = self._opened.pop(asyncio.get_running_loop(), (None, None))
         self._latest = None
         if client is not None:
             await client.aclose()
@@ -104,22 +102,27 @@ class AsyncRedisStore:
         if isinstance(step, Wait):
             return asyncio.sleep(step.seconds)
         way, patience = self._way(), self._patience
-        if way.batches is None or step.ask is not None or step.seconds < (patience or 0.0):
-            return self._send(way.client, way.pool, step)
-        return way.batches.add(way.pool, step.command, patience, step.aside)
+        if (
+            way.lender is None
+            or way.batches is None
+            or step.ask is not None
+            or step.seconds < (patience or 0.0)
+        ):
+            return self._send(way.client, way.lender, step)
+        return way.batches.add(way.lender, step.command, patience, step.aside)
 
-    async def _send(self, client: Any, pool: Any, step: Send) -> Any:
+    async def _send(self, client: Any, lender: AsyncLender | None, step: Send) -> Any:
         commands = (step.command, *step.aside)
         if step.ask is not None:
             asked = (*commands, step.ask)
-            if pool is None:
+            if lender is None:
                 replies = await send_together_async(client, step.key, asked)
             else:
-                replies = await send_all_async(pool, asked, self._patience)
+                replies = await send_all_async(lender, asked, self._patience)
             return replies[0], replies[-1]
-        if pool is not None:
+        if lender is not None:
             # The last attempt: what others have to send may take longer than this one has left.
-            return first_reply(await send_all_async(pool, (step.command,), step.seconds))
+            return first_reply(await send_all_async(lender, (step.command,), step.seconds))
         if is_cluster(client):
             return first_reply(await send_together_async(client, step.key, commands))
         reply = await client.execute_command(*in_utf8(step.command), **UNDECODED)
@@ -129,23 +132,27 @@ class AsyncRedisStore:
         return reply
 
     def _way(self) -> _Way:
-        if self._address is None:
-            return _Way(None, self._given)
         loop, way = asyncio.get_running_loop(), self._latest
         if way is None or way.loop is not loop:
-            if loop not in self._opened:
-                self._opened[loop] = open_async_client(self._address, self._terms.patience)
-            way = self._latest = _Way(loop, self._opened[loop])
+            client, lender = self._opened_in(loop) if self._address else (self._given, self._lender)
+            batches = None if lender is None else batches_of(client.connection_pool)
+            way = self._latest = _Way(loop, client, lender, batches)
         return way
 
+    def _opened_in(self, loop: asyncio.AbstractEventLoop) -> _Opened:
+        if loop not in self._opened and self._address is not None:
+            client = open_async_client(self._address, self._terms.patience)
+            self._opened[loop] = client, async_lender_of(client, AsyncKeepingLender)
+        return self._opened[loop]
 
-class _Way:
+
+_Opened = tuple[Any, AsyncLender | None]
+
+
+class _Way(NamedTuple):
     """How an event loop's commands reach the engine: over the client's pool, where it has one."""
 
-    __slots__ = ("batches", "client", "loop", "pool")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop | None, client: Any) -> None:
-        self.loop = loop
-        self.client = client
-        self.pool = pool_of(client)
-        self.batches = None if self.pool is None else batches_of(self.pool)
+    loop: asyncio.AbstractEventLoop
+    client: Any
+    lender: AsyncLender | None
+    batches: Batches | None

@@ -10,8 +10,9 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ecart.stores.redis.lenders_async import AsyncLender
 from ecart.stores.redis.pooled import Command
-from ecart.stores.redis.pooled_async import borrowed, send_over
+from ecart.stores.redis.pooled_async import send_over
 
 LARGEST = 64
 """Reads over one connection; while the engine works on the next ones, these are read."""
@@ -36,21 +37,25 @@ class Batches:
         self._sending: set[asyncio.Task[None]] = set()
 
     def add(
-        self, pool: Any, command: Command, seconds: float | None, aside: tuple[Command, ...] = ()
+        self,
+        lender: AsyncLender,
+        command: Command,
+        seconds: float | None,
+        aside: tuple[Command, ...] = (),
     ) -> asyncio.Future[Any]:
         """The reply to come, within so many seconds; None: in those of the connection.
 
         `aside` goes along, and its replies are dropped.
         """
         if not self._ready:
-            self._loop.call_soon(self._send, pool, seconds)
+            self._loop.call_soon(self._send, lender, seconds)
         reply = self._loop.create_future()
         self._ready.append((command, reply, aside))
         return reply
 
-    def _send(self, pool: Any, seconds: float | None) -> None:
+    def _send(self, lender: AsyncLender, seconds: float | None) -> None:
         while batch := self._taken():
-            task = self._loop.create_task(self._deliver(pool, batch, seconds))
+            task = self._loop.create_task(self._deliver(lender, batch, seconds))
             self._sending.add(task)  # or it could be collected while it runs
             task.add_done_callback(self._sending.discard)
 
@@ -68,18 +73,21 @@ class Batches:
         del self._ready[:taken]
         return batch
 
-    async def _deliver(self, pool: Any, batch: list[_Entry], seconds: float | None) -> None:
+    async def _deliver(
+        self, lender: AsyncLender, batch: list[_Entry], seconds: float | None
+    ) -> None:
         """Delivers a batch, and over the same connection what those answered have to say next."""
-        connection, rounds = None, 0
+        connection, rounds, returned = None, 0, lender.give_up
         try:
             while batch:
                 async with asyncio.timeout(seconds):
-                    connection = connection or await borrowed(pool)
+                    connection = connection or await lender.take()
                     replies = await send_over(connection, _commands_of(batch))
                 _settle(batch, replies)
                 await asyncio.sleep(0)
                 rounds += 1
                 batch = self._taken() if rounds < ROUNDS else []
+            returned = lender.give_back
         except Exception as error:
             _settle(batch, [error] * len(batch))
         except BaseException:  # the loop is ending
@@ -88,7 +96,7 @@ class Batches:
             raise
         finally:
             if connection is not None:
-                await pool.release(connection)
+                await returned(connection)
 
 
 def _commands_of(batch: list[_Entry]) -> list[Command]:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from ecart.stores.redis.lenders import arguments_of_get
+from ecart.stores.redis.lenders_async import AsyncLender
 from ecart.stores.redis.pooled import (
     UNDECODED_OR_CLOSED,
     Command,
@@ -17,7 +17,7 @@ from ecart.stores.redis.pooled import (
 
 
 async def send_all_async(
-    pool: Any, commands: Sequence[Command], seconds: float | None = None
+    lender: AsyncLender, commands: Sequence[Command], seconds: float | None = None
 ) -> list[Any]:
     """`send_all` for asyncio, for so many seconds in all, where the connections have no time-out.
 
@@ -25,16 +25,14 @@ async def send_all_async(
         TimeoutError: it took longer; what was sent may have been executed.
     """
     async with asyncio.timeout(seconds):
-        connection = await borrowed(pool)
+        connection = await lender.take()
         try:
-            return await send_over(connection, commands)
-        finally:
-            await pool.release(connection)
-
-
-async def borrowed(pool: Any) -> Any:
-    """A connection of an asyncio client's pool, to be given back by `pool.release`."""
-    return await pool.get_connection(*arguments_of_get(type(pool).get_connection))
+            replies = await send_over(connection, commands)
+        except BaseException:
+            await lender.give_up(connection)
+            raise
+        await lender.give_back(connection)
+        return replies
 
 
 async def send_over(connection: Any, commands: Sequence[Command]) -> list[Any]:

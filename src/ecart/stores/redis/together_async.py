@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ecart.stores.redis.lenders import pool_of
+from ecart.stores.redis.lenders_async import AsyncPoolLender
 from ecart.stores.redis.pooled import UNDECODED, Command, in_utf8, is_of_connection
 from ecart.stores.redis.pooled_async import send_all_async
 from ecart.stores.redis.together import ASKING, asked_node, has_moved, is_cluster
@@ -34,7 +35,7 @@ async def send_together_async(client: Any, key: str, commands: Sequence[Command]
 async def _pipelined_async(client: Any, commands: Sequence[Command]) -> list[Any]:
     pool = pool_of(client)
     if pool is not None:
-        return await send_all_async(pool, commands)
+        return await send_all_async(AsyncPoolLender(pool), commands)
     pipeline = client.pipeline(transaction=False)
     for command in commands:
         pipeline.execute_command(*in_utf8(command), **UNDECODED)
