@@ -72,8 +72,8 @@ def check_accept(request: Request, offered: str) -> None:
     Raises:
         HttpError: `not_acceptable`.
     """
-    header = request.headers.get("accept", "").strip() or "*/*"
-    if header in ("*/*", offered):
+    header = request.headers.get("accept")
+    if header is None or header.strip() in ("", "*/*", offered):
         return
     wanted = ("*/*", offered.partition("/")[0] + "/*", offered)
     for part in header.split(","):

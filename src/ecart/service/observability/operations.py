@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from ecart import errors, operations
 from ecart.errors import EcartError, RefusedError, StoreError
+from ecart.model import CartChange
 from ecart.operations import Operation
 from ecart.service.observability.series import OTHER, Cells, Family, Layout, observe
 from ecart.store import AsyncStore
@@ -33,7 +34,8 @@ class ObservedStore:
 
     def __init__(self, store: AsyncStore, observers: Sequence[Observer]) -> None:
         self._store = store
-        self._observers = tuple(observers)
+        self._done = tuple(observer.done for observer in observers)
+        self._failed = tuple(observer.failed for observer in observers)
 
     async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
         """As that of the store behind it."""
@@ -42,12 +44,12 @@ class ObservedStore:
             result = await self._store.execute(cart_id, operation)
         except BaseException as error:
             seconds = perf_counter() - began
-            for observer in self._observers:
-                observer.failed(operation, error, seconds)
+            for failed in self._failed:
+                failed(operation, error, seconds)
             raise
         seconds = perf_counter() - began
-        for observer in self._observers:
-            observer.done(operation, result, seconds)
+        for done in self._done:
+            done(operation, result, seconds)
         return result
 
 
@@ -124,7 +126,7 @@ class OperationNumbers:
 
     def done(self, operation: Operation[Any], result: Any, seconds: float, /) -> None:
         """Counts what went well."""
-        if getattr(result, "replayed", False):
+        if isinstance(result, CartChange) and result.replayed:
             self._cells[self._replays] += 1.0
             self._count(operation, "replayed", seconds)
             return

@@ -226,9 +226,9 @@ class Reading(msgspec.Struct, frozen=True):
         if not self.read.is_settled_by(reply):
             reply = yield from self._settled(reply)
         result = self.read.result(self.key, self.cart_id, self.operation, reply)
-        return (
-            result if result is not MORE else (yield from self._asked((self.read.rest, self.key)))
-        )
+        if result is MORE:
+            result = yield from self._asked((self.read.rest, self.key))
+        return result
 
     def _settled(self, reply: Any) -> Flow[Any]:
         """The reply of no cart, which another question tells from a hash of somebody else's.
