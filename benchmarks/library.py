@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
-from itertools import cycle
+from itertools import count, cycle
 from time import perf_counter
 from typing import Any
 
 from ecart import AsyncCart, Cart, Rules
+from ecart.operations import AddItem
+from ecart.stores.redis.commands import build_call
+from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.lanes import take_lane
+from ecart.stores.redis.lenders import PoolLender
+from ecart.stores.redis.pooled import send_one
+from ecart.stores.redis.scripts import load_script
 
 from .figures import Figure, Measurement, Target, at_least, at_most
 from .lab import SOCKET, TCP, Lab
@@ -84,6 +92,7 @@ def rivals(lab: Lab, door: str) -> Iterable[Figure]:
         turns = {
             "Cart.add": calling(lambda: cart.add("sku-0", PRICE)),
             "Cart(URL).add": calling(lambda: own.add("sku-0", PRICE)),
+            "ready-made": calling(ready_made(cart_id, client)),
             "E-Cart 1.0.2": calling(lambda: old.add("sku-0", 19.9)),
             "blob": calling(lambda: blob.add("sku-0", PRICE)),
         }
@@ -92,7 +101,28 @@ def rivals(lab: Lab, door: str) -> Iterable[Figure]:
     yield ratio(f"E-Cart 1.0.2 add / Cart.add, {door}", samples, "E-Cart 1.0.2", "Cart.add", target)
     by_url = f"E-Cart 1.0.2 add / Cart(URL).add, {door}"
     yield ratio(by_url, samples, "E-Cart 1.0.2", "Cart(URL).add")
+    bound = f"E-Cart 1.0.2 add / the call of Cart.add ready-made, {door}"
+    yield ratio(bound, samples, "E-Cart 1.0.2", "ready-made")
     yield ratio(f"blob add / Cart.add, 5 lines, {door}", samples, "blob", "Cart.add")
+
+
+def ready_made(cart_id: str, client: Any) -> Callable[[], Any]:
+    """What `Cart.add` sends, made beforehand but for its number, over the client's connections.
+
+    What it takes is the client's, the engine's and the script's: no add can be quicker.
+    """
+    key = Keyspace().cart(cart_id)
+    lane, lender = take_lane(key), PoolLender(client.connection_pool)
+    add = AddItem(sku="sku-0", unit_price=Decimal(PRICE), rules=RULES)
+    command, place = build_call(key, add, lane).by_sha, 5
+    before, after, numbers = command[:place], command[place + 2 :], count(lane.sequence)
+    client.script_load(load_script("add_item").text)
+
+    def send() -> Any:
+        number = next(numbers)
+        return send_one(lender, (*before, number, f"{lane.tag}-{number:x}", *after))
+
+    return send
 
 
 def get(lab: Lab, door: str, lines: int) -> Iterable[Figure]:
