@@ -18,7 +18,6 @@ from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.lanes import take_lane
 from ecart.stores.redis.lenders import PoolLender
 from ecart.stores.redis.pooled import send_one
-from ecart.stores.redis.scripts import load_script
 
 from .figures import Figure, Measurement, Target, at_least, at_most
 from .lab import SOCKET, TCP, Lab
@@ -109,14 +108,15 @@ def rivals(lab: Lab, door: str) -> Iterable[Figure]:
 def ready_made(cart_id: str, client: Any) -> Callable[[], Any]:
     """What `Cart.add` sends, made beforehand but for its number, over the client's connections.
 
-    What it takes is the client's, the engine's and the script's: no add can be quicker.
+    What it takes is the client's, the engine's and the script's: no add by that client is quicker.
     """
     key = Keyspace().cart(cart_id)
     lane, lender = take_lane(key), PoolLender(client.connection_pool)
     add = AddItem(sku="sku-0", unit_price=Decimal(PRICE), rules=RULES)
-    command, place = build_call(key, add, lane).by_sha, 5
-    before, after, numbers = command[:place], command[place + 2 :], count(lane.sequence)
-    client.script_load(load_script("add_item").text)
+    call, numbers = build_call(key, add, lane), count(lane.sequence)
+    place = 4 + call.script.arguments.index("sequence")  # behind EVALSHA, sha, 1 and the key
+    before, after = call.by_sha[:place], call.by_sha[place + 2 :]  # and before what the digest is
+    client.script_load(call.script.text)
 
     def send() -> Any:
         number = next(numbers)

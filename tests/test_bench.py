@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from benchmarks.engine_time import without_records
+from benchmarks.engine_time import COMMANDS_ALONE, Overhearing, without_records
 from benchmarks.figures import Figure, at_least, at_most
+from benchmarks.library import ready_made
 from benchmarks.load import Command, bring
 from benchmarks.rivals import BlobCart, ECartCart
 from benchmarks.rounds import interleaved
 
+from ecart import Cart
+from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.scripts import load_script
 
 if TYPE_CHECKING:
@@ -162,6 +165,33 @@ def test_records_are_cut_out_or_nothing_is_measured() -> None:
         assert (part in script, part in cut) == (True, False)
     with pytest.raises(LookupError, match="mend"):
         without_records(script.replace("unpack(raw)", "raw[1]"))
+
+
+def test_the_commands_alone_change_nothing(engine: Engine) -> None:
+    """They are an add's, by the places of its arguments; only the record and the expiry move on."""
+    with engine.connected() as client:
+        Cart("c", client).add("apple", "1.50", 2, title="Apple")
+        before = client.hgetall(Keyspace().cart("c"))
+        instead = Overhearing(client, instead=client.script_load(COMMANDS_ALONE))
+
+        change = Cart("c", instead).add("apple", "9.99")
+
+        after = client.hgetall(Keyspace().cart("c"))
+    assert (change.summary.version, change.line and change.line.quantity) == (1, 2)
+    (record,) = (name for name in before if name.startswith(b"~"))
+    number, later = (int(fields.pop(record).partition(b"|")[0]) for fields in (before, after))
+    assert later == number + 1
+    assert after == before
+
+
+def test_a_ready_made_call_is_an_add(engine: Engine) -> None:
+    """Each one is another, and counts."""
+    with engine.connected() as client:
+        send = ready_made("c", client)
+        for _ in range(3):
+            send()
+
+        assert Cart("c", client).get().total_quantity == 3
 
 
 async def test_an_error_is_no_answer() -> None:

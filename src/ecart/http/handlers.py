@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from ecart.errors import (
     UnknownSkuError,
     VersionConflictError,
 )
-from ecart.flows import Flow, Perform, perform, quote
+from ecart.flows import Flow, perform, quote
 from ecart.http.conditional import (
     entity_tag,
     expected_versions,
@@ -31,7 +31,7 @@ from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
 from ecart.http.settings import HttpSettings
 from ecart.http.views import OperationView, cart_view, summary_view
-from ecart.model import CartSnapshot, CartSummary, check_line_id, check_sku, sku_of
+from ecart.model import CartSummary, check_line_id, check_sku, sku_of
 from ecart.operations import (
     Change,
     Clear,
@@ -44,15 +44,15 @@ from ecart.operations import (
     addition,
 )
 
+SomeCart = TypeVar("SomeCart", bound=CartSummary)
+
 JSON = {"Content-Type": "application/json"}
 ENCODER = msgspec.json.Encoder()
 
 
 def get_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """The cart of the session."""
-    # No merge stands in the way of a read, so nothing has to be finished first.
-    cart: CartSnapshot = yield Perform(request.session.cart_id, GetCart(rules=settings.rules))
-    _check_merged(cart)
+    cart = _not_merged((yield from perform(request.session.cart_id, GetCart(rules=settings.rules))))
     if ends_early(cart, settings):
         cart = yield from seen_again(cart, settings)
     return _shown(request, cart, cart_view)
@@ -60,8 +60,8 @@ def get_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Counters and subtotal, for a badge; the lines are not loaded."""
-    cart: CartSummary = yield Perform(request.session.cart_id, GetSummary(rules=settings.rules))
-    _check_merged(cart)
+    look = GetSummary(rules=settings.rules)
+    cart = _not_merged((yield from perform(request.session.cart_id, look)))
     if ends_early(cart, settings):
         cart = yield from seen_again(cart, settings)
     return _shown(request, cart, summary_view)
@@ -146,9 +146,10 @@ def is_ready(request: Request, settings: HttpSettings) -> Flow[Response]:
     return Response(status=200, headers=JSON, body=b'{"status":"ready"}')
 
 
-def _check_merged(cart: CartSummary) -> None:
+def _not_merged(cart: SomeCart) -> SomeCart:
     if cart.state == "merged" and cart.merge:
         raise CartMergedError(cart.merge.target_id)
+    return cart
 
 
 def _shown(request: Request, cart: CartSummary, view: Any) -> Response:

@@ -13,7 +13,13 @@ from ecart.flows import Flow
 from ecart.operations import Change, Operation
 from ecart.store import run_async
 from ecart.stores.redis.batches import Batches, batches_of
-from ecart.stores.redis.clients import Client, open_async_client, read_url, repeats_by_itself
+from ecart.stores.redis.clients import (
+    Address,
+    Client,
+    open_async_client,
+    read_url,
+    repeats_by_itself,
+)
 from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.durability import Mode, durability_of
 from ecart.stores.redis.exchange import (
@@ -27,7 +33,8 @@ from ecart.stores.redis.exchange import (
 )
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.lenders_async import AsyncKeepingLender, AsyncLender, async_lender_of
+from ecart.stores.redis.lenders import lender_of
+from ecart.stores.redis.lenders_async import AsyncKeepingLender, AsyncLender, AsyncPoolLender
 from ecart.stores.redis.pooled import UNDECODED, in_utf8
 from ecart.stores.redis.pooled_async import send_all_async
 from ecart.stores.redis.reads import MORE
@@ -56,7 +63,9 @@ class AsyncRedisStore:
         self._given: Any = None if isinstance(client, str) else client
         if self._given is not None and not inspect.iscoroutinefunction(self._given.execute_command):
             raise TypeError("not an asyncio client: use Cart or RedisStore")
-        self._lender = None if self._given is None else async_lender_of(self._given)
+        self._lender: AsyncLender | None = None
+        if self._given is not None:
+            self._lender = lender_of(self._given, AsyncPoolLender)
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = WeakKeyDictionary()
         self._latest: _Way | None = None
         self.keys = Keyspace(prefix, partitions)
@@ -134,15 +143,17 @@ class AsyncRedisStore:
     def _way(self) -> _Way:
         loop, way = asyncio.get_running_loop(), self._latest
         if way is None or way.loop is not loop:
-            client, lender = self._opened_in(loop) if self._address else (self._given, self._lender)
+            client, lender = self._given, self._lender
+            if self._address is not None:
+                client, lender = self._opened_in(loop, self._address)
             batches = None if lender is None else batches_of(client.connection_pool)
             way = self._latest = _Way(loop, client, lender, batches)
         return way
 
-    def _opened_in(self, loop: asyncio.AbstractEventLoop) -> _Opened:
-        if loop not in self._opened and self._address is not None:
-            client = open_async_client(self._address, self._terms.patience)
-            self._opened[loop] = client, async_lender_of(client, AsyncKeepingLender)
+    def _opened_in(self, loop: asyncio.AbstractEventLoop, address: Address) -> _Opened:
+        if loop not in self._opened:
+            client = open_async_client(address, self._terms.patience)
+            self._opened[loop] = client, lender_of(client, AsyncKeepingLender)
         return self._opened[loop]
 
 

@@ -1,4 +1,4 @@
-"""What an operation is on the wire: a script call for each change, plain commands for reads.
+"""What a change is on the wire: a call of its script. `reads.py` has what is only looked at.
 
 Each change names the arguments of its script; a name too many or too few fails at its first call.
 """

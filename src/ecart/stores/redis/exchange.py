@@ -283,7 +283,7 @@ def exchange(keys: Keyspace, terms: Terms, cart_id: str, operation: Operation[An
 
 
 class _Attempts:
-    """Those of an exchange that began then and has failed; whether one may have been a success."""
+    """Those of an exchange that began then; whether one that failed may have been a success."""
 
     def __init__(self, terms: Terms, began: float) -> None:
         self.may_have_run = False

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Hashable
 from functools import cache, partial
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+AnyLender = TypeVar("AnyLender")
 
 _LIBRARIES = ("redis.", "valkey.")
 
@@ -122,7 +124,7 @@ def _taking(pool: Any) -> Callable[[], Any]:
     return partial(take, *arguments) if arguments else take
 
 
-def lender_of(client: Any, kind: Callable[[Any], Lender] = PoolLender) -> Lender | None:
+def lender_of(client: Any, kind: Callable[[Any], AnyLender]) -> AnyLender | None:
     """Who lends a client's connections; None if the client is to be asked itself."""
     pool = pool_of(client)
     return None if pool is None else kind(pool)

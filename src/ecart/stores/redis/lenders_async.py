@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from ecart.stores.redis import lenders
-from ecart.stores.redis.lenders import arguments_of_get, pool_of
+from ecart.stores.redis.lenders import arguments_of_get
 
 
 class AsyncLender(Protocol):
@@ -87,11 +86,3 @@ def _has_ended(connection: Any) -> bool:
 
 async def _taken(pool: Any) -> Any:
     return await pool.get_connection(*arguments_of_get(type(pool).get_connection))
-
-
-def async_lender_of(
-    client: Any, kind: Callable[[Any], AsyncLender] = AsyncPoolLender
-) -> AsyncLender | None:
-    """Who lends a client's connections; None if the client is to be asked itself."""
-    pool = pool_of(client)
-    return None if pool is None else kind(pool)

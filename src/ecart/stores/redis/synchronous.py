@@ -31,7 +31,7 @@ from ecart.stores.redis.exchange import (
 )
 from ecart.stores.redis.index import noted_over
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.lenders import KeepingLender, PoolLender, lender_of
+from ecart.stores.redis.lenders import KeepingLender, Lender, PoolLender, lender_of
 from ecart.stores.redis.pooled import UNDECODED, in_utf8, send_all, send_one
 from ecart.stores.redis.reads import MORE
 from ecart.stores.redis.together import first_reply, is_cluster, send_together
@@ -79,7 +79,7 @@ class RedisStore:
         if given is not None and inspect.iscoroutinefunction(given.execute_command):
             raise TypeError("an asyncio client: use AsyncCart or AsyncRedisStore")
         self.keys = Keyspace(prefix, partitions)
-        self._lender = None if given is None else lender_of(given)
+        self._lender: Lender | None = None if given is None else lender_of(given, PoolLender)
         # What goes over its connections is repeated by nobody but this store.
         repeats = given is not None and self._lender is None and repeats_by_itself(given)
         noted = noted_over(given) if index else None

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from ecart.stores.redis.lenders import lender_of
+from ecart.stores.redis.lenders import PoolLender, lender_of
 from ecart.stores.redis.pooled import UNDECODED, Command, in_utf8, send_all
 
 ASKING = ("ASKING",)
@@ -57,7 +57,7 @@ def first_reply(replies: list[Any]) -> Any:
 
 
 def _pipelined(client: Any, commands: Sequence[Command]) -> list[Any]:
-    lender = lender_of(client)
+    lender = lender_of(client, PoolLender)
     if lender is not None:
         return send_all(lender, commands)
     pipeline = client.pipeline(transaction=False)
