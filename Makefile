@@ -29,8 +29,8 @@ test-matrix: .venv/made.stamp
 
 soak: .venv/dev.stamp
 	ECART_SOAK=1 $(BIN)/python -m pytest -n $(JOBS) -s --timeout 7200 \
-		tests/conformance/test_agreement.py tests/faults tests/http/test_openapi.py \
-		tests/cli/test_transfer.py tests/transfer \
+		tests/conformance/test_agreement.py tests/faults server/tests/service/test_bots.py tests/http/test_openapi.py \
+		server/tests/cli/test_transfer.py server/tests/transfer server/tests/cart_index \
 		tests/http/test_sessions.py::test_many_reads_write_nothing $(ARGS)
 
 # The run wants the machine for itself, and nothing of what only tests need.
@@ -38,7 +38,7 @@ bench: .venv/run.stamp
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: .venv/dev.stamp
-	@$(BIN)/python tests/browser/screenshots.py
+	@$(BIN)/python server/tests/browser/screenshots.py
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -51,14 +51,15 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# uv writes one lock for all systems and versions; --no-emit keeps addresses out of it.
+# uv writes one lock for all systems and versions; --no-emit keeps addresses and this checkout out.
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-header --no-emit-index-url --no-emit-find-links --group build
+	--no-header --no-emit-index-url --no-emit-find-links \
+	--no-emit-package ecart --no-emit-package ecart-server --group pyproject.toml:build
 lock: .venv/made.stamp
 	$(BIN)/python -m pip install --quiet uv
-	$(COMPILE) pyproject.toml --extra server --extra fast -o requirements/run.txt
-	$(COMPILE) pyproject.toml --all-extras --group test --group check -c requirements/run.txt \
-		-o requirements/dev.txt
+	$(COMPILE) server/pyproject.toml --extra fast -o requirements/run.txt
+	$(COMPILE) pyproject.toml server/pyproject.toml --all-extras --group pyproject.toml:test --group pyproject.toml:check \
+		-c requirements/run.txt -o requirements/dev.txt
 
 clean:
 	rm -rf .venv .matrix .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -69,10 +70,10 @@ clean:
 		echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv"; exit 1; }
 	@touch $@
 
-.venv/run.stamp: .venv/made.stamp requirements/run.txt pyproject.toml
+.venv/run.stamp: .venv/made.stamp requirements/run.txt pyproject.toml server/pyproject.toml
 	@echo "setting up (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e ./server
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp requirements/dev.txt

@@ -31,9 +31,9 @@ class Measured(msgspec.Struct, frozen=True):
     worker_reads: int = 12_000
     """`make bench ARGS="service --only GET"`."""
     survey_seconds: float = 3.5
-    """`ecart.overview.survey` of 100,000 carts."""
+    """`ecart_server.cart_index.survey` of 100,000 carts."""
     sweep_seconds: float = 4.3
-    """`ecart.overview.sweep` of 100,000 carts."""
+    """`ecart_server.cart_index.sweep` of 100,000 carts."""
 
 
 class Habits(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import redis
 import redis.asyncio
 
-from ecart.engine import Binary, engine_environ, find_binary
+from ecart_server.engine import Binary, engine_environ, find_binary
 
 from .rounds import Pace
 

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ecart.service.settings import ServiceSettings, hand_to_workers
+from ecart_server.settings import ServiceSettings, hand_to_workers
 
 from .figures import Figure, Measurement
 from .lab import SOCKET, Lab, answers, free_port, python
 from .service import SECRET, Contest, Place, answered_by, bare, ours
 from .stack import URL
 
-SERVICE, STACK = "ecart.service.app:create_app", "benchmarks.stack:create_app"
+SERVICE, STACK = "ecart_server.app.application:create_app", "benchmarks.stack:create_app"
 
 
 @contextlib.contextmanager

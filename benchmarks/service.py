@@ -25,7 +25,7 @@ from .report import shown
 from .rounds import Samples, interleaved
 from .stack import CART, SUMMARY, URL
 
-SERVE = python("-c", "from ecart.cli import main; main()", "serve")
+SERVE = python("-c", "from ecart_server.cli import main; main()", "serve")
 """`ecart serve`, without asking where the command was installed."""
 
 SECRET = "a secret of the benchmark alone"

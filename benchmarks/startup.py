@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
 
-from ecart.engine import open_engine
+from ecart_server.engine import open_engine
 
 from .figures import Figure, Measurement, at_most
 from .lab import ROOT, SOCKET, Lab, answers, clean_environ, free_port, python

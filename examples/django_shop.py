@@ -1,7 +1,8 @@
 """A shop with Django: `python examples/django_shop.py`, then http://localhost:5000.
 
-Needs `pip install 'ecart[django,server]'`. Log in as ann, password "tea for two". Products and
-users are in the SQLite file .ecart/shop.db, carts in the folder .ecart, or in ECART_REDIS_URL.
+From a checkout: `pip install '.[django]'`. Log in as ann, password "tea for two". Products and
+users are in the SQLite file .ecart/shop.db, carts in the Redis or Valkey of ECART_REDIS_URL, by
+default redis://localhost:6379/0.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from django.urls import include, path
 from django.views.generic import TemplateView
 
 from ecart.catalog import Product
-from ecart.engine import open_engine
 from ecart.integrations.django import CartRequest
 
 FOLDER = Path(".ecart")
@@ -110,10 +110,5 @@ if __name__ == "__main__":
         Item(sku="pot", title="Tea pot", price=Decimal("24.00")).save()
         User.objects.create_user("ann", password="tea for two")
     serve = ["runserver", *(sys.argv[1:] or ["5000"]), "--noreload"]
-    if url := os.environ.get("ECART_REDIS_URL"):
-        ECART["REDIS_URL"] = url
-        call_command(*serve)
-    else:
-        with open_engine(FOLDER / "carts") as opened:
-            ECART["REDIS_URL"] = opened.url
-            call_command(*serve)
+    ECART["REDIS_URL"] = os.environ.get("ECART_REDIS_URL", "redis://localhost:6379/0")
+    call_command(*serve)

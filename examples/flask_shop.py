@@ -1,7 +1,7 @@
 """A shop with Flask: `python examples/flask_shop.py`, then http://localhost:5000.
 
-Needs `pip install 'ecart[flask,server,sql]'`. Products are in the SQLite file .ecart/shop.db. Carts
-are in the folder .ecart, or in ECART_REDIS_URL.
+From a checkout: `pip install '.[flask,sql]'`. Products are in the SQLite file .ecart/shop.db, carts
+in the Redis or Valkey of ECART_REDIS_URL, by default redis://localhost:6379/0.
 """
 
 import os
@@ -13,7 +13,6 @@ from sqlalchemy import create_engine, text
 from werkzeug import Response
 
 from ecart.catalog.sql import SqlCatalog
-from ecart.engine import open_engine
 from ecart.errors import LineNotFoundError
 from ecart.integrations.flask import ECart, current_cart, sign_in, sign_out
 from ecart.money import display_text
@@ -98,8 +97,5 @@ if __name__ == "__main__":
     folder = Path(".ecart")
     folder.mkdir(exist_ok=True)
     shop = f"sqlite:///{folder / 'shop.db'}"
-    if url := os.environ.get("ECART_REDIS_URL"):
-        create_app(url, shop).run()
-    else:
-        with open_engine(folder / "carts") as opened:
-            create_app(opened.url, shop).run()
+    url = os.environ.get("ECART_REDIS_URL", "redis://localhost:6379/0")
+    create_app(url, shop).run()

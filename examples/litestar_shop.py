@@ -1,12 +1,12 @@
 """A shop with Litestar: `python examples/litestar_shop.py`, then http://localhost:5000.
 
-Needs `pip install 'ecart[litestar,server]'`. Carts are in the folder .ecart, or in ECART_REDIS_URL.
+From a checkout: `pip install '.[litestar]' uvicorn`. Carts are in the Redis or Valkey of
+ECART_REDIS_URL, by default redis://localhost:6379/0.
 """
 
 import os
 from decimal import Decimal
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +17,6 @@ from litestar.params import JSONBody
 
 from ecart import AsyncCart
 from ecart.catalog import MappingCatalog, Product
-from ecart.engine import open_engine
 from ecart.http.views import CartView, cart_view
 from ecart.integrations.litestar import ECart, sign_in, sign_out
 
@@ -87,8 +86,5 @@ def create_app(store: Any) -> Litestar:
 
 
 if __name__ == "__main__":
-    if url := os.environ.get("ECART_REDIS_URL"):
-        uvicorn.run(create_app(url), port=5000)
-    else:
-        with open_engine(Path(".ecart")) as engine:
-            uvicorn.run(create_app(engine.url), port=5000)
+    url = os.environ.get("ECART_REDIS_URL", "redis://localhost:6379/0")
+    uvicorn.run(create_app(url), port=5000)

@@ -1,12 +1,12 @@
 """A shop with Starlette: `python examples/starlette_shop.py`, then http://localhost:5000.
 
-Needs `pip install 'ecart[server]'`. Carts are in the folder .ecart, or in ECART_REDIS_URL.
+From a checkout: `pip install '.[starlette]' uvicorn`. Carts are in the Redis or Valkey of
+ECART_REDIS_URL, by default redis://localhost:6379/0.
 """
 
 import os
 from decimal import Decimal
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -16,7 +16,6 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
 from ecart.catalog import MappingCatalog, Product
-from ecart.engine import open_engine
 from ecart.integrations.starlette import ECart, cart_from, sign_in, sign_out
 
 MUG = Product(sku="mug", title="Mug <large>", unit_price=Decimal("9.50"))
@@ -73,8 +72,5 @@ def create_app(store: Any) -> Starlette:
 
 
 if __name__ == "__main__":
-    if url := os.environ.get("ECART_REDIS_URL"):
-        uvicorn.run(create_app(url), port=5000)
-    else:
-        with open_engine(Path(".ecart")) as engine:
-            uvicorn.run(create_app(engine.url), port=5000)
+    url = os.environ.get("ECART_REDIS_URL", "redis://localhost:6379/0")
+    uvicorn.run(create_app(url), port=5000)

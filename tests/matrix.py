@@ -22,27 +22,39 @@ from typing import IO
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".matrix"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-EXTRAS = PROJECT["project"]["optional-dependencies"]
+PROJECTS = {
+    where: tomllib.loads((ROOT / where / "pyproject.toml").read_text()) for where in ("", "server")
+}
+STATED = {
+    where: each["tool"]["hatch"]["metadata"]["hooks"]["custom"] for where, each in PROJECTS.items()
+}
+REQUIRED = [*PROJECTS[""]["project"]["dependencies"], *STATED["server"]["dependencies"]]
+EXTRAS = {
+    f"ecart-server[{name}]" if where else name: lines
+    for where, stated in STATED.items()
+    for name, lines in stated["optional-dependencies"].items()
+}
+"""The extras of the library by their names, those of the server as `ecart-server[name]`."""
 
 FRAMEWORKS = ("flask", "django", "starlette", "fastapi", "litestar")
 OPTIONAL = ("fast", *FRAMEWORKS)
 ON_REDIS = ("tests/redis", "tests/conformance")
 WITHOUT_FRAMEWORK = ("-k", f"not ({' or '.join(FRAMEWORKS)})")
 ON_SQL = ("tests/unit/test_sql_catalog.py", "tests/http/test_catalogs.py", *WITHOUT_FRAMEWORK)
-SERVICE = ("tests/service", "tests/cli", "tests/http", *WITHOUT_FRAMEWORK)
+SERVICE = ("server/tests/service", "server/tests/cli", "tests/http", *WITHOUT_FRAMEWORK)
 ELSEWHERE = ("faults", "browser", "typing")
 """Folders of tests that are long, or look at what no version changes."""
 ANYWHERE = tuple(
-    f"tests/{folder.name}"
-    for folder in sorted((ROOT / "tests").iterdir())
+    f"{tests}/{folder.name}"
+    for tests in ("tests", "server/tests")
+    for folder in sorted((ROOT / tests).iterdir())
     if folder.name not in ELSEWHERE and any(folder.glob("test_*.py"))
 )
 
 
 def oldest(*names: str) -> tuple[str, ...]:
     """Pins to the versions that pyproject.toml calls the oldest."""
-    stated = [*PROJECT["project"]["dependencies"], *(line for e in EXTRAS.values() for line in e)]
+    stated = [*REQUIRED, *(line for lines in EXTRAS.values() for line in lines)]
     found = {name_of(line): line for line in stated}
     return tuple(f"{name}=={found[name].partition('>=')[2].partition(';')[0]}" for name in names)
 
@@ -82,7 +94,11 @@ CELLS = (
     Cell("msgspec-oldest", oldest("msgspec"), ("tests/unit", *SERVICE), ("fast",)),
     # The wheel with the engine asks for a newer client, which is not used.
     Cell("valkey-oldest", (), ("tests/redis", "-k", "valkey"), alone=oldest("valkey")),
-    Cell("fast-oldest", oldest("hiredis", "uvloop", "httptools"), ("tests/redis", "tests/service")),
+    Cell(
+        "fast-oldest",
+        oldest("hiredis", "uvloop", "httptools"),
+        ("tests/redis", "server/tests/service"),
+    ),
     of_framework("flask", "oldest", *oldest("flask"), "werkzeug==3.0.0"),
     of_framework("flask", "newest", "flask", "werkzeug"),
     of_framework("django", "oldest", *oldest("django")),
@@ -170,7 +186,10 @@ def prepare(cell: Cell, python: str, home: Path, said: IO[str]) -> bool:
     steps = (
         [python, "-m", "venv", str(home)],
         [own, "-m", "pip", "install", "-q", "-c", str(bounds), *cell.pins, *wanted],
-        [own, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+        [
+            *(own, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"),
+            *("-e", str(ROOT), "-e", str(ROOT / "server")),
+        ],
         *([own, "-m", "pip", "install", "-q", "--no-deps", pin] for pin in cell.alone),
     )
     for step in steps:
@@ -201,11 +220,17 @@ def requirements(cell: Cell) -> list[str]:
 
     Left out are other frameworks, with what tests them (`flask-login`), and the browser.
     """
-    groups = PROJECT["dependency-groups"]
+    groups = PROJECTS[""]["dependency-groups"]
     without = {"playwright", "axe", *OPTIONAL} - {*cell.extras}
-    extras = [line for name, lines in EXTRAS.items() if name not in without for line in lines]
+    extras = [
+        line
+        for name, lines in EXTRAS.items()
+        if name.removeprefix("ecart-server[").removesuffix("]") not in without
+        for line in lines
+    ]
     tests = [line for line in groups["test"] if name_of(line).partition("-")[0] not in without]
-    return [*PROJECT["project"]["dependencies"], *extras, *groups["build"], *tests]
+    outside = [line for line in (*REQUIRED, *extras) if not line.startswith("ecart")]
+    return [*outside, *groups["build"], *tests]
 
 
 def constraints(pinned: set[str]) -> list[str]:

@@ -19,7 +19,7 @@ from engines import free_port
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMAND = [sys.executable, "-c", "from ecart.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from ecart_server.cli import main; main()"]
 START_SECONDS = 30.0
 
 

@@ -26,20 +26,22 @@ from benchmarks import capacity
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 from starlette.testclient import TestClient
 
+import ecart
 import matrix
-from ecart import AsyncCart, Cart, Rules, cli, doctor, errors
+from ecart import AsyncCart, Cart, Rules, errors
 from ecart.catalog import FileCatalog, Product, SampleCatalog
-from ecart.engine.binary import OLDEST
 from ecart.http import HttpSettings, problems, routes
 from ecart.http.documents import document_routes
 from ecart.http.openapi import openapi_document
 from ecart.integrations import litestar as litestar_integration
 from ecart.integrations import starlette as starlette_integration
-from ecart.integrations.django.installed import Setting
-from ecart.integrations.flask import installed as flask_installed
-from ecart.service.settings import ConfigurationError
+from ecart.integrations.django.state import Setting
+from ecart.integrations.flask import state as flask_installed
 from ecart.stores.redis.keys import Keyspace
-from ecart.transfer import (
+from ecart_server import cli, doctor
+from ecart_server.engine.binary import OLDEST
+from ecart_server.settings import ConfigurationError
+from ecart_server.transfer import (
     CartLine,
     ExportedCart,
     ImportReport,
@@ -48,8 +50,8 @@ from ecart.transfer import (
     MigrationReport,
     RecordLine,
 )
-from ecart.transfer.format import from_text
-from ecart.transfer.to_fields import fields_of
+from ecart_server.transfer.format import from_text
+from ecart_server.transfer.to_fields import fields_of
 from engines import free_port, missing
 from invariants import wrong_with_cart
 from pages import codes_in, table
@@ -98,7 +100,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`ecart serve` with its own engine, as `make run` starts it; where it listens."""
     folder = tmp_path_factory.mktemp("service")
     address = f"localhost:{free_port()}"
-    code = "from ecart.cli import main; main()"
+    code = "from ecart_server.cli import main; main()"
     options = ("--port", address.rpartition(":")[2], "--data-dir", str(folder / "data"))
     environ = {**plain_environ(), "ECART_OFFICE_KEYS": OFFICE_KEY}
     process = subprocess.Popen([sys.executable, "-c", code, "serve", *options], env=environ)
@@ -462,7 +464,7 @@ def test_every_setting_of_the_service_is_listed() -> None:
         (codes_in(option) or codes_in(variable))[0]: (codes_in(variable)[0], *codes_in(default))
         for option, variable, default, _ in rows
     }
-    source = (ROOT / "src/ecart/cli/serve.py").read_text()
+    source = (ROOT / "server/src/ecart_server/cli/serve.py").read_text()
     read = re.findall(r'environ\.get\("(ECART_\w+)"\)', source)
     variables = {name: (name,) for name in read}
     assert listed == variables | {o: tuple(filter(None, said)) for o, said in options.items()}
@@ -582,7 +584,7 @@ def test_codes_of_the_command_line_are_named() -> None:
     page = (ROOT / "docs/command-line.md").read_text()
 
     assert f"`{ConfigurationError.code}`" in page
-    for file in (ROOT / "src/ecart/cli").glob("*.py"):
+    for file in (ROOT / "server/src/ecart_server/cli").glob("*.py"):
         for code in re.findall(r"\[(\w+_\w+)\]", file.read_text()):
             assert f"`{code}`" in page
 
@@ -764,24 +766,28 @@ def test_every_script_is_named() -> None:
 def test_the_layers_are_those_that_are_held() -> None:
     """The one-way rule in ARCHITECTURE.md is the one that `make check` holds."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    held = [
-        sorted(name.strip().removeprefix("ecart.") for name in layer.split("|"))
-        for layer in project["tool"]["importlinter"]["contracts"][0]["layers"]
-    ]
     text = (ROOT / "ARCHITECTURE.md").read_text()
-    shown = re.search(r"^`cli` → .*?`errors`$", text, re.MULTILINE | re.DOTALL)
-
-    assert shown is not None
-    assert [sorted(codes_in(layer)) for layer in shown[0].split("→")] == held
+    for contract, first, last in ((0, "integrations", "errors"), (1, "cli", "rate_limits")):
+        held = [
+            sorted(name.strip().partition(".")[2] for name in layer.split("|"))
+            for layer in project["tool"]["importlinter"]["contracts"][contract]["layers"]
+        ]
+        shown = re.search(rf"^`{first}` → .*?`{last}`$", text, re.MULTILINE | re.DOTALL)
+        assert shown is not None, first
+        assert [sorted(codes_in(layer)) for layer in shown[0].split("→")] == held
 
 
 def test_every_room_is_named() -> None:
-    """ARCHITECTURE.md names each module and folder of the package."""
+    """ARCHITECTURE.md names each module and folder of both packages, in tables of a dozen rows."""
     text = (ROOT / "ARCHITECTURE.md").read_text()
 
-    for entry in (ROOT / "src/ecart").iterdir():
-        if not entry.name.startswith("_") and entry.name != "py.typed":
-            assert re.search(rf"[`/]{re.escape(entry.name)}[`/]", text), entry.name
+    for package in ("src/ecart", "server/src/ecart_server"):
+        for entry in (ROOT / package).iterdir():
+            if not entry.name.startswith("_") and entry.name != "py.typed":
+                assert re.search(rf"[`/]{re.escape(entry.name)}[`/]", text), entry.name
+    rooms = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(rooms) == 2
+    assert all(len(table.splitlines()) - 2 <= 12 for table in rooms)
 
 
 def test_every_target_is_named() -> None:
@@ -825,7 +831,8 @@ def test_every_promise_names_its_tests() -> None:
             named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", cell)
             assert named and cell.count(".py") == len(named), cell
             for file, test in named:
-                assert test in named_in(ROOT / "tests" / file), f"{file}::{test}"
+                home = ROOT if file.startswith("server/") else ROOT / "tests"
+                assert test in named_in(home / file), f"{file}::{test}"
 
 
 def test_decisions_are_titled_by_their_files() -> None:
@@ -839,8 +846,7 @@ def test_decisions_are_titled_by_their_files() -> None:
 
 def test_the_changelog_has_the_version() -> None:
     """The version that is being made has its section."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    version = project["version"].partition(".dev")[0]
+    version = ecart.__version__.partition(".dev")[0]
 
     assert f"\n## [{version}] - " in (ROOT / "CHANGELOG.md").read_text()
 
@@ -865,8 +871,13 @@ def test_every_oldest_version_is_listed_with_its_cells() -> None:
     """Each package of pyproject.toml, its extras, its minimum, and the cells that pin it."""
     rows = table("docs/versions.md", "package", "extra", "oldest", "cells")
     stated: dict[str, dict[str, set[str]]] = {}
-    for extra, lines in [("", matrix.PROJECT["project"]["dependencies"]), *matrix.EXTRAS.items()]:
+    own, of_server = (
+        each["dependencies"] for each in (matrix.PROJECTS[""]["project"], matrix.STATED["server"])
+    )
+    for extra, lines in [("", own), ("ecart-server", of_server), *matrix.EXTRAS.items()]:
         for line in lines:
+            if line.startswith("ecart"):
+                continue
             oldest = stated.setdefault(matrix.name_of(line), {})
             oldest.setdefault(line.partition(">=")[2].partition(";")[0], set()).add(extra)
 
@@ -883,7 +894,9 @@ def test_every_oldest_version_is_listed_with_its_cells() -> None:
 def test_every_python_has_its_cell() -> None:
     """Those that the package says it is for, and the page names."""
     page = (ROOT / "docs/versions.md").read_text()
-    told = [c.rpartition(" ")[2] for c in matrix.PROJECT["project"]["classifiers"] if ":: 3." in c]
+    told = [
+        c.rpartition(" ")[2] for c in matrix.PROJECTS[""]["project"]["classifiers"] if ":: 3." in c
+    ]
 
     pythons = [cell.python for cell in matrix.CELLS if cell.name == f"python-{cell.python}"]
 

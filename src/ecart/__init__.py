@@ -24,6 +24,8 @@ from ecart.stores.redis import RedisStore
 if TYPE_CHECKING:
     from ecart.stores.redis import AsyncRedisStore
 
+__version__ = "2.0.0.dev0"
+
 __all__ = [
     "AsyncCart",
     "AsyncMemoryStore",

@@ -34,7 +34,7 @@ from clients.asgi import ask
 from clients.shop import Answer, Sent, Setup, Shop, told
 from ecart import AsyncRedisStore, RedisStore
 from ecart.integrations.django import cart_from, sign_in, sign_out
-from ecart.integrations.django.installed import installed
+from ecart.integrations.django.state import installed
 
 FOLDER = tempfile.TemporaryDirectory(prefix="ecart-django-")
 

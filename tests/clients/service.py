@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clients.asgi import AsgiShop
-from ecart.service.app import create_app
-from ecart.service.settings import ServiceSettings
+from ecart_server.app.application import create_app
+from ecart_server.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from ecart import MemoryStore, RedisStore
 from engines import KINDS
-from faults.soak import IS_SOAK, SEED
+from faults.soak import IS_SOAK
 from topologies.cluster import Cluster
 from topologies.sentinels import Sentinels
 
@@ -24,16 +23,6 @@ if TYPE_CHECKING:
     from engines import Engines
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture
-def chance(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> random.Random:
-    """Random numbers of the test's own, from the seed that it prints."""
-    print(f"ECART_SEED={SEED}")
-    if IS_SOAK:
-        with capsys.disabled():
-            print(f"\nECART_SEED={SEED} {request.node.name}", flush=True)
-    return random.Random(f"{SEED} {request.node.name}")
 
 
 @pytest.fixture(params=("memory", *KINDS))

@@ -23,8 +23,8 @@ from django.urls import include, path, resolve, reverse
 from clients.django import MIDDLEWARE
 from ecart import Cart, MemoryStore, RedisStore
 from ecart.catalog import MappingCatalog, Product
-from ecart.integrations.django.installed import installed
 from ecart.integrations.django.middleware import CartMiddleware
+from ecart.integrations.django.state import installed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -25,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ecart import Cart, RedisStore, Rules
 from ecart.integrations.django import asign_in, asign_out, cart_from, sign_in, sign_out
-from ecart.integrations.django.installed import installed
+from ecart.integrations.django.state import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -305,7 +305,9 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         target = tmp_path / path.relative_to(FOLDER)
         target.parent.mkdir(exist_ok=True)
         target.write_text(path.read_text())
-    monkeypatch.setattr(scripts, "_read", lambda name: (tmp_path / f"{name}.lua").read_text())
+    monkeypatch.setattr(
+        scripts, "_read", lambda name, package: (tmp_path / f"{name}.lua").read_text()
+    )
     return tmp_path
 
 

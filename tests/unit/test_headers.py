@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ecart
+import ecart_server
 from ecart.http.messages import HEEDED
 from ecart.integrations.asgi_messages import (
     cookies_of,
@@ -19,7 +20,7 @@ from ecart.integrations.asgi_messages import (
 
 SOURCES = [
     *(Path(ecart.__file__).parent / "http").glob("*.py"),
-    Path(ecart.__file__).parent / "service" / "limits" / "gate.py",
+    Path(ecart_server.__file__).parent / "rate_limits" / "gate.py",
 ]
 
 

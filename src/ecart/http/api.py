@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from ecart.errors import CartMergedError, CatalogError, EcartError, StoreError
 from ecart.flows import Flow, perform
 from ecart.http.documents import document_routes
-from ecart.http.first_visits import of_first_visit
-from ecart.http.gates import FREE, NO_SESSION, Gate, Passage
 from ecart.http.guards import check_accept, check_key, check_origin, check_size, is_cross_site
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
+from ecart.http.provisional import of_first_visit
+from ecart.http.rate_gate import FREE, NO_SESSION, Gate, Passage
 from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES, Route, Router
 from ecart.http.sessions import Tokens, session_of
 from ecart.http.settings import HttpSettings

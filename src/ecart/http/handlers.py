@@ -25,10 +25,10 @@ from ecart.http.conditional import (
     idempotency_key,
     is_unchanged,
 )
-from ecart.http.first_visits import ends_early, seen_again
 from ecart.http.guards import read_object
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
+from ecart.http.provisional import ends_early, seen_again
 from ecart.http.settings import HttpSettings
 from ecart.http.views import OperationView, cart_view, summary_view
 from ecart.model import CartSummary, check_line_id, check_sku, sku_of

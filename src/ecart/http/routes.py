@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from ecart.flows import Flow
-from ecart.http import checkout, handlers, office
+from ecart.http import back_office, checkout, handlers
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError
 from ecart.http.settings import HttpSettings
@@ -105,12 +105,12 @@ SHOPPER_ROUTES = (
 )  # fmt: skip
 
 OFFICE_ROUTES = (
-    Route("GET", OFFICE_PATH, office.show_cart, "CartView", _OFFICE, access="office"),
-    Route("DELETE", OFFICE_PATH, office.purge_cart, "", _OFFICE, access="office"),
+    Route("GET", OFFICE_PATH, back_office.show_cart, "CartView", _OFFICE, access="office"),
+    Route("DELETE", OFFICE_PATH, back_office.purge_cart, "", _OFFICE, access="office"),
     Route(
         "POST",
         OFFICE_PATH + "/merge",
-        office.merge_cart,
+        back_office.merge_cart,
         "MergeView",
         (
             *_OFFICE, *_ANY_JSON, "currency_mismatch", "merge_refused", "version_conflict",
@@ -122,7 +122,7 @@ OFFICE_ROUTES = (
     Route(
         "POST",
         OFFICE_PATH + "/session",
-        office.begin_session,
+        back_office.begin_session,
         "SignInView",
         (*_OFFICE, *_EMPTY_JSON),
         access="office",
@@ -130,7 +130,7 @@ OFFICE_ROUTES = (
     Route(
         "POST",
         HOLD_PATH + "/complete",
-        office.complete_checkout,
+        back_office.complete_checkout,
         "CartView",
         (
             *_OFFICE, *_ANY_JSON, "checkout_not_open", "idempotency_key_reused",
@@ -142,7 +142,7 @@ OFFICE_ROUTES = (
     Route(
         "POST",
         HOLD_PATH + "/release",
-        office.release_checkout,
+        back_office.release_checkout,
         "CartView",
         (*_OFFICE, *_EMPTY_JSON, "checkout_not_open"),
         access="office",

@@ -14,7 +14,7 @@ from ecart.http import HttpSettings, SignIn
 from ecart.integrations.asgi_endpoint import VISIT, CartEndpoint
 from ecart.integrations.asgi_messages import App, Message, Receive, Scope, Send, below_root
 from ecart.integrations.cookies import Visit
-from ecart.integrations.drivers import is_of_cart
+from ecart.integrations.runner import is_of_cart
 from ecart.store import AsyncStore, run_async, steps_on
 from ecart.stores.redis import Client
 

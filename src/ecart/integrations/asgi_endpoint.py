@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from ecart.catalog import as_catalog
 from ecart.http import Api, HttpSettings, Request, Response, Session, is_told_too_long, session_of
-from ecart.http.gates import Gate
 from ecart.http.problems import HttpError
+from ecart.http.rate_gate import Gate
 from ecart.integrations.asgi_messages import (
     Answer,
     Receive,
@@ -29,7 +29,7 @@ from ecart.integrations.asgi_messages import (
     sent_headers,
 )
 from ecart.integrations.cookies import SignedCookie, Visit
-from ecart.integrations.drivers import answer_async
+from ecart.integrations.runner import answer_async
 from ecart.store import AsyncStore
 from ecart.stores.redis import AsyncRedisStore, Client, async_store_for
 

@@ -12,7 +12,7 @@ from ecart import http
 from ecart.cart import Cart
 from ecart.http import HttpSettings, SignIn
 from ecart.integrations.cookies import Visit
-from ecart.integrations.drivers import is_of_cart
+from ecart.integrations.runner import is_of_cart
 from ecart.integrations.wsgi_endpoint import VISIT, App, CartEndpoint, Environ, path_of
 from ecart.store import Store, run, steps_on
 from ecart.stores.redis import Client

@@ -12,7 +12,7 @@ from typing import Any
 from ecart.catalog import as_catalog
 from ecart.http import Api, HttpSettings, Request, is_told_too_long
 from ecart.integrations.cookies import SignedCookie, Visit
-from ecart.integrations.drivers import answer
+from ecart.integrations.runner import answer
 from ecart.store import Store
 from ecart.stores.redis import Client, RedisStore, store_for
 

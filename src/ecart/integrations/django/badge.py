@@ -8,7 +8,7 @@ from functools import cached_property
 from django.http import HttpRequest
 
 from ecart.errors import StoreError
-from ecart.integrations.django.installed import installed
+from ecart.integrations.django.state import installed
 from ecart.integrations.django.visitors import kept_cart_id
 from ecart.model import CartSummary
 from ecart.money import display_text

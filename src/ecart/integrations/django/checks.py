@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from ecart.errors import EcartError
-from ecart.integrations.django.installed import installed
 from ecart.integrations.django.middleware import CartMiddleware
+from ecart.integrations.django.state import installed
 from ecart.operations import GetSummary
 
 

@@ -11,7 +11,7 @@ from django.urls import ResolverMatch, URLPattern, register_converter
 from django.urls.converters import StringConverter
 from django.urls.resolvers import RoutePattern
 
-from ecart.integrations.django.installed import installed
+from ecart.integrations.django.state import installed
 from ecart.integrations.django.views import acart_view, cart_view
 
 

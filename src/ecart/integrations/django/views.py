@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from ecart.errors import EcartError
 from ecart.http import Request, Response, Session, is_told_too_long, session_of
 from ecart.http.problems import HttpError
-from ecart.integrations.django.installed import Installed, installed
+from ecart.integrations.django.state import Installed, installed
 from ecart.integrations.django.visitors import SESSION_KEY, kept_cart_id
-from ecart.integrations.drivers import answer, answer_async
+from ecart.integrations.runner import answer, answer_async
 
 _NOT_KNOWN = Session("")
 """That of a request whose session could not be looked at: so it keeps what it has."""

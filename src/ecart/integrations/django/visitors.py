@@ -17,7 +17,7 @@ from ecart import http
 from ecart.cart import AsyncCart, Cart
 from ecart.http import SignIn, session_of, user_cart_id
 from ecart.http.login import is_of_user
-from ecart.integrations.django.installed import installed
+from ecart.integrations.django.state import installed
 from ecart.store import run, steps_on
 
 SESSION_KEY = "ecart_cart_id"

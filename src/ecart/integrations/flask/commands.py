@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from ecart.cart import Cart
 from ecart.errors import EcartError
 from ecart.http.views import cart_view
-from ecart.integrations.flask.installed import installed_in
+from ecart.integrations.flask.state import installed_in
 from ecart.operations import GetSummary
 
 commands = AppGroup("ecart", help="The carts of this app.")

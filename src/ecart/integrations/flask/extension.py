@@ -7,8 +7,8 @@ from typing import Any
 import flask
 
 from ecart.integrations.flask.commands import commands
-from ecart.integrations.flask.installed import install
 from ecart.integrations.flask.routes import record_routes
+from ecart.integrations.flask.state import install
 from ecart.integrations.flask.visitors import current_cart
 from ecart.store import Store
 from ecart.stores.redis import Client

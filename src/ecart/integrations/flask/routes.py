@@ -15,9 +15,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
 from ecart.http import Api, Request, Response, is_told_too_long, session_of
-from ecart.integrations.drivers import answer
-from ecart.integrations.flask.installed import installed_in
+from ecart.integrations.flask.state import installed_in
 from ecart.integrations.flask.visitors import SESSION_KEY, kept_cart_id
+from ecart.integrations.runner import answer
 from ecart.tokens import SignedTokens
 
 

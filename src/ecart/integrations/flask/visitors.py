@@ -8,7 +8,7 @@ from werkzeug.local import LocalProxy
 from ecart import http
 from ecart.cart import Cart
 from ecart.http import SignIn, session_of
-from ecart.integrations.flask.installed import installed_in
+from ecart.integrations.flask.state import installed_in
 from ecart.store import run, steps_on
 
 SESSION_KEY = "ecart_cart_id"

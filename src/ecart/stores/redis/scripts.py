@@ -13,6 +13,8 @@ from pkgutil import get_data
 
 import msgspec
 
+PACKAGE = "ecart.stores.redis"
+
 _INCLUDE = re.compile(r"^ *-- @include (\w+)\n", re.MULTILINE)
 _SIGNATURE = re.compile(
     r"\A-- [^\n]+\nlocal key = KEYS\[1\]\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
@@ -28,13 +30,13 @@ class Script(msgspec.Struct, frozen=True):
     arguments: tuple[str, ...]
 
 
-def load_script(name: str) -> Script:
-    """The script of this name, includes put in.
+def load_script(name: str, package: str = PACKAGE) -> Script:
+    """Reads a script from the `lua` folder of a package; its includes are the library's.
 
     Raises:
         ValueError: the file does not begin with a sentence and its signature.
     """
-    source = _read(name)
+    source = _read(name, package)
     signature = _SIGNATURE.match(source)
     if signature is None:
         raise ValueError(f"{name}.lua does not begin with a sentence and its signature")
@@ -47,15 +49,15 @@ def load_script(name: str) -> Script:
 
 
 def _included(name: str) -> str:
-    text = _read(f"include/{name}")
+    text = _read(f"include/{name}", PACKAGE)
     if _INCLUDE.search(text):
         raise ValueError(f"{name}.lua is an include and may not include")
     return text
 
 
 @cache
-def _read(name: str) -> str:
+def _read(name: str, package: str) -> str:
     # As importlib.resources does, which nothing else here would have to import.
-    data = get_data("ecart.stores.redis", f"lua/{name}.lua")
+    data = get_data(package, f"lua/{name}.lua")
     assert data is not None
     return data.decode()

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ecart.cart import Cart
 from ecart.errors import EcartError
 from ecart.http.views import cart_view
-from ecart.integrations.django.installed import installed
+from ecart.integrations.django.state import installed
 from ecart.operations import GetSummary
 
 

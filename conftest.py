@@ -1,0 +1,3 @@
+"""What the tests of both distributions share is a plugin: tests/common_fixtures.py."""
+
+pytest_plugins = ("common_fixtures",)

@@ -1,0 +1,1 @@
+"""The service of ecart: HTTP server, pages, operators' tools and the `ecart` command."""

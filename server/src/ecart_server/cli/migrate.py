@@ -1,0 +1,112 @@
+"""`ecart migrate-1.0`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+import click
+
+from ecart.money import check_currency
+from ecart.stores.redis import RedisStore
+from ecart_server.app.deployment_check import check_deployment, settle_deployment
+from ecart_server.app.run import Options, engine_url
+from ecart_server.cli.progress import meter
+from ecart_server.cli.reports import counted, listed, problem_line, problem_lines, say, speed
+from ecart_server.cli.where import where
+from ecart_server.redis_admin.connections import opened
+from ecart_server.transfer import Migration, MigrationReport, Wishes
+
+
+def _checked_template(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if "{}" not in value:
+        raise click.BadParameter("it needs {}, which stands for the user's id")
+    return value
+
+
+@click.command("migrate-1.0")
+@where
+@click.option(
+    "--from",
+    "source",
+    metavar="URL",
+    help="Where the old carts are; without it, where the new ones are.",
+)
+@click.option("--write", is_flag=True, help="Write the carts. Without it, nothing is changed.")
+@click.option(
+    "--delete",
+    is_flag=True,
+    help="With --write: delete an old cart when the new one was written and read back.",
+)
+@click.option(
+    "--currency",
+    envvar="ECART_CURRENCY",
+    default="USD",
+    show_default=True,
+    help="Of all amounts: the old carts named none.",
+)
+@click.option(
+    "--cart-id",
+    default="{}",
+    show_default=True,
+    metavar="TEXT",
+    callback=_checked_template,
+    help="The id of a user's cart, with {} for the user's id.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def migrate_command(
+    source: str | None,
+    write: bool,
+    delete: bool,
+    currency: str,
+    cart_id: str,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Bring the carts of E-Cart 1.0.2 over: say what would become of them, or do it with --write.
+
+    A cart comes over whole or not at all, with the life that it has left, and only where there is
+    no cart of its id. It is safe to repeat. Exit code 1 if a cart was refused.
+    """
+    if delete and not write:
+        raise click.UsageError("--delete is for what --write has written")
+    wishes = Wishes(write=write, delete=delete, currency=check_currency(currency), cart_id=cart_id)
+    report = _migrate(Options(fsync="everysec", **where), source, wishes)
+    say(report, _lines(report, delete), as_json)
+    sys.exit(1 if report.refused else 0)
+
+
+def _migrate(options: Options, source: str | None, wishes: Wishes) -> MigrationReport:
+    with (
+        engine_url(options) as (url, _),
+        meter("carts") as told,
+        contextlib.closing(
+            RedisStore(url, prefix=options.prefix, partitions=options.partitions)
+        ) as store,
+        opened(source or url) as nodes,
+    ):
+        look = settle_deployment if wishes.write else check_deployment
+        look(url, options.keys)
+        migration = Migration(
+            nodes, store, wishes, lambda problem: told.tell(problem_line(problem))
+        )
+        return migration.run(told.show)
+
+
+def _lines(report: MigrationReport, delete: bool) -> list[str]:
+    what = f"{counted(report.carts, 'cart')} of E-Cart 1.0, {counted(report.lines, 'line')}"
+    did = listed(
+        (report.written, "to be written" if report.dry_run else "written"),
+        (report.same, "brought over before"),
+        (report.refused, "refused"),
+    )
+    lines = [f"{what}, {speed(report.carts, report.seconds)}{did}"]
+    lines += problem_lines(report.problems, "refused")
+    if report.dry_run:
+        lines.append("Nothing was changed. --write writes the carts.")
+    else:
+        lines.append(
+            f"{counted(report.deleted, 'old cart')} deleted." if delete else "The old carts stay."
+        )
+    return lines

@@ -1,0 +1,121 @@
+"""`ecart top`."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+import click
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ecart.errors import StoreUnavailableError
+from ecart_server.app.deployment_check import check_deployment
+from ecart_server.app.run import Options, engine_url
+from ecart_server.cart_index import Pulse, Watch
+from ecart_server.cli.carts import content, idle
+from ecart_server.cli.terminal import one_line, printable_json
+from ecart_server.cli.where import where
+from ecart_server.redis_admin.connections import opened
+
+_FRAME = 7
+"""Rows of the terminal that are no carts."""
+_BESIDE = 66
+"""Columns that the rest of a row takes."""
+_SHORTEST = 12
+
+
+@click.command("top")
+@where
+@click.option(
+    "--every",
+    type=click.FloatRange(0.1, 3600),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two looks.",
+)
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Carts.")
+@click.option("--once", is_flag=True, help="Look once; the rates are those of one interval.")
+@click.option("--json", "as_json", is_flag=True, help="One look as JSON.")
+def top_command(every: float, limit: int, once: bool, as_json: bool, **where: Any) -> None:
+    """Watch the carts that are being changed. Ctrl-C ends it.
+
+    Where the output is no terminal it looks once.
+    """
+    console = Console(highlight=False)
+    options = Options(fsync="everysec", **where)
+    with engine_url(options) as (url, _), contextlib.suppress(KeyboardInterrupt):
+        check_deployment(url, options.keys)
+        if once or as_json or not console.is_terminal:
+            _show_once(url, options, every, limit, as_json)
+        else:
+            _show_on(console, url, options, every, min(limit, max(1, console.height - _FRAME)))
+
+
+def _show_once(url: str, options: Options, every: float, limit: int, as_json: bool) -> None:
+    with opened(url) as nodes:
+        watch = Watch(nodes, options.keys, limit)
+        watch.look()
+        time.sleep(every)
+        pulse = watch.look()
+    if as_json:
+        click.echo(printable_json(msgspec.json.encode(pulse)))
+    else:
+        console = Console(highlight=False)
+        console.print(_screen(pulse, console.width))
+
+
+def _show_on(console: Console, url: str, options: Options, every: float, limit: int) -> None:
+    with (
+        opened(url) as nodes,
+        Live(console=console, screen=True, auto_refresh=False) as live,
+    ):
+        watch, shown = Watch(nodes, options.keys, limit), Group()
+        while True:
+            try:
+                shown = _screen(watch.look(), console.width)
+                live.update(shown, refresh=True)
+            except StoreUnavailableError as error:
+                said = Text(f"The engine does not answer: {one_line(str(error))}", "bold red")
+                live.update(Group(said, *shown.renderables), refresh=True)
+            time.sleep(every)
+
+
+def _screen(pulse: Pulse, width: int) -> Group:
+    head = Text.assemble(
+        (f"{pulse.indexed:,}", "bold"),
+        " carts noted   ",
+        (_told(pulse.changes), "bold"),
+        " changes/s   ",
+        (_told(pulse.commands), "bold"),
+        " commands/s   ",
+        (f"{pulse.memory / 1e6:,.1f}", "bold"),
+        " MB",
+    )
+    return Group(head, _table(pulse, max(_SHORTEST, width - _BESIDE)))
+
+
+def _table(pulse: Pulse, longest: int) -> Table:
+    """A row for each cart; an id is cut where it would make two of it."""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("cart", overflow="fold", min_width=_SHORTEST)
+    for name in ("changes/s", "lines", "units", "subtotal", "idle"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for active in pulse.carts:
+        cart, cart_id = active.cart, one_line(active.cart.cart_id)
+        if len(cart_id) > longest:
+            cart_id = cart_id[: longest - 1] + "…"
+        rate, quiet = _told(active.changes), idle(cart, pulse.taken_ms)
+        table.add_row(*map(Text, (cart_id, rate, *content(cart), quiet, cart.state)))
+    return table
+
+
+def _told(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:,.1f}" if rate < 10 else f"{rate:,.0f}"

@@ -1,0 +1,148 @@
+"""What is wrong with an engine, from what it says of itself. Nothing here does I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ecart_server.doctor.advisories import known_faults
+from ecart_server.doctor.findings import Engine
+from ecart_server.engine.binary import OLDEST, dotted
+
+Fault = tuple[str, str]
+"""The code of a finding, and what exactly was found."""
+
+_MOST_APART = 2.0
+_MOST_BEHIND = 10
+_NEARLY = 0.9
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """`info`: what INFO says; `config`: the settings that could be read.
+
+    `apart`: seconds that the engine's clock is ahead of ours at least, or behind (negative).
+    `chosen_fsync`: the engine is the embedded one, whose `appendfsync` is an option of ours.
+    """
+
+    at: str
+    info: Mapping[str, Any]
+    config: Mapping[str, str]
+    apart: float = 0.0
+    chosen_fsync: bool = False
+
+    @property
+    def kind(self) -> str:
+        """`valkey`, `redis`, or what it calls itself."""
+        if "valkey_version" in self.info:
+            return "valkey"
+        if "dragonfly_version" in self.info:
+            return "dragonfly"
+        return str(self.info.get("server_name", "redis"))
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """Its own version, not that of the Redis it stands in for."""
+        text = str(self.info.get(f"{self.kind}_version", self.info.get("redis_version", "0")))
+        numbers = [int(part) if part.isdigit() else 0 for part in text.split(".")[:3]]
+        major, minor, patch = (*numbers, 0, 0, 0)[:3]
+        return (major, minor, patch)
+
+    @property
+    def engine(self) -> Engine:
+        """For the report."""
+        return Engine(self.at, self.kind, dotted(self.version))
+
+
+def faults_of(facts: Facts) -> Iterator[Fault]:
+    """All that is wrong with one engine."""
+    yield from _version_faults(facts)
+    yield from _memory_faults(facts)
+    yield from _disk_faults(facts)
+    yield from _replication_faults(facts)
+    yield from _cluster_faults(facts)
+    if abs(facts.apart) > _MOST_APART:
+        where = "ahead of" if facts.apart > 0 else "behind"
+        yield "clock_differs", f"the engine is {abs(facts.apart):.0f} s {where} this machine"
+    if not facts.config:
+        yield "config_hidden", "CONFIG GET is refused"
+
+
+def _version_faults(facts: Facts) -> Iterator[Fault]:
+    name = f"{facts.kind} {dotted(facts.version)}"
+    if facts.kind not in OLDEST:
+        yield "engine_unknown", name
+        return
+    if facts.version < OLDEST[facts.kind]:
+        yield "engine_too_old", name
+    for advisory, mended in known_faults(facts.kind, facts.version):
+        ids = ", ".join(advisory.ids)
+        cure = f"mended in {dotted(mended)}" if mended else "never mended in this release line"
+        yield "known_vulnerabilities", f"{name}: {ids}: {advisory.fault}; {cure}"
+
+
+def _memory_faults(facts: Facts) -> Iterator[Fault]:
+    limit, used = int(facts.info.get("maxmemory", 0)), int(facts.info.get("used_memory", 0))
+    policy = str(facts.info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        when = f"maxmemory {limit}" if limit else "as soon as maxmemory is set"
+        yield "evicting_policy", f"maxmemory-policy {policy}, {when}"
+    if not limit:
+        yield "no_memory_limit", "maxmemory 0"
+    elif used > limit * _NEARLY:
+        yield "memory_nearly_full", f"{used} of {limit} bytes"
+
+
+def _disk_faults(facts: Facts) -> Iterator[Fault]:
+    info = facts.info
+    snapshots = facts.config.get("save", "unknown")
+    checked = []
+    if not int(info.get("aof_enabled", 0)):
+        if snapshots:
+            yield "snapshots_only", f"appendonly no, save {snapshots}"
+        else:
+            yield "nothing_on_disk", "appendonly no, and no snapshots"
+    else:
+        yield from _sync_faults(facts)
+        checked += ["aof_last_write_status", "aof_last_bgrewrite_status"]
+    if snapshots:
+        checked.append("rdb_last_bgsave_status")
+    for name in checked:
+        if str(info.get(name, "ok")) != "ok":
+            yield "last_write_failed", f"{name} is {info[name]}"
+
+
+def _sync_faults(facts: Facts) -> Iterator[Fault]:
+    match facts.config.get("appendfsync"):
+        case "no":
+            yield "sync_left_to_system", "appendfsync no"
+        case "everysec" if not facts.chosen_fsync:
+            yield "sync_once_a_second", "appendfsync everysec"
+
+
+def _replication_faults(facts: Facts) -> Iterator[Fault]:
+    info = facts.info
+    if info.get("role") != "master":
+        yield "is_replica", f"of {info.get('master_host')}:{info.get('master_port')}"
+        return
+    count = int(info.get("connected_slaves", 0))
+    if not count and not facts.chosen_fsync:
+        yield "no_replica", "connected replicas: 0"
+    for number in range(count):
+        replica = info.get(f"slave{number}", {})
+        state, lag = replica.get("state", "unknown"), int(replica.get("lag", 0))
+        if state != "online" or lag > _MOST_BEHIND:
+            name = f"{replica.get('ip')}:{replica.get('port')}"
+            yield "replica_behind", f"{name} is {state}, {lag} s behind"
+
+
+def _cluster_faults(facts: Facts) -> Iterator[Fault]:
+    state = facts.info.get("cluster_state", "ok")
+    assigned = int(facts.info.get("cluster_slots_assigned", 16_384))
+    served = int(facts.info.get("cluster_slots_ok", 16_384))
+    if state != "ok" or min(assigned, served) < 16_384:
+        yield (
+            "cluster_not_whole",
+            f"cluster_state {state}, {assigned} of 16384 slots assigned, {served} in order",
+        )

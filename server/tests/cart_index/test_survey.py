@@ -1,0 +1,107 @@
+"""All carts counted, exactly or by a fair sample; and the sweep that makes the index whole."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ecart import Cart, RedisStore
+from ecart.stores.redis.keys import Keyspace
+from ecart_server.cart_index import survey, sweep
+from ecart_server.redis_admin.connections import Node, open_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engines import Engine
+
+KEYS = Keyspace(partitions=16)
+
+
+@pytest.fixture
+def client(any_engine: Engine) -> Iterator[Any]:
+    with any_engine.connected() as client:
+        yield client
+
+
+@pytest.fixture
+def nodes(any_engine: Engine) -> Iterator[list[Node]]:
+    nodes = open_nodes(any_engine.url)
+    yield nodes
+    for node in nodes:
+        node.client.close()
+
+
+def members(client: Any, keys: Keyspace = KEYS) -> set[str]:
+    return {m.decode() for n in range(keys.partitions) for m in client.zrange(keys.index(n), 0, -1)}
+
+
+def test_all_carts_are_counted(client: Any, nodes: list[Node]) -> None:
+    """How many, how much, how spread."""
+    store = RedisStore(client, partitions=16)
+    for n in range(1, 31):
+        cart = Cart(f"c-{n}", store)
+        for line in range(1 + n % 3):
+            cart.add(f"sku-{line}", f"{n}.25", n)
+    Cart("c-30", store).destroy()
+    Cart("empty", store).add("apple")
+    Cart("empty", store).clear()
+    Cart("c-1", store).begin_checkout()
+    Cart("c-7", store).set_ttl(3600)
+    client.hset(KEYS.cart("c-2"), "c", "damaged")
+
+    told = survey(nodes, KEYS)
+
+    counted = [n for n in range(1, 30) if n != 2]
+    assert (told.carts, told.empty, told.damaged, told.forgotten) == (28, 1, 1, 1)
+    assert told.units == sum(n * (1 + n % 3) for n in counted)
+    total = sum((Decimal(f"{n}.25") * n * (1 + n % 3) for n in counted), Decimal(0))
+    assert {code: Decimal(text) for code, text in told.subtotals.items()} == {"USD": total}
+    assert told.states == {"locked": 1, "open": 28}
+    assert [(b.at_least, b.carts) for b in told.sizes[:4]] == [(1, 9), (2, 10), (3, 9), (5, 0)]
+    assert sum(b.carts for b in told.values) == sum(b.carts for b in told.ages) == 28
+    assert [cart.cart_id for cart in told.largest[:3]] == ["c-29", "c-26", "c-23"]
+    assert told.expiring[0].cart_id == "c-7"
+    idle = [cart.updated_ms for cart in told.idlest]
+    assert idle == sorted(idle)
+    assert {"c-3", "c-4"} <= {cart.cart_id for cart in told.idlest}
+    assert "c-1" not in {cart.cart_id for cart in told.idlest}
+    assert (told.surveyed, told.partitions, told.is_sample) == (16, 16, False)
+    assert "c-30" not in members(client)
+    client.delete(KEYS.cart("c-2"))
+
+
+def test_too_many_are_sampled(client: Any, nodes: list[Node]) -> None:
+    """Whole partitions, so that what is told is true of them; and it says so."""
+    store = RedisStore(client, partitions=16)
+    for n in range(200):
+        Cart(f"c-{n}", store).add("apple", "1")
+
+    told = survey(nodes, KEYS, most=50)
+
+    assert told.is_sample
+    assert 50 <= told.carts < 100
+    assert told.indexed == 200
+
+
+def test_a_sweep_finds_what_was_not_noted(client: Any, nodes: list[Node]) -> None:
+    """And forgets what is over; the second one has nothing to do."""
+    unnoted, noted = (RedisStore(client, partitions=16, index=on) for on in (False, True))
+    for n in range(50):
+        Cart(f"un-{n}", unnoted).add("apple")
+        Cart(f"no-{n}", noted).add("apple")
+    for n in range(0, 50, 2):
+        client.delete(KEYS.cart(f"no-{n}"))
+
+    index = KEYS.index(KEYS.partition("no-1"))
+
+    first = sweep(nodes, KEYS)
+    client.persist(index)
+    second = sweep(nodes, KEYS)
+
+    assert (first.carts, first.added, first.forgotten) == (75, 50, 25)
+    assert (second.carts, second.added, second.forgotten) == (75, 0, 0)
+    assert client.ttl(index) > 365 * 86_400
+    assert members(client) == {f"un-{n}" for n in range(50)} | {f"no-{n}" for n in range(1, 50, 2)}

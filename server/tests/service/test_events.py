@@ -1,0 +1,322 @@
+"""The stream of a cart's versions, over a real wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from ecart import AsyncMemoryStore, Cart, RedisStore
+from ecart.errors import StoreUnavailableError
+from ecart.http.problems import HttpError
+from ecart.operations import AddItem, GetSummary, Rules
+from ecart_server.shop import events, subscriptions
+from ecart_server.shop.subscriptions import Following, TellingStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engines import Engine
+    from serving import Service
+
+SECRET = "a secret of the tests that is long enough"
+
+
+class Stream:
+    """One connection to the events of a session."""
+
+    def __init__(
+        self, service: Service, visitor: requests.Session, last: str | None = None
+    ) -> None:
+        headers = {} if last is None else {"Last-Event-ID": last}
+        self.answer = visitor.get(
+            f"{service.address}/cart/events", headers=headers, stream=True, timeout=20
+        )
+        self._lines = self.answer.iter_lines(chunk_size=1, decode_unicode=True)
+
+    def block(self) -> list[str]:
+        """The next event or comment."""
+        return list(iter(lambda: next(self._lines), ""))
+
+    def event(self) -> tuple[str, dict[str, Any]]:
+        """The next event: its id and its data."""
+        while True:
+            fields = dict(line.split(": ", 1) for line in self.block())
+            if "data" in fields:
+                assert fields["event"] == "cart"
+                return fields["id"], json.loads(fields["data"])
+
+
+@pytest.fixture
+def service(serve: Callable[..., Service], engine: Engine) -> Service:
+    return serve("--redis-url", engine.url).ready()
+
+
+@pytest.fixture
+def stream(service: Service, visitor: requests.Session) -> Iterator[Callable[..., Stream]]:
+    """Opens streams of the visitor's session."""
+    visitor.get(f"{service.address}/cart")
+    opened: list[Stream] = []
+
+    def open_one(last: str | None = None) -> Stream:
+        opened.append(Stream(service, visitor, last))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.answer.close()
+
+
+def add(service: Service, visitor: requests.Session, sku: str = "apple") -> str:
+    """Adds; the id of the version that is there now."""
+    answer = visitor.post(f"{service.address}/cart/items", json={"sku": sku})
+    return answer.headers["ETag"].strip('"').rpartition(".")[0]
+
+
+def test_each_version_is_told(
+    service: Service, visitor: requests.Session, stream: Callable[..., Stream], engine: Engine
+) -> None:
+    """At once if this process made it, within about a second if another did."""
+    following_it = stream()
+    head = following_it.answer.headers
+    first = following_it.event()
+    added = add(service, visitor)
+    began = time.monotonic()
+    second = following_it.event()
+    told_after = time.monotonic() - began
+    store = RedisStore(engine.url)
+    Cart(second[1]["cart_id"], store).add("tea", "4.85")
+    began = time.monotonic()
+    third = following_it.event()
+    print(f"own: {told_after:.3f} s, of others: {time.monotonic() - began:.2f} s")
+
+    assert (head["content-type"], head["cache-control"]) == ("text/event-stream", "no-store")
+    assert (first[0], first[1]["version"]) == ("none", 0)
+    assert (second[0], second[1]["total_quantity"]) == (added, 1)
+    assert (third[1]["version"], third[1]["subtotal"]) == (2, "5.35")
+    assert second[1] | {"version": 0} != first[1]
+    assert told_after < 0.5
+    assert time.monotonic() - began < 2.5
+    store.close()
+
+
+def test_a_stream_is_resumed(
+    service: Service, visitor: requests.Session, stream: Callable[..., Stream]
+) -> None:
+    """Who says what he has is told what is new, and nothing else."""
+    missed = add(service, visitor)
+    latest = add(service, visitor)
+
+    assert stream(missed).event()[0] == latest
+    assert stream("another.7").event()[0] == latest
+    knows = stream(latest)
+    newer = add(service, visitor)
+    assert knows.event()[0] == newer
+
+
+def test_no_session_has_nothing_to_follow(service: Service, visitor: requests.Session) -> None:
+    """204, at which browsers do not come back; and no session begins."""
+    answer = visitor.get(f"{service.address}/cart/events")
+
+    assert (answer.status_code, len(visitor.cookies)) == (204, 0)
+    assert visitor.post(f"{service.address}/cart/events").status_code == 405
+    assert visitor.head(f"{service.address}/cart/events").status_code == 204
+
+
+def test_a_cart_is_followed_by_so_many(
+    service: Service, visitor: requests.Session, stream: Callable[..., Stream]
+) -> None:
+    """Twenty of one cart; then 429, until one has gone."""
+    many = [stream() for _ in range(subscriptions.MOST_OF_ONE_CART)]
+    refused = stream().answer
+
+    assert refused.status_code == 429
+    assert refused.json()["code"] == "too_many_streams"
+    many[0].answer.close()
+    deadline = time.monotonic() + 5
+    while stream().answer.status_code == 429:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_streams_end_with_the_service(
+    serve: Callable[..., Service], engine: Engine, visitor: requests.Session, workers: str
+) -> None:
+    """SIGTERM ends them whole, and the service does not wait for their clients."""
+    service = serve("--workers", workers, "--redis-url", engine.url).ready()
+    visitor.get(f"{service.address}/cart")
+    streams = [Stream(service, visitor) for _ in range(5)]
+    for each in streams:
+        each.event()
+
+    code, seconds = service.terminate()
+
+    print(f"gone in {seconds:.2f} s")
+    assert (code, seconds < 3) == (0, True), service.said
+    for each in streams:
+        assert each.answer.raw.read() == b""  # the end of the body, not of the connection alone
+    assert "Traceback" not in service.said
+    assert "ancel" not in service.said
+
+
+def test_a_client_that_has_gone_is_forgotten(service: Service, visitor: requests.Session) -> None:
+    """Three hundred that come and go leave room for the next."""
+    visitor.get(f"{service.address}/cart")
+    cookie = "; ".join(f"{c.name}={c.value}" for c in visitor.cookies)
+    asked = f"GET /cart/events HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n".encode()
+    for _ in range(300):
+        with socket.create_connection(("127.0.0.1", service.port)) as client:
+            client.sendall(asked)
+            assert client.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 429")
+    deadline = time.monotonic() + 5
+    while (stream := Stream(service, visitor)).answer.status_code != 200:
+        assert time.monotonic() < deadline
+    stream.answer.close()
+
+
+# In this process, where its clock can be turned.
+
+
+class Counted:
+    """A store that counts what is asked of it, and can be away."""
+
+    def __init__(self) -> None:
+        self.inner = AsyncMemoryStore()
+        self.asked: list[str] = []
+        self.is_away = False
+
+    async def execute(self, cart_id: str, operation: Any, /) -> Any:
+        if isinstance(operation, GetSummary):
+            self.asked.append(cart_id)
+        if self.is_away:
+            raise StoreUnavailableError("away")
+        return await self.inner.execute(cart_id, operation)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks and heartbeats come twenty times a second."""
+    monkeypatch.setattr(subscriptions, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
+
+
+async def test_one_read_serves_all_followers_of_a_cart(quick: None) -> None:
+    """However many streams there are; and none without a stream."""
+    store = Counted()
+    watch = Following(store, Rules())
+    with contextlib.ExitStack() as streams:
+        for _ in range(20):
+            streams.enter_context(watch.follow("busy"))
+        await asyncio.sleep(0.52)
+        assert 5 <= len(store.asked) <= 11
+    await asyncio.sleep(0.1)
+    asked = len(store.asked)
+    await asyncio.sleep(0.2)
+
+    assert len(store.asked) == asked
+
+
+async def test_an_engine_that_is_away_is_asked_for_few(quick: None) -> None:
+    """One batch at a time; when it is back, what changed meanwhile is told."""
+    store = Counted()
+    watch = Following(store, Rules())
+    with contextlib.ExitStack() as streams:
+        followers = [streams.enter_context(watch.follow(str(n))) for n in range(300)]
+        store.is_away = True
+        await asyncio.sleep(0.22)
+        assert set(store.asked) <= {str(n) for n in range(subscriptions.READS_TOGETHER)}
+        await store.inner.execute("299", AddItem(sku="tea", rules=Rules()))
+        store.is_away = False
+
+        news = await followers[-1].news(5)
+
+    assert news is not None
+    assert (news.cart_id, news.version) == ("299", 1)
+
+
+async def test_a_change_made_here_is_told_without_a_look() -> None:
+    """Through the store of the service; what nobody follows goes straight through."""
+    watch = Following(store := Counted(), Rules())
+    telling = TellingStore(store, watch)
+    with watch.follow("mine") as follower:
+        await telling.execute("mine", AddItem(sku="tea", rules=Rules()))
+        await telling.execute("other", AddItem(sku="tea", rules=Rules()))
+
+        news = await follower.news(0)
+
+    assert news is not None
+    assert (news.cart_id, news.version) == ("mine", 1)
+    assert store.asked == []
+
+
+async def test_what_is_older_is_not_told() -> None:
+    """A look that was overtaken by a change tells nothing."""
+    store = AsyncMemoryStore()
+    states = [await store.execute("c", GetSummary(rules=Rules()))]
+    for _ in range(2):
+        done = await store.execute("c", AddItem(sku="tea", rules=Rules()))
+        states.append(done.summary)
+    with Following(store, Rules()).follow("c") as follower:
+        for state in (states[2], states[1], states[2]):
+            follower.learn(state)
+        news = await follower.news(0)
+        assert news is not None
+        assert news.version == 2
+        follower.learn(states[1])
+        assert await follower.news(0) is None
+
+
+async def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all carts together, too."""
+    monkeypatch.setattr(subscriptions, "MOST_STREAMS", 3)
+    watch = Following(AsyncMemoryStore(), Rules())
+    with contextlib.ExitStack() as streams:
+        for n in range(3):
+            streams.enter_context(watch.follow(str(n)))
+        with pytest.raises(HttpError, match="too many follow"), watch.follow("one more"):
+            pass
+    with watch.follow("one more"):
+        pass
+
+
+async def test_none_begins_after_the_end() -> None:
+    """What comes when the service has been told to stop ends at once."""
+    watch = Following(AsyncMemoryStore(), Rules())
+    watch.end()
+
+    with watch.follow("late") as follower:
+        assert follower.is_over
+
+
+async def test_a_stream_without_news_is_kept_alive(quick: None) -> None:
+    """By a comment, which no browser tells its page of; and it ends when the service does."""
+    from ecart.http import Request, Session
+
+    store = AsyncMemoryStore()
+    watch = Following(store, Rules())
+    sent: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        return await asyncio.Future()
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    request = Request(method="GET", path="/cart/events", session=Session("c"))
+    running = asyncio.create_task(events.EventStream(store, Rules(), watch)(request, receive, send))
+    await asyncio.sleep(0.3)
+    watch.end()
+    await asyncio.wait_for(running, 1)
+
+    assert sent[1] == b"retry: 2000\n\n"
+    assert sent[2].startswith(b"event: cart\nid: none\ndata: {")
+    assert sent[3] == b": still here\n\n"
+    assert sent[-1] == b""
+    assert 3 <= sent.count(b": still here\n\n") <= 7

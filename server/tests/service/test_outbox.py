@@ -1,0 +1,239 @@
+"""Answers of one turn of the event loop go out at its end, whole; nothing is lost or held up."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from ecart_server.app.protocol import Bounded
+from ecart_server.app.write_coalescing import MANY, HeldTransport, Outbox, outbox_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engines import Engine
+    from serving import Service
+
+
+class Told(asyncio.Transport):
+    """What a transport was told, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.did: list[object] = []
+        self.closing = False
+
+    def write(self, data: Any) -> None:
+        self.did.append(bytes(data))
+
+    def close(self) -> None:
+        self.did.append("close")
+        self.closing = True
+
+    def abort(self) -> None:
+        self.did.append("abort")
+        self.closing = True
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def get_write_buffer_size(self) -> int:
+        return 17
+
+
+def held() -> tuple[Told, Any]:
+    told = Told()
+    return told, HeldTransport(told, outbox_of(asyncio.get_running_loop()))
+
+
+def answer(transport: Any) -> None:
+    """As uvicorn writes one."""
+    transport.write(b"head ")
+    transport.write(b"body")
+
+
+async def after_a_turn(answers: int) -> None:
+    """One in which so many were written."""
+    for _ in range(answers):
+        held()[1].write(b"answer")
+    await asyncio.sleep(0)
+
+
+async def test_after_few_answers_head_and_body_go_at_once() -> None:
+    """In one piece, and without waiting for the end of the turn."""
+    await after_a_turn(MANY - 1)
+    told, transport = held()
+
+    answer(transport)
+
+    assert told.did == [b"head body"]
+    await asyncio.sleep(0)
+    assert told.did == [b"head body"]
+
+
+async def test_after_many_they_go_at_the_end_of_the_turn() -> None:
+    """All that were written in it, in the order in which they were begun."""
+    await after_a_turn(MANY)
+    first, second = held(), held()
+    for _, transport in (first, second):
+        answer(transport)
+    assert first[0].did == second[0].did == []
+
+    await asyncio.sleep(0)
+
+    assert first[0].did == second[0].did == [b"head body"]
+
+
+@pytest.mark.parametrize("before", [1, MANY])
+async def test_a_head_alone_is_not_kept(before: int) -> None:
+    """Of HEAD, or of a stream that says nothing yet: the turn's end sends it."""
+    await after_a_turn(before)
+    told, transport = held()
+    transport.write(b"head")
+
+    await asyncio.sleep(0)
+
+    assert told.did == [b"head"]
+    transport.write(b"later")
+    await asyncio.sleep(0)
+    assert told.did == [b"head", b"later"]
+
+
+async def test_a_stream_is_not_held_up() -> None:
+    """From its third piece on it is sent, so that the transport can say that it is too much."""
+    await after_a_turn(MANY)
+    told, transport = held()
+
+    for piece in (b"head ", b"one ", b"two "):
+        transport.write(piece)
+
+    assert told.did == [b"head one two "]
+
+
+async def test_closing_sends_what_is_left() -> None:
+    """Before it closes; and nothing after."""
+    await after_a_turn(MANY)
+    told, transport = held()
+    answer(transport)
+
+    transport.close()
+    await asyncio.sleep(0)
+
+    assert told.did == [b"head body", "close"]
+
+
+async def test_aborting_sends_nothing_more() -> None:
+    await after_a_turn(MANY)
+    told, transport = held()
+    transport.write(b"head")
+
+    transport.abort()
+    await asyncio.sleep(0)
+
+    assert told.did == ["abort"]
+
+
+async def test_a_connection_that_was_lost_is_not_written_to() -> None:
+    """An event loop may raise then, and the others of the turn would wait for ever."""
+    await after_a_turn(MANY)
+    lost, alive = held(), held()
+    for _, transport in (lost, alive):
+        answer(transport)
+    lost[0].closing = True
+
+    await asyncio.sleep(0)
+
+    assert lost[0].did == []
+    assert alive[0].did == [b"head body"]
+
+
+async def test_all_else_is_the_transport_s() -> None:
+    told, transport = held()
+
+    assert transport.get_write_buffer_size() == 17
+    assert not transport.is_closing()
+    told.closing = True
+    assert transport.is_closing()
+
+
+async def test_each_event_loop_has_one() -> None:
+    """A thread's loop does not send what another one's has written."""
+    here = outbox_of(asyncio.get_running_loop())
+    there: list[Outbox] = []
+
+    async def other() -> None:
+        there.append(outbox_of(asyncio.get_running_loop()))
+
+    thread = threading.Thread(target=lambda: asyncio.run(other()))
+    thread.start()
+    thread.join()
+
+    assert outbox_of(asyncio.get_running_loop()) is here
+    assert there[0] is not here
+
+
+def test_many_shoppers_at_once(serve: Callable[..., Service], engine: Engine) -> None:
+    """Thirty clients, keep-alive: each gets its own cart's answers, GET and HEAD, in order."""
+    service = serve("--redis-url", engine.url).ready()
+
+    def shop(number: int) -> list[int]:
+        seen = []
+        with requests.Session() as session:
+            for _ in range(20):
+                body = {"sku": f"thing-{number}"}
+                added = session.post(f"{service.address}/cart/items", json=body, timeout=20).json()
+                head = session.head(f"{service.address}/cart", timeout=20)
+                assert head.headers["etag"]
+                cart = session.get(f"{service.address}/cart", timeout=20).json()
+                assert added["items"] == cart["items"]
+                assert [item["sku"] for item in cart["items"]] == [f"thing-{number}"]
+                seen.append(cart["total_quantity"])
+        return seen
+
+    with ThreadPoolExecutor(30) as pool:
+        everybody = list(pool.map(shop, range(30)))
+
+    assert everybody == [list(range(1, 21))] * 30
+
+
+async def test_the_service_s_connections_have_one() -> None:
+    """With either parser of uvicorn, it is what the answers are written to."""
+    for parser in (HttpToolsProtocol, H11Protocol):
+        kind: Any = type("OfTheService", (Bounded, parser), {})
+        config = Config(lambda: None)
+        config.load()
+        protocol = kind(config=config, server_state=ServerState(), app_state={})
+
+        protocol.connection_made(Told())
+
+        assert isinstance(protocol.transport, HeldTransport)
+        protocol.connection_lost(None)
+
+
+def test_pipelined_requests_are_answered_in_order(
+    serve: Callable[..., Service], engine: Engine
+) -> None:
+    """Those of one connection, sent without waiting (RFC 9112 §9.3.2)."""
+    service = serve("--redis-url", engine.url).ready()
+    paths = ["/healthz", "/cart/summary", "/nowhere", "/healthz"]
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as client:
+        for path in paths:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        said = b""
+        while said.count(b"HTTP/1.1 ") < len(paths) or not said.endswith(b'{"status":"ok"}'):
+            piece = client.recv(65536)
+            assert piece, said
+            said += piece
+
+    statuses = [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"200", b"200", b"404", b"200"]

@@ -1,6 +1,0 @@
-"""Rate limits of the service: token buckets in the memory of each worker process."""
-
-from ecart.service.limits.bucket import Rate, rate_of
-from ecart.service.limits.gate import Limits, RateGate
-
-__all__ = ["Limits", "Rate", "RateGate", "rate_of"]
