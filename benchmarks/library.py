@@ -13,11 +13,11 @@ from typing import Any
 
 from ecart import AsyncCart, Cart, Rules
 from ecart.operations import AddItem
-from ecart.stores.redis.commands import build_call
+from ecart.stores.redis.deduplication import acquire_lane
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lanes import take_lane
-from ecart.stores.redis.lenders import PoolLender
-from ecart.stores.redis.pooled import send_one
+from ecart.stores.redis.operations import build_call
+from ecart.stores.redis.transport.connections import PoolConnections
+from ecart.stores.redis.transport.wire import send_one
 
 from .figures import Figure, Measurement, Target, at_least, at_most
 from .lab import SOCKET, TCP, Lab
@@ -111,7 +111,7 @@ def ready_made(cart_id: str, client: Any) -> Callable[[], Any]:
     What it takes is the client's, the engine's and the script's: no add by that client is quicker.
     """
     key = Keyspace().cart(cart_id)
-    lane, lender = take_lane(key), PoolLender(client.connection_pool)
+    lane, lender = acquire_lane(key), PoolConnections(client.connection_pool)
     add = AddItem(sku="sku-0", unit_price=Decimal(PRICE), rules=RULES)
     call, numbers = build_call(key, add, lane), count(lane.sequence)
     place = 4 + call.script.arguments.index("sequence")  # behind EVALSHA, sha, 1 and the key

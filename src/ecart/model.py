@@ -227,7 +227,7 @@ class CartChange:
     only wants the change done waits for no more.
     """
 
-    __slots__ = ("_line", "_read", "_replayed", "_report", "_summary")
+    __slots__ = ("_line", "_load", "_replayed", "_report", "_summary")
     __match_args__ = ("summary", "line", "replayed", "report")
 
     def __init__(
@@ -237,23 +237,23 @@ class CartChange:
         replayed: bool = False,
         report: MergeReport | None = None,
         *,
-        read: Callable[[], tuple[CartSummary, LineItem | None]] | None = None,
+        load: Callable[[], tuple[CartSummary, LineItem | None]] | None = None,
     ) -> None:
         self._summary = summary
         self._line = line
         self._replayed = replayed
         self._report = report
-        self._read = read
+        self._load = load
 
     @property
     def summary(self) -> CartSummary:
         """The cart after the change; a `CartSnapshot` if the operation asked for it."""
-        return self._summary or self._told()[0]
+        return self._summary or self._loaded()[0]
 
     @property
     def line(self) -> LineItem | None:
         """The line that was touched; None if it is gone, or the change is of no single line."""
-        return self._told()[1]
+        return self._loaded()[1]
 
     @property
     def replayed(self) -> bool:
@@ -290,10 +290,10 @@ class CartChange:
     def __reduce__(self) -> tuple[type[CartChange], tuple[Any, ...]]:
         return CartChange, self._values()
 
-    def _told(self) -> tuple[CartSummary, LineItem | None]:
+    def _loaded(self) -> tuple[CartSummary, LineItem | None]:
         if self._summary is None:
-            assert self._read is not None
-            self._summary, self._line = self._read()
+            assert self._load is not None
+            self._summary, self._line = self._load()
         return self._summary, self._line
 
     def _values(self) -> tuple[Any, ...]:

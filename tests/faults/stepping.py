@@ -16,7 +16,7 @@ import redis
 
 from ecart.errors import EcartError
 from ecart.flows import Perform
-from ecart.stores.redis.exchange import Send, Terms, Wait, exchange
+from ecart.stores.redis.retries import Execution, Send, Wait, execute
 
 if TYPE_CHECKING:
     import random
@@ -109,13 +109,13 @@ def in_turns(chance: random.Random, do: Do, flows: Sequence[Flow[Any]]) -> list[
 
 def on_the_wire(flow: Flow[Any], keys: Keyspace) -> Flow[Any]:
     """The flow in finer steps: the commands that the Redis store sends, and its pauses."""
-    terms = Terms(deadline=5.0, client_repeats=False)
+    execution = Execution(keys, deadline=5.0, client_retries=False)
     try:
         step = next(flow)
         while True:
             assert isinstance(step, Perform)
             try:
-                result = yield from exchange(keys, terms, step.cart_id, step.operation)
+                result = yield from execute(execution, step.cart_id, step.operation)
             except Exception as error:
                 step = flow.throw(error)
             else:
@@ -133,6 +133,6 @@ def sending(client: Any, chance: random.Random, lost: float) -> Do:
         reply = client.execute_command(*step.command, NEVER_DECODE=True)
         if chance.random() < lost:
             raise redis.exceptions.TimeoutError("this reply was lost")
-        return reply
+        return [reply]
 
     return do

@@ -13,8 +13,8 @@ import redis.asyncio
 
 from ecart import AsyncCart, AsyncRedisStore, Cart, RedisStore
 from ecart.errors import InvalidInputError
+from ecart.stores.redis.deduplication import acquire_lane, release_lane
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lanes import give_lane_back, take_lane
 
 if TYPE_CHECKING:
     import subprocess
@@ -135,12 +135,12 @@ def test_a_fork_in_the_middle_of_a_change(
     """A lane held while the process forks stays with the parent; the child gives nothing back."""
     program = """
 import os
-from ecart.stores.redis.lanes import give_lane_back, take_lane
-held = take_lane("k")
+from ecart.stores.redis.deduplication import release_lane, acquire_lane
+held = acquire_lane("k")
 child = os.fork()
-own = take_lane("k") if not child else None
-give_lane_back(held)
-again = take_lane("k")
+own = acquire_lane("k") if not child else None
+release_lane(held)
+again = acquire_lane("k")
 if not child:
     os._exit(0 if again is not held and again.writer is own.writer else 1)
 print(again is held, os.waitpid(child, 0)[1])
@@ -176,8 +176,8 @@ async def test_a_cancelled_change_retires_its_lane(own_engine: Engine) -> None:
     store = AsyncRedisStore(own_engine.url)
     cart = AsyncCart("c", store)
     await cart.add("apple")
-    held = take_lane(Keyspace().cart("c"))
-    give_lane_back(held)
+    held = acquire_lane(Keyspace().cart("c"))
+    release_lane(held)
     with own_engine.frozen():
         task = asyncio.create_task(cart.add("apple"))
         await asyncio.sleep(0.05)
@@ -185,9 +185,9 @@ async def test_a_cancelled_change_retires_its_lane(own_engine: Engine) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    free = take_lane(Keyspace().cart("c"))
+    free = acquire_lane(Keyspace().cart("c"))
     assert free is not held
-    give_lane_back(free)
+    release_lane(free)
     assert (await cart.add("apple")).summary.total_quantity in (2, 3)
     await store.close()
 

@@ -246,7 +246,7 @@ def test_a_change_that_was_interrupted_leaves_it_to_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("ecart.stores.redis.synchronous.send_all", interrupted)
+        patched.setattr("ecart.stores.redis.transport.sync.send_all", interrupted)
         Cart("c", client).add("apple")
     Cart("c", client).add("apple")
 

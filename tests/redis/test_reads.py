@@ -15,9 +15,8 @@ from ecart import (
     StoreUnavailableError,
 )
 from ecart.operations import AddItem, GetOperation, GetSummary, GetTtl, Operation
-from ecart.stores.redis.exchange import Send, Terms, Wait, begin
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.reads import MORE
+from ecart.stores.redis.retries import Execution, Send, Wait, execute
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,13 +41,8 @@ class Talk:
         return [step.command[0] if isinstance(step, Send) else "wait" for step in self.steps]
 
     def of(self, operation: Operation[Any]) -> Any:
-        begun = begin(KEYS, Terms(0.5, client_repeats=False), "a", operation)
-        try:
-            reply = self.do(begun.first)
-        except redis.RedisError as error:
-            return self._gone_on(begun.flow(error))
-        result = begun.done(reply)
-        return result if result is not MORE else self._gone_on(begun.flow(reply))
+        flow = execute(Execution(KEYS, 0.5, client_retries=False), "a", operation)
+        return self._run(flow)
 
     def do(self, step: Any) -> Any:
         self.steps.append(step)
@@ -56,9 +50,9 @@ class Talk:
             return None
         number = self.said.count("HMGET") + self.said.count("EXISTS") + self.said.count("PTTL")
         self._before.get(number, lambda: None)()
-        return self._client.execute_command(*step.command)
+        return [self._client.execute_command(*step.command)]
 
-    def _gone_on(self, flow: Any) -> Any:
+    def _run(self, flow: Any) -> Any:
         result: Any = None
         try:
             step = next(flow)

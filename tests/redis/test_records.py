@@ -10,8 +10,8 @@ import pytest
 from ecart import Cart, LineItem, MemoryStore
 from ecart.errors import CartLockedError, TooManyOperationsError
 from ecart.operations import PutLines
+from ecart.stores.redis.deduplication import acquire_lane
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lanes import take_lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,9 +143,9 @@ def test_old_and_young_are_told_apart(planted: Planted) -> None:
 def test_the_512th_lane_is_the_last(planted: Planted) -> None:
     """One more young one: `too_many_operations`, and nothing changed."""
     planted.plant(LANES, 510, 5)
-    take_lane(KEY)  # so that the next change comes from a lane that the cart does not know
+    acquire_lane(KEY)  # so that the next change comes from a lane that the cart does not know
     planted.cart.add("apple")
-    take_lane(KEY)
+    acquire_lane(KEY)
     before = planted.client.hgetall(KEY)
     assert len(planted.records(LANES)) == 512
 
@@ -173,7 +173,7 @@ CHANGES: dict[str, Callable[[Cart], object]] = {
 def test_a_full_cart_stays_as_it_is(planted: Planted, change: Callable[[Cart], object]) -> None:
     """Whatever is refused for want of room is refused before anything is written."""
     planted.plant(LANES, 512, 5)
-    take_lane(KEY)  # so that the change comes from a lane that the cart does not know
+    acquire_lane(KEY)  # so that the change comes from a lane that the cart does not know
     before = planted.client.hgetall(KEY)
 
     with pytest.raises(TooManyOperationsError):
@@ -194,7 +194,7 @@ def test_there_is_room_again(planted: Planted, kind: bytes, cap: int, horizon: i
     """A full cart takes changes again as soon as records are old, not a minute later."""
     terms: dict[str, Any] = {"operation_id": "x"} if kind == KEYS else {}
     planted.plant(kind, cap, 5)
-    take_lane(KEY)  # so that the next change comes from a lane that the cart does not know
+    acquire_lane(KEY)  # so that the next change comes from a lane that the cart does not know
     planted.looked_through(seconds_ago=2)
     with pytest.raises(TooManyOperationsError):
         planted.cart.add("apple", **terms)

@@ -38,9 +38,9 @@ from ecart.operations import (
     SetQuantity,
     SetTtl,
 )
-from ecart.stores.redis.commands import Call, build_call
+from ecart.stores.redis.deduplication import GROUPS, Producer, acquire_lane, release_lane
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lanes import GROUPS, Writer, give_lane_back, take_lane
+from ecart.stores.redis.operations import Call, build_call
 from ecart.stores.redis.replies import mark_of, read_change
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_the_same_call_twice_is_one_change(
     client: Any, epoch: str, change: Callable[[str], Change]
 ) -> None:
     """The engine sees it again, as after a lost reply: `replayed`, and not a byte changed."""
-    call = build_call(KEY, change(epoch), take_lane(KEY))
+    call = build_call(KEY, change(epoch), acquire_lane(KEY))
     first = send(client, call)
     stored, expiry = client.hgetall(KEY), client.pexpiretime(KEY) if _newer(client) else None
 
@@ -138,7 +138,7 @@ def test_a_merge_that_has_begun_is_shown_to_who_begins_another(client: Any, epoc
 
 def test_a_purge_twice_is_one_purge(client: Any, epoch: str) -> None:
     """The second finds nothing, says so kindly, and spares a cart that was made since."""
-    call = build_call(KEY, Purge(epoch=epoch, expected=(1,)), take_lane(KEY))
+    call = build_call(KEY, Purge(epoch=epoch, expected=(1,)), acquire_lane(KEY))
     send(client, call)
     assert client.exists(KEY) == 0
     assert mark_of(send(client, call)) == b"0"
@@ -152,7 +152,7 @@ def test_a_purge_twice_is_one_purge(client: Any, epoch: str) -> None:
 @each_change
 def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str], Change]) -> None:
     """A call that was given up and comes after a later one of its lane: `stale_operation`."""
-    lane = take_lane(KEY)
+    lane = acquire_lane(KEY)
     late = build_call(KEY, change(epoch), lane)
     lane.sequence += 1
     send(client, build_call(KEY, AddItem(sku="pear"), lane))
@@ -168,7 +168,7 @@ def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str],
 
 def test_one_number_is_one_change(client: Any, epoch: str) -> None:
     """Another change under a lane's number is refused: a writer that lost count harms nothing."""
-    lane = take_lane(KEY)
+    lane = acquire_lane(KEY)
     send(client, build_call(KEY, AddItem(sku="pear"), lane))
 
     assert send(client, build_call(KEY, Clear(), lane)) == [b"idempotency_key_reused"]
@@ -237,8 +237,8 @@ def test_a_lane_of_unknown_outcome_is_retired(forgetful: Forgetful) -> None:
     for _ in range(5):
         cart.add("apple")
 
-    taken = take_lane(KEY)
-    give_lane_back(taken)
+    taken = acquire_lane(KEY)
+    release_lane(taken)
     assert taken.field != retired
     names = {name.decode() for name in forgetful.execute_command("HKEYS", KEY)}
     assert {retired, taken.field} <= names
@@ -321,8 +321,8 @@ def test_a_later_change_of_a_lane_tells_nothing_of_an_earlier(client: Any) -> No
     """A record tells of its last number alone."""
     for _ in range(2):
         Cart("c", client).add("apple")
-    lane = take_lane(KEY)
-    give_lane_back(lane)
+    lane = acquire_lane(KEY)
+    release_lane(lane)
 
     assert Cart("c", client).resolve(f"{lane.field}.{lane.sequence - 1}") is not None
     assert Cart("c", client).resolve(f"{lane.field}.{lane.sequence - 2}") is None
@@ -361,49 +361,49 @@ def test_a_refusal_frees_the_lane(forgetful: Forgetful) -> None:
     """Refused is certain: the lane goes on to the next change."""
     forgetful.losing = False
     cart = Cart("c", forgetful)
-    before = take_lane(KEY)
-    give_lane_back(before)
+    before = acquire_lane(KEY)
+    release_lane(before)
 
     with pytest.raises(LookupError):
         cart.remove("pear")
 
-    after = take_lane(KEY)
-    give_lane_back(after)
+    after = acquire_lane(KEY)
+    release_lane(after)
     assert after is before
 
 
 def test_what_was_certainly_not_done_frees_the_lane() -> None:
     """Nobody listens: nothing was sent, so nobody will ever ask what became of it."""
-    before = take_lane(KEY)
-    give_lane_back(before)
+    before = acquire_lane(KEY)
+    release_lane(before)
 
     with pytest.raises(StoreUnavailableError):
         Cart("c", RedisStore("unix:///nowhere/at/all", deadline=0.05)).add("apple")
 
-    after = take_lane(KEY)
-    give_lane_back(after)
+    after = acquire_lane(KEY)
+    release_lane(after)
     assert after is before
 
 
 def test_changes_at_once_take_lanes_of_their_own() -> None:
     """Last freed, first taken: few are in use."""
-    first, second = take_lane(KEY), take_lane(KEY)
+    first, second = acquire_lane(KEY), acquire_lane(KEY)
     assert first.field != second.field
 
-    give_lane_back(first)
-    give_lane_back(second)
+    release_lane(first)
+    release_lane(second)
 
-    again = take_lane(KEY)
+    again = acquire_lane(KEY)
     assert again is second
-    give_lane_back(again)
+    release_lane(again)
 
 
 def test_reads_need_no_lane(forgetful: Forgetful) -> None:
     """Reading leaves no trace and may be repeated at will."""
     forgetful.losing = False
-    before = take_lane(KEY)
+    before = acquire_lane(KEY)
     sequence = before.sequence
-    give_lane_back(before)
+    release_lane(before)
 
     RedisStore(forgetful).execute("c", GetSummary())
 
@@ -431,8 +431,8 @@ def test_each_cart_that_is_made_has_an_epoch_of_its_own(client: Any) -> None:
 def test_an_epoch_that_no_cart_has_is_kept(client: Any) -> None:
     """None is drawn for a change of a cart that is there."""
     Cart("c", client).add("apple", "1")
-    lane = take_lane(KEY)
-    give_lane_back(lane)
+    lane = acquire_lane(KEY)
+    release_lane(lane)
     kept = lane.epoch
 
     Cart("c", client).add("apple", "1")
@@ -489,10 +489,10 @@ async def test_changes_of_one_cart_at_once_have_a_lane_each(engine: Engine) -> N
 
 def test_threads_make_lanes_of_their_own() -> None:
     """Two that make one at the same moment make two."""
-    writer = Writer()
+    producer = Producer()
 
     def make(_: int) -> list[str]:
-        return [writer.take(f"key-{n}").field for n in range(500)]
+        return [producer.acquire(f"key-{n}").field for n in range(500)]
 
     with ThreadPoolExecutor(8) as pool:
         fields = [field for made in pool.map(make, range(8)) for field in made]

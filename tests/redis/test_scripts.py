@@ -30,8 +30,9 @@ from ecart.operations import (
     SetQuantity,
     SetTtl,
 )
-from ecart.stores.redis import commands, scripts
-from ecart.stores.redis.lanes import take_lane
+from ecart.stores.redis import operations as sent_operations
+from ecart.stores.redis import scripts
+from ecart.stores.redis.deduplication import acquire_lane
 
 if TYPE_CHECKING:
     from engines import Engine
@@ -71,7 +72,7 @@ def test_one_file_for_each_operation() -> None:
     """`AddItem` is `add_item.lua`, and no file is left over; what others build on has none."""
     leaves = [kind for kind in all_changes() if not kind.__subclasses__()]
 
-    assert sorted(map(commands.script_name, leaves)) == SCRIPTS
+    assert sorted(map(sent_operations.script_name, leaves)) == SCRIPTS
 
 
 MERGE = Merge("m" * 16, "sum", "target")
@@ -99,22 +100,22 @@ def test_a_call_names_the_arguments_that_its_script_takes(
     change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them, in their order: the engine only counts."""
-    monkeypatch.setattr(commands, "_signatures", {})
-    call = commands.build_call("k", change, take_lane("k"))
+    monkeypatch.setattr(sent_operations, "_sent", {})
+    call = sent_operations.build_call("k", change, acquire_lane("k"))
 
     assert call.by_sha[:4] == ("EVALSHA", call.script.sha, 1, "k")
     assert len(call.by_sha[4:]) == len(call.script.arguments)
-    assert call.script.name == commands.script_name(type(change))
+    assert call.script.name == sent_operations.script_name(type(change))
 
 
 def test_what_an_operation_says_is_its_own() -> None:
     """It is made once, and neither a copy nor another operation has it."""
     change = AddItem(sku="apple")
     first, again, other = (
-        commands.build_call("k", operation, take_lane("k")).by_sha
+        sent_operations.build_call("k", operation, acquire_lane("k")).by_sha
         for operation in (change, change, replace(change, want_cart=True))
     )
-    named = commands.load_script("add_item").arguments
+    named = sent_operations.load_script("add_item").arguments
 
     assert first[8:] == again[8:]
     ttl = 4 + named.index("ttl")
@@ -125,7 +126,7 @@ def test_what_an_operation_says_is_its_own() -> None:
 
 def test_no_change_is_left_out_of_that() -> None:
     """Each operation that is a change has a call."""
-    assert sorted(commands.script_name(type(change)) for change in EACH_CHANGE) == SCRIPTS
+    assert sorted(sent_operations.script_name(type(change)) for change in EACH_CHANGE) == SCRIPTS
 
 
 @each_script
@@ -316,9 +317,9 @@ def test_a_signature_that_differs_fails(planted: Path, monkeypatch: pytest.Monke
     path = planted / "remove_line.lua"
     path.write_text(path.read_text().replace("want_cart, line = ", "want_cart, lines = ", 1))
 
-    monkeypatch.setattr(commands, "_signatures", {})
+    monkeypatch.setattr(sent_operations, "_sent", {})
     with pytest.raises(ValueError, match=r"remove_line\.lua takes"):
-        commands.build_call("k", RemoveLine(line_id="apple"), take_lane("k"))
+        sent_operations.build_call("k", RemoveLine(line_id="apple"), acquire_lane("k"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from ecart import AsyncCart, AsyncRedisStore, Cart, RedisStore, StoreUnavailableError
 from ecart.errors import InvalidUrlError, StoreError
-from ecart.stores.redis.clients import Address, open_async_client, open_client, read_url
+from ecart.stores.redis.clients import open_async_client, open_client
+from ecart.stores.redis.urls import Address, read_url
 from engines import free_port
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def unread(times: list[int]) -> CartChange:
         times.append(1)
         return SUMMARY, LINE
 
-    return CartChange(None, read=read)
+    return CartChange(None, load=read)
 
 
 @pytest.mark.parametrize(

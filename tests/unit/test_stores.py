@@ -20,7 +20,7 @@ from ecart import (
     RedisStore,
 )
 from ecart.errors import InvalidUrlError
-from ecart.stores.redis.clients import repeats_by_itself
+from ecart.stores.redis.clients import retries_by_itself
 from engines import eventually
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def test_a_client_stays_the_callers(engine: Engine) -> None:
 def test_a_client_that_repeats_is_known(options: dict[str, Any], may_repeat: bool) -> None:
     """redis-py repeats by default: a refused connection then proves nothing."""
     with redis.Redis(**options) as client:
-        assert repeats_by_itself(client) is may_repeat
+        assert retries_by_itself(client) is may_repeat
 
 
 def test_an_unknown_client_may_repeat() -> None:
     """If in doubt, yes."""
-    assert repeats_by_itself(object())
+    assert retries_by_itself(object())

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ecart import Cart, RedisStore, StoreUnavailableError
-from ecart.stores.redis.clients import open_client, read_url
+from ecart.stores.redis.clients import open_client
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.urls import read_url
 from ecart_server.redis_admin.deployment import (
     DeploymentError,
     compare_deployment,

@@ -13,9 +13,9 @@ from ecart import Cart, RedisStore
 from ecart.errors import CartLockedError, CheckoutNotOpenError
 from ecart.model import Merge
 from ecart.operations import AddItem, BeginMerge, MergeLines
-from ecart.stores.redis.commands import build_call
+from ecart.stores.redis.deduplication import Lane, Producer
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lanes import Lane, Writer
+from ecart.stores.redis.operations import build_call
 from ecart.stores.redis.replies import mark_of
 from ecart_server.transfer import Importer, ImportReport, Placer, export_carts
 from engines import two_primaries
@@ -134,7 +134,7 @@ def test_a_named_change_is_known_again(engine: Engine, target: Engine) -> None:
 
 def test_a_change_without_a_name_is_known_again(engine: Engine, target: Engine) -> None:
     """What a lane sent before the move, and sends again after it, counts once."""
-    lane = Lane(Writer(), 1, [])
+    lane = Lane(Producer(), 1, [])
     lane.sequence = 5
     call = build_call(KEYS.cart("c"), AddItem(sku="apple", quantity=3), lane)
     with engine.connected() as there, target.connected() as here:

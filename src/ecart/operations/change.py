@@ -134,14 +134,14 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         if record is not None:
             if record.fingerprint != self.fingerprint:
                 raise IdempotencyKeyReusedError
-            return stored, self._result(stored.snapshot, self._touched(), replayed=True)
+            return stored, self._result(stored.snapshot, self.touched_line_id(), replayed=True)
         cart = self._admitted(stored.snapshot, now_ms)
         changed = self._change(cart, now_ms)
         if changed is None:
             return stored, self._result(stored.snapshot, None)
         records = self._recorded(stored.records, now_ms)
         stamped = self._stamp(changed, now_ms)
-        return StoredCart(stamped, records), self._result(stamped, self._touched())
+        return StoredCart(stamped, records), self._result(stamped, self.touched_line_id())
 
     def _admitted(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
         """The cart that the change works on, if it is in a state and at a version that allow it."""
@@ -161,8 +161,8 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         """The cart with this operation's effect; None if there is nothing to change."""
         raise AssertionError(f"{type(self).__name__} says nothing of its effect")
 
-    def _touched(self) -> str | None:
-        """The id of the line that the result shows."""
+    def touched_line_id(self) -> str | None:
+        """The id of the line that the change touches and its result holds; None for no one line."""
         return None
 
     def _own_fingerprint(self) -> str:

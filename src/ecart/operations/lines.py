@@ -71,7 +71,7 @@ class AddItem(Change, frozen=True, kw_only=True):
         put_in_place(self, "line_id", line_id_for(self.sku, self.options))
         super().__post_init__()
 
-    def _touched(self) -> str:
+    def touched_line_id(self) -> str:
         return self.line_id
 
     def _works_on(self, cart: CartSnapshot) -> tuple[State, ...]:
@@ -185,7 +185,7 @@ class SetQuantity(Change, frozen=True, kw_only=True):
         check_quantity(self.quantity, at_least=0, limit=self.rules.max_quantity)
         super().__post_init__()
 
-    def _touched(self) -> str:
+    def touched_line_id(self) -> str:
         return self.line_id
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:

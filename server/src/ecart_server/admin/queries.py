@@ -15,7 +15,7 @@ import msgspec
 
 from ecart.errors import CorruptCartError, StoreUnavailableError
 from ecart.model import CartSnapshot
-from ecart.stores.redis.fields import Record, read_records, read_snapshot
+from ecart.stores.redis.codec import Record, read_records, read_snapshot
 from ecart_server.admin.survey_cache import Surveys
 from ecart_server.cart_index import Page, Survey, index_sizes, list_carts
 from ecart_server.doctor import Engine, Finding, examine

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecart.errors import StoreUnavailableError
-from ecart.stores.redis.clients import Address, open_client, read_url
+from ecart.stores.redis.clients import open_client
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.urls import Address, read_url
 from ecart_server.redis_admin.deployment import (
     DeploymentError,
     compare_deployment,

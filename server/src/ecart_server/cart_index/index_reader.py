@@ -10,7 +10,7 @@ import msgspec
 from ecart.errors import CorruptCartError
 from ecart.model import CartSummary
 from ecart.operations import Rules
-from ecart.stores.redis.fields import HEADER, read_summary
+from ecart.stores.redis.codec import HEADER, read_summary
 from ecart.stores.redis.index import EVERY, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
 from ecart.stores.redis.scripts import load_script

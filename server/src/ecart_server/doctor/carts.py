@@ -14,7 +14,7 @@ from ecart.errors import CorruptCartError
 from ecart.model import CartSummary, LineItem
 from ecart.money import add_up, to_parts
 from ecart.operations import Rules
-from ecart.stores.redis.fields import HEADER, read_line, read_summary
+from ecart.stores.redis.codec import HEADER, read_line, read_summary
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.server import Fault
 

@@ -87,7 +87,7 @@ class MinuteCounts:
 
     async def _put(self, store: AsyncRedisStore, minute: int) -> None:
         seen = replace(self._counts[minute])
-        await store.ask(*put_counts(store.keys, minute, self._worker, seen))
+        await store.send(*put_counts(store.keys, minute, self._worker, seen))
         self._written[minute] = seen
 
     def _done(self) -> set[int]:

@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 
 from ecart.errors import StoreUnavailableError
-from ecart.stores.redis.clients import open_client, read_url
+from ecart.stores.redis.clients import open_client
 from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.urls import read_url
 
 Answer = TypeVar("Answer")
 Command = tuple[str | bytes | int, ...]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from ecart.errors import StoreUnavailableError
-from ecart.stores.redis.commands import Argument
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.operations import Argument
 from ecart_server.redis_admin.connections import Node
 
 KEPT_MINUTES = 120

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from ecart.errors import CorruptCartError
-from ecart.stores.redis.fields import HEADER, read_summary
+from ecart.stores.redis.codec import HEADER, read_summary
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.carts import Held, misplaced
 from ecart_server.doctor.scan import Unread, read_at_once, read_carts

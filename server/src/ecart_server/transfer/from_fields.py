@@ -9,7 +9,7 @@ from typing import Any
 from ecart.errors import CorruptCartError
 from ecart.model import CartSummary, LineItem, Merge, line_id_for
 from ecart.money import canonical_text
-from ecart.stores.redis.fields import HEADER, read_line, read_summary
+from ecart.stores.redis.codec import HEADER, read_line, read_summary
 from ecart_server.doctor.carts import Held
 from ecart_server.transfer.format import CartLine, ExportedCart, LockLine, MergeLine, RecordLine
 

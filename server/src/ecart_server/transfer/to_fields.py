@@ -11,9 +11,8 @@ from ecart.errors import CorruptCartError
 from ecart.model import LineItem, check_cart_id, check_line_id, check_sku, line_id_for, sku_of
 from ecart.money import MAX_UNITS, add_up, check_currency, parse_amount, to_parts
 from ecart.operations.arguments import check_quantity, check_title, checked_details, checked_options
-from ecart.stores.redis.fields import line_field, line_text
+from ecart.stores.redis.codec import line_field, line_text, target_text
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.states import target_text
 from ecart_server.doctor.carts import Held, examine_cart
 from ecart_server.transfer.format import CartLine, ExportedCart, RecordLine
 

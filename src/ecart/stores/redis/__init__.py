@@ -1,6 +1,6 @@
 """Carts in Redis or Valkey: each change is one script call on one key.
 
-A client is taken by what it can do (`execute_command`), not by its class: redis-py and valkey-py,
+A client is known by its method `execute_command`, not by its class: redis-py's and valkey-py's,
 standalone, Sentinel and cluster, decoding or not. It is used as it is and never closed here.
 """
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ecart.store import AsyncStore, Store
 from ecart.stores.redis.clients import Client
-from ecart.stores.redis.synchronous import RedisStore
+from ecart.stores.redis.store import RedisStore
 
-if TYPE_CHECKING:  # who has no event loop does not wait until asyncio is imported
-    from ecart.stores.redis.asynchronous import AsyncRedisStore
+if TYPE_CHECKING:  # asyncio is imported only where it is used
+    from ecart.stores.redis.async_store import AsyncRedisStore
 
 __all__ = ["AsyncRedisStore", "Client", "RedisStore", "async_store_for", "store_for"]
 
@@ -28,7 +28,7 @@ def __getattr__(name: str) -> Any:
 
 @cache
 def _async_kind() -> type[AsyncRedisStore]:
-    from ecart.stores.redis.asynchronous import AsyncRedisStore
+    from ecart.stores.redis.async_store import AsyncRedisStore
 
     return AsyncRedisStore
 
@@ -44,7 +44,7 @@ def _async_store_of_url(url: str) -> AsyncRedisStore:
 
 
 def store_for(target: Store | Client | str) -> Store:
-    """The store on a client or URL; one URL has one client in a process. A store stays itself.
+    """The store for a client or URL; a store is returned as it is. A URL has one per process.
 
     Raises:
         TypeError: neither store, client nor URL, or an asyncio client.
@@ -71,7 +71,7 @@ def async_store_for(target: AsyncStore | Client | str) -> AsyncStore:
 
 
 def _is_client(target: object) -> bool:
-    # As `isinstance` of the protocol says; that takes longer than all else that makes a handle.
+    # What `isinstance` of the protocol would check, in a fraction of its time.
     return hasattr(target, "execute_command")
 
 

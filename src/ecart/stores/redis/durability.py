@@ -1,8 +1,8 @@
-"""When a change counts as done: on the primary, on replicas too, or on disk.
+"""Durability: whether a change is done on the primary, on replicas too, or on disk.
 
-`WAIT` and `WAITAOF` speak of what was written over the same connection, so they are sent together
-with the change. A repeat that is known writes its cart's version as it is, so that they hold for
-it as well.
+`WAIT` and `WAITAOF` confirm what was written over the same connection, so they are sent with the
+change in one packet. A recognised retry writes its cart's version again, unchanged, so that the
+confirmation covers it as well.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class Durability(msgspec.Struct, frozen=True):
     mode: Mode
     replicas: int
 
-    def ask(self, seconds_left: float) -> tuple[str | int, ...]:
+    def command(self, seconds_left: float) -> tuple[str | int, ...]:
         """The command that waits for the confirmation."""
         milliseconds = max(1, round(1000 * min(seconds_left, LONGEST_WAIT)))
         if self.mode == "fsync":
             return ("WAITAOF", 1, self.replicas, milliseconds)
         return ("WAIT", self.replicas, milliseconds)
 
-    def lack(self, reply: Any) -> str | None:
-        """What is missing in the engine's answer; None if nothing is."""
+    def shortfall(self, reply: Any) -> str | None:
+        """Why the confirmation is not sufficient; None if it is."""
         if isinstance(reply, Exception):
             return f"it was not confirmed: {reply}"
         local, replicas = reply if self.mode == "fsync" else (1, reply)
@@ -45,7 +45,7 @@ class Durability(msgspec.Struct, frozen=True):
 
 
 def durability_of(mode: Mode, replicas: int | None) -> Durability | None:
-    """The durability of a store; None where the primary's word is enough.
+    """The durability of a store; None where the reply of the primary is enough.
 
     Raises:
         ValueError: no such mode, or a number of replicas that it cannot wait for.
@@ -54,7 +54,7 @@ def durability_of(mode: Mode, replicas: int | None) -> Durability | None:
         raise ValueError(f"durability is one of {', '.join(get_args(Mode))}")
     if mode == "primary":
         if replicas is not None:
-            raise ValueError("replicas are waited for with durability='replicated' or 'fsync'")
+            raise ValueError("replicas goes with durability='replicated' or 'fsync'")
         return None
     least = 1 if mode == "replicated" else 0
     count = least if replicas is None else replicas

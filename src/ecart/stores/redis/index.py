@@ -1,103 +1,93 @@
-"""The index of carts by their last activity: what goes along with a change to keep it.
+"""The index of carts by their last activity, kept up to date beside the changes.
 
-It goes in the same packet as the change, at most once a minute for a cart and process, and its
-failure is nobody's: what reads an index looks at the carts themselves, and a sweep finds what is
-missing. It is not written by the change's script, whose single key lets it run on while a cluster
-moves its slot.
+Redis cannot list keys by age, and a scan of all keys costs as much as there are carts. So each
+partition has a sorted set of its carts by the time of their last change. It is a secondary index
+that is allowed to be wrong, because that makes it nearly free:
+
+- It is written by a `ZADD` in the packet of a change, and not by the change's script: a script
+  with a second key would be refused while a cluster moves its slot (decision 30).
+- A process writes the entry of a cart at most once a minute.
+- Nobody waits for it, and its failure fails nothing. An entry may be a minute behind, missing, or
+  left over from a cart that has expired.
+
+Whoever reads the index reads the carts it names as well, and repairs the entries that turn out to
+be wrong. A periodic sweep over the keys adds those that are missing.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-from ecart.operations import (
-    AddItem,
-    Change,
-    Destroy,
-    EndMerge,
-    MergeLines,
-    Prolong,
-    Purge,
-    PutLines,
-)
 from ecart.stores.redis.keys import place_in_index
 
 Command = tuple[str | int, ...]
 
 EVERY = 60.0
-"""Seconds for which a cart that was noted is not noted again by the same process."""
+"""Seconds for which a process does not write the same cart's entry again."""
 
 LIFETIME = 400 * 86_400
-"""Seconds that an index outlives the last cart noted in it: more than any cart is given."""
+"""Seconds that an index outlives its latest entry: longer than any cart lives."""
 
-_ENDINGS = (Destroy, EndMerge, Purge)
-_MAKERS = (AddItem, MergeLines, PutLines)
-"""Only what makes carts makes entries: of a change that finds no cart nothing is to stay."""
+Effect = Literal["creates", "touches", "ends", "removes", "ignores"]
+"""What a change does to the cart's entry: `creates` it if there is none; `touches` it only if it is
+there, so that a change that finds no cart leaves none; `ends`: writes nothing, and the next change
+writes at once; `removes` it; `ignores` it, being nobody's activity."""
+
 _MOST = 50_000
-"""Carts that a process remembers to have noted; then it begins anew."""
+"""Carts whose entries a process remembers to have written; then it forgets all of them."""
 
 
 class Index:
-    """What this process has noted of an engine's carts lately."""
+    """The entries that this process has written lately."""
 
     def __init__(self) -> None:
-        self._noted: dict[tuple[str, bool], float] = {}
+        self._written: dict[tuple[str, bool], float] = {}
 
-    def commands(self, key: str, change: Change) -> tuple[Command, ...]:
-        """What is to be sent along with a change of the cart: mostly nothing.
+    def commands(self, key: str, effect: Effect) -> tuple[Command, ...]:
+        """The commands to send with a change of the cart: mostly none.
 
-        Of several changes at once only one has it.
+        Of several changes at the same time only one gets them.
         """
-        makes = isinstance(change, _MAKERS)
-        if not makes:
-            if isinstance(change, _ENDINGS):
-                self.not_sent(key)  # whatever comes of this cart later is noted again
-                return _forget(key) if isinstance(change, Purge) else ()
-            if isinstance(change, Prolong):  # a look, and nobody's activity
-                return ()
-        now = time.monotonic()
-        if now < self._noted.get((key, makes), 0.0):
+        if effect == "ignores":
             return ()
-        if len(self._noted) >= _MOST:
-            self._noted.clear()
-        self._noted[key, makes] = now + EVERY
-        return note(key, time.time_ns() // 1_000_000, makes=makes)
+        if effect in ("ends", "removes"):
+            self.forget(key)
+            return () if effect == "ends" else (("ZREM", *place_in_index(key)),)
+        now, creates = time.monotonic(), effect == "creates"
+        if now < self._written.get((key, creates), 0.0):
+            return ()
+        if len(self._written) >= _MOST:
+            self._written.clear()
+        self._written[key, creates] = now + EVERY
+        return note(key, time.time_ns() // 1_000_000, creates=creates)
 
-    def not_sent(self, key: str) -> None:
-        """The change failed, and what went along with it perhaps, too."""
-        self._noted.pop((key, True), None)
-        self._noted.pop((key, False), None)
+    def forget(self, key: str) -> None:
+        """Lets the next change write the cart's entry again; this one's may be lost."""
+        self._written.pop((key, True), None)
+        self._written.pop((key, False), None)
 
 
-def note(key: str, active_ms: int, *, makes: bool = True) -> tuple[Command, ...]:
-    """The commands that note a cart's activity, milliseconds since 1970; the latest stays.
+def note(key: str, active_ms: int, *, creates: bool = True) -> tuple[Command, ...]:
+    """The commands that write a cart's entry, in milliseconds since 1970; a later one stays.
 
-    Without `makes`, only a cart that is in the index already.
+    Without `creates`, only if the cart has an entry.
     """
     index, member = place_in_index(key)
-    how = ("GT",) if makes else ("XX", "GT")
+    how = ("GT",) if creates else ("XX", "GT")
     return ("ZADD", index, *how, active_ms, member), ("EXPIRE", index, LIFETIME)
 
 
-def _forget(key: str) -> tuple[Command, ...]:
-    index, member = place_in_index(key)
-    return (("ZREM", index, member),)
-
-
-# Found again by the client, since handles, and stores with them, are made for each request.
+# By client, since handles, and stores with them, are made for each request.
 _indexes: WeakKeyDictionary[Any, Index] = WeakKeyDictionary()
 
 
 def index_of(client: Any) -> Index:
-    """What was noted over a client."""
+    """The entries written over a client; a store that opens its own, None, keeps its own."""
+    if client is None:
+        return Index()
     try:
         return _indexes.setdefault(client, Index())
-    except TypeError:  # one that cannot be remembered
+    except TypeError:  # it has no weak references
         return Index()
-
-
-def noted_over(client: Any) -> Index:
-    """A client's index; what opens its own clients keeps one of its own, too."""
-    return Index() if client is None else index_of(client)

@@ -1,4 +1,4 @@
-"""What each read asks an engine for, in plain commands, and what the reply means."""
+"""How each read is sent: its plain command, and what the reply means."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from ecart.model import CartSnapshot, CartSummary, LineItem
 from ecart.operations import GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
-from ecart.stores.redis.commands import record_of
-from ecart.stores.redis.fields import (
+from ecart.stores.redis.codec import (
     as_mapping,
     line_field,
     read_header,
@@ -17,16 +16,17 @@ from ecart.stores.redis.fields import (
     read_record,
     read_snapshot,
 )
+from ecart.stores.redis.operations import record_of
 
-MORE: Any = object()
-"""No result yet: more is to be asked."""
+NEEDS_MORE: Any = object()
+"""Returned by a `Read.result` that another command has to complete."""
 
 
 class Read(NamedTuple):
-    """One kind of read.
+    """How one kind of read is sent.
 
-    It asks for some `fields` of a cart's hash and for `m`, which no cart lacks; without, for all
-    fields. Where the `result` is MORE, it is what the command `rest` tells of the key.
+    It asks for some `fields` of a cart's hash and for `m`, which every cart has; or, if `fields` is
+    None, for all. Where `result` returns NEEDS_MORE, the result is the reply to `rest` on the key.
     """
 
     fields: Callable[[Any], tuple[str, ...]] | None
@@ -34,13 +34,13 @@ class Read(NamedTuple):
     rest: str = ""
 
     def command(self, key: str, operation: Operation[Any]) -> tuple[str, ...]:
-        """The question."""
+        """The command to send."""
         if self.fields is None:
             return "HGETALL", key
         return ("HMGET", key, *self.fields(operation), "m")
 
-    def is_settled_by(self, reply: Any) -> bool:
-        """Whether the reply is of a cart, and not of none, or of a hash of somebody else's."""
+    def finds_cart(self, reply: Any) -> bool:
+        """False if the reply may be that of no cart, or of a hash that is none."""
         return self.fields is None or reply[-1] is not None
 
 
@@ -66,7 +66,7 @@ def _operation(key: str, cart_id: str, read: GetOperation, values: Any) -> datet
 
 def _ttl(key: str, cart_id: str, read: GetTtl, values: Any) -> Any:
     ended = (values[0] or b"").startswith((b"gone", b"merged"))
-    return -2 if ended else MORE
+    return -2 if ended else NEEDS_MORE
 
 
 READS: dict[type[Operation[Any]], Read] = {

@@ -10,8 +10,8 @@ import redis.asyncio
 import valkey.asyncio
 
 from ecart import AsyncCart, AsyncRedisStore
-from ecart.stores.redis.lenders_async import AsyncPoolLender
-from ecart.stores.redis.pooled_async import send_over
+from ecart.stores.redis.transport.async_connections import AsyncPoolConnections
+from ecart.stores.redis.transport.async_wire import send_over
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ async def connection(engine: Engine, request: pytest.FixtureRequest) -> AsyncIte
     library, protocol = request.param.split("-")
     kind = redis.asyncio.Redis if library == "redis" else valkey.asyncio.Valkey
     client = kind.from_url(engine.url, protocol=int(protocol))
-    taken = await AsyncPoolLender(client.connection_pool).take()
+    taken = await AsyncPoolConnections(client.connection_pool).acquire()
     yield taken
     await client.connection_pool.release(taken)
     await client.flushall()
@@ -64,7 +64,7 @@ async def test_replies_that_come_in_pieces(connection: Any) -> None:
 async def test_what_the_engine_says_of_itself_is_no_reply(engine: Engine) -> None:
     """RESP3 pushes messages between replies: here, that a key which was read has changed."""
     client = redis.asyncio.Redis.from_url(engine.url, protocol=3)
-    taken = await AsyncPoolLender(client.connection_pool).take()
+    taken = await AsyncPoolConnections(client.connection_pool).acquire()
     heard: list[Any] = []
 
     async def hear(message: Any, **_: Any) -> None:

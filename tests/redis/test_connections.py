@@ -13,9 +13,9 @@ import redis
 import valkey
 
 from ecart import Cart, RedisStore
-from ecart.stores.redis import lenders
-from ecart.stores.redis.lenders import KeepingLender, PoolLender
-from ecart.stores.redis.pooled import send_all, send_one
+from ecart.stores.redis.transport import connections
+from ecart.stores.redis.transport.connections import CachedConnections, PoolConnections
+from ecart.stores.redis.transport.wire import send_all, send_one
 from engines import eventually
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Pool:
 
     def get_connection(self) -> Any:
         self.asked += 1
-        return PoolLender(self.real).take()
+        return PoolConnections(self.real).acquire()
 
 
 @pytest.fixture(params=[redis.ConnectionPool, valkey.ConnectionPool], ids=["redis", "valkey"])
@@ -49,12 +49,12 @@ def pool(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Pool]:
 @pytest.fixture
 def long_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a pool is asked for does not depend on how slow the machine is."""
-    monkeypatch.setattr(lenders, "KEPT_FOR", 60.0)
+    monkeypatch.setattr(connections, "CACHE_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("long_kept")
 def test_a_pool_of_ones_own_is_asked_once(pool: Pool) -> None:
-    lender = KeepingLender(pool)
+    lender = CachedConnections(pool)
 
     seen = {send_one(lender, WHO) for _ in range(20)}
     seen |= set(send_all(lender, [WHO, WHO]))
@@ -76,8 +76,8 @@ def test_somebody_elses_pool_has_each_connection_back(engine: Engine) -> None:
 
 
 def test_the_pool_looks_again_after_a_while(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lenders, "KEPT_FOR", 0.0)
-    lender = KeepingLender(pool)
+    monkeypatch.setattr(connections, "CACHE_SECONDS", 0.0)
+    lender = CachedConnections(pool)
 
     seen = {send_one(lender, WHO) for _ in range(3)}
 
@@ -87,10 +87,10 @@ def test_the_pool_looks_again_after_a_while(pool: Pool, monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("long_kept")
 def test_after_a_failure_the_pool_looks_at_all(engine: Engine, pool: Pool) -> None:
     """An engine that has closed all connections fails one command, not one for each of them."""
-    lender = KeepingLender(pool)
-    taken = [lender.take() for _ in range(4)]
+    lender = CachedConnections(pool)
+    taken = [lender.acquire() for _ in range(4)]
     for connection in taken:
-        lender.give_back(connection)
+        lender.release(connection)
     with engine.connected() as other:
         other.client_kill_filter(_type="normal", skipme=True)
 
@@ -102,7 +102,7 @@ def test_after_a_failure_the_pool_looks_at_all(engine: Engine, pool: Pool) -> No
 
 @pytest.mark.usefixtures("long_kept")
 def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) -> None:
-    lender = KeepingLender(pool)
+    lender = CachedConnections(pool)
     before = send_one(lender, WHO)
 
     with pytest.raises((redis.ResponseError, valkey.ResponseError)):
@@ -113,13 +113,13 @@ def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) -> None:
 
 
 @pytest.mark.usefixtures("long_kept")
-@pytest.mark.parametrize("kind", [PoolLender, KeepingLender])
+@pytest.mark.parametrize("kind", [PoolConnections, CachedConnections])
 def test_who_was_interrupted_leaves_no_reply_behind(
-    pool: Pool, kind: type[PoolLender | KeepingLender]
+    pool: Pool, kind: type[PoolConnections | CachedConnections]
 ) -> None:
     """A signal may end a call after the command was sent: nobody else may read its reply."""
     lender = kind(pool)
-    connection = lender.take()
+    connection = lender.acquire()
     reads = connection.read_response
 
     def interrupted(**options: Any) -> None:
@@ -127,7 +127,7 @@ def test_who_was_interrupted_leaves_no_reply_behind(
         raise KeyboardInterrupt
 
     connection.read_response = interrupted
-    lender.give_back(connection)
+    lender.release(connection)
 
     with pytest.raises(KeyboardInterrupt):
         send_one(lender, ("ECHO", "mine"))
@@ -141,7 +141,7 @@ def test_who_was_interrupted_leaves_no_reply_behind(
 
 @pytest.mark.usefixtures("long_kept")
 def test_a_forked_child_has_connections_of_its_own(pool: Pool) -> None:
-    lender = KeepingLender(pool)
+    lender = CachedConnections(pool)
     mine = send_one(lender, WHO)
     reads, writes = os.pipe()
 
@@ -166,8 +166,8 @@ def test_threads_share_no_connection(
     pool: Pool, kept_for: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while the kept ones are being shown to the pool."""
-    monkeypatch.setattr(lenders, "KEPT_FOR", kept_for)
-    lender = KeepingLender(pool)
+    monkeypatch.setattr(connections, "CACHE_SECONDS", kept_for)
+    lender = CachedConnections(pool)
 
     def echoes(name: int) -> bool:
         texts = [b"%d-%d" % (name, n) for n in range(300)]

@@ -13,9 +13,12 @@ import valkey
 import valkey.asyncio
 
 from ecart import AsyncCart, AsyncRedisStore, StoreUnavailableError
-from ecart.stores.redis import lenders
-from ecart.stores.redis.lenders_async import AsyncKeepingLender, AsyncPoolLender
-from ecart.stores.redis.pooled_async import send_all_async
+from ecart.stores.redis.transport import connections
+from ecart.stores.redis.transport.async_connections import (
+    AsyncCachedConnections,
+    AsyncPoolConnections,
+)
+from ecart.stores.redis.transport.async_wire import send_all_async
 from engines import eventually
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ class Pool:
         self.out = 0
 
     async def get_connection(self) -> Any:
-        connection = await AsyncPoolLender(self.real).take()
+        connection = await AsyncPoolConnections(self.real).acquire()
         self.asked += 1
         self.out += 1
         return connection
@@ -55,7 +58,7 @@ async def pool(engine: Engine, request: pytest.FixtureRequest) -> AsyncIterator[
 @pytest.fixture
 def long_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a pool is asked for does not depend on how slow the machine is."""
-    monkeypatch.setattr(lenders, "KEPT_FOR", 60.0)
+    monkeypatch.setattr(connections, "CACHE_SECONDS", 60.0)
 
 
 async def who(lender: Any) -> Any:
@@ -66,7 +69,7 @@ async def who(lender: Any) -> Any:
 
 @pytest.mark.usefixtures("long_kept")
 async def test_a_pool_of_ones_own_is_asked_once(pool: Pool) -> None:
-    lender = AsyncKeepingLender(pool)
+    lender = AsyncCachedConnections(pool)
 
     seen = {await who(lender) for _ in range(20)}
 
@@ -91,8 +94,8 @@ async def test_somebody_elses_pool_has_each_connection_back(engine: Engine) -> N
 async def test_the_pool_looks_again_after_a_while(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lenders, "KEPT_FOR", 0.0)
-    lender = AsyncKeepingLender(pool)
+    monkeypatch.setattr(connections, "CACHE_SECONDS", 0.0)
+    lender = AsyncCachedConnections(pool)
 
     seen = {await who(lender) for _ in range(3)}
 
@@ -102,24 +105,24 @@ async def test_the_pool_looks_again_after_a_while(
 @pytest.mark.usefixtures("long_kept")
 async def test_after_a_failure_the_pool_looks_at_all(pool: Pool) -> None:
     """What broke one connection may have broken the others, too."""
-    lender = AsyncKeepingLender(pool)
-    broken, *whole = [await lender.take() for _ in range(4)]
+    lender = AsyncCachedConnections(pool)
+    broken, *whole = [await lender.acquire() for _ in range(4)]
     for connection in whole:
-        await lender.give_back(connection)
+        await lender.release(connection)
     assert pool.out == 4
 
-    await lender.give_up(broken)
+    await lender.discard(broken)
 
-    await lender.take()
+    await lender.acquire()
     assert (pool.out, pool.asked) == (1, 5)
 
 
 @pytest.mark.usefixtures("long_kept")
 async def test_a_connection_that_the_engine_closed_is_not_lent(engine: Engine, pool: Pool) -> None:
     """The event loop has heard of it. No command fails for it."""
-    lender = AsyncKeepingLender(pool)
-    for connection in [await lender.take() for _ in range(4)]:
-        await lender.give_back(connection)
+    lender = AsyncCachedConnections(pool)
+    for connection in [await lender.acquire() for _ in range(4)]:
+        await lender.release(connection)
     with engine.connected() as other:
         other.client_kill_filter(_type="normal", skipme=True)
     await asyncio.sleep(0.05)
@@ -130,7 +133,7 @@ async def test_a_connection_that_the_engine_closed_is_not_lent(engine: Engine, p
 
 @pytest.mark.usefixtures("long_kept")
 async def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) -> None:
-    lender = AsyncKeepingLender(pool)
+    lender = AsyncCachedConnections(pool)
     before = await who(lender)
 
     error, after = await send_all_async(lender, [("INCR",), WHO])
@@ -139,9 +142,9 @@ async def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) ->
 
 
 @pytest.mark.usefixtures("long_kept")
-@pytest.mark.parametrize("kind", [AsyncPoolLender, AsyncKeepingLender])
+@pytest.mark.parametrize("kind", [AsyncPoolConnections, AsyncCachedConnections])
 async def test_who_was_interrupted_leaves_no_reply_behind(
-    engine: Engine, pool: Pool, kind: type[AsyncPoolLender | AsyncKeepingLender]
+    engine: Engine, pool: Pool, kind: type[AsyncPoolConnections | AsyncCachedConnections]
 ) -> None:
     """Time may be up after the command was sent: nobody else may read its reply."""
     lender = kind(pool)
@@ -152,7 +155,7 @@ async def test_who_was_interrupted_leaves_no_reply_behind(
 
     assert pool.out == 0
     assert await send_all_async(lender, [("ECHO", "yours"), ("ECHO", "too")]) == [b"yours", b"too"]
-    assert pool.out == (kind is AsyncKeepingLender)
+    assert pool.out == (kind is AsyncCachedConnections)
 
 
 @pytest.mark.usefixtures("long_kept")
@@ -210,13 +213,13 @@ async def test_a_store_whose_connections_were_all_closed_counts_each_add_once(
 async def test_a_batch_that_fails_gives_its_connection_up(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given_up, give_up = [], AsyncKeepingLender.give_up
+    given_up, give_up = [], AsyncCachedConnections.discard
 
-    async def counted(lender: AsyncKeepingLender, connection: Any) -> None:
+    async def counted(lender: AsyncCachedConnections, connection: Any) -> None:
         given_up.append(connection)
         await give_up(lender, connection)
 
-    monkeypatch.setattr(AsyncKeepingLender, "give_up", counted)
+    monkeypatch.setattr(AsyncCachedConnections, "discard", counted)
     store = AsyncRedisStore(engine.url, deadline=0.1)
     await AsyncCart("c", store).add("apple")
 
@@ -236,8 +239,9 @@ async def test_what_goes_by_itself_uses_the_kept_connections_too(
     await AsyncCart("c", store).add("apple")
     await asyncio.sleep(0.01)
 
-    monkeypatch.setattr(store, "_patience", 99.0)  # longer than any attempt has: each is a last one
-    assert await store.ask("c", ("ECHO", "alone")) == b"alone"
+    transport = store._transport._transport_in(asyncio.get_running_loop())
+    monkeypatch.setattr(transport, "_reply_timeout", 99.0)  # so that each attempt is the last one
+    assert await store.send("c", ("ECHO", "alone")) == b"alone"
     await store.close()
 
 

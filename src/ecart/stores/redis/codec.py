@@ -1,9 +1,21 @@
-"""What the fields of a cart's hash mean: the one place that reads and writes their text.
+"""The codec of a cart's hash: from fields to values and back, for all who read or write one.
 
-`v` version and records · `c` counters · `m` what was settled when the cart was made · `s` state
-(see `states.py`) · `:<line id>` a line · `!<line id>` the units of it that check-out saw ·
-`~<writer>.<lane>`, `#<digest>`, `&<digest>` records of changes, keys and merges. Values are split
-by bars; docs/data-model.md has a table. A text that does not fit is `CorruptCartError`.
+The first character of a field's name is its kind:
+
+    v  c  m  s        the header: version, counters, what was fixed at creation, state
+    :<line id>        a line: quantity|unit price|position|title|extra
+    !<line id>        the units of a line that the check-out saw
+    ~<producer>.<n>   the record of a lane: see `deduplication`
+    #<digest>         the record of a caller's operation id
+    &<digest>         the record of a merge, in its target
+
+Values are separated by bars; docs/data-model.md has a table of all. A value that does not have its
+form is `CorruptCartError` with the field's name. Fields of other kinds are a newer version's:
+readers ignore them, and export, import and the doctor carry them along.
+
+There are two ways to read. `read_header`, `read_snapshot` and `read_line` are what operations need,
+and are fast. `decode` reads everything that a hash holds into a `CartHash`, strictly, and `encode`
+writes it again: export, import and the doctor share it.
 """
 
 from __future__ import annotations
@@ -16,6 +28,7 @@ from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -33,7 +46,6 @@ from ecart.model import (
 )
 from ecart.money import ZERO, from_parts, parse_amount
 from ecart.operations import price_text
-from ecart.stores.redis.states import read_state
 
 Fields = Mapping[bytes, bytes]
 
@@ -46,17 +58,17 @@ _RECORD = re.compile(rb"(\d{1,16})\|[0-9a-f]+\|(\d{1,11})(?:\||$)", re.ASCII)
 
 
 def line_field(line_id: str) -> str:
-    """The field of the line with this id."""
+    """The name of the field of a line."""
     return ":" + line_id
 
 
 def title_text(title: str | None) -> str:
-    """A title as a part between bars; empty for none."""
+    """A title, escaped to stand between bars; empty for none."""
     return "" if title is None else '"' + title.replace("%", "%25").replace("|", "%7C")
 
 
 def extra_text(options: Options, details: Details | None) -> str:
-    """Options and details as the JSON that ends a line; empty if there is neither."""
+    """Options and details as the JSON at the end of a line; empty if there is neither."""
     extra: dict[str, object] = {}
     if options:
         extra["o"] = options
@@ -66,13 +78,13 @@ def extra_text(options: Options, details: Details | None) -> str:
 
 
 def line_text(line: LineItem) -> str:
-    """A line without its position, which the script puts in."""
+    """The value of a line without its position, which the script inserts."""
     extra = extra_text(line.options, line.details)
     return f"{line.quantity}|{price_text(line)}|{title_text(line.title)}|{extra}"
 
 
 def as_mapping(reply: Any) -> dict[bytes, bytes]:
-    """The fields in an engine's reply: a map (RESP3), or names and values in turn."""
+    """The fields in a reply to `HGETALL`: a map (RESP3), or names and values in turn."""
     if isinstance(reply, dict):
         return reply
     each = iter(reply)
@@ -99,7 +111,7 @@ def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> Cart
         if any(fields.values()):
             raise CorruptCartError(key, "m")
         return CartSnapshot(cart_id, currency)
-    if header[_STATE] == "merged":  # the lines are there for undoing, not to be seen
+    if header[_STATE] == "merged":  # the lines are a backup, which readers do not see
         return CartSnapshot(*header)
     lines = _lines(key, fields)
     if len(lines) != header[_LINE_COUNT]:
@@ -119,7 +131,7 @@ def _lines(key: str, fields: Fields) -> list[LineItem]:
             return list(map(_line_of, names, texts))
         return list(map(_plain_line, names, texts))
     except (ValueError, AttributeError, RecursionError):
-        # Some field is not what it should be. Which one is found by asking for each.
+        # Some line cannot be read: reading each by itself names it.
         return [read_line(key, name, text) for name, text in zip(names, texts, strict=True)]
 
 
@@ -155,8 +167,8 @@ def _line(field: bytes, text: bytes) -> LineItem:
     )
 
 
-# A change touches one line of a cart, and the others are read again as they were; carts of other
-# shoppers have the same ones. Only what holds nothing that a caller could change is shared.
+# A change touches one line, so the others are read again unchanged; and carts of other shoppers
+# have the same ones. Only lines without mutable parts are shared.
 _plain_line = lru_cache(maxsize=8192)(_line)
 
 _DIGITS = 9
@@ -169,7 +181,7 @@ def _read_extra(text: bytes) -> tuple[Options, Details | None]:
 
 
 def read_record(key: str, field: str, text: bytes | None, sequence: int) -> datetime | None:
-    """When the change with this number was recorded; None if the record tells of another."""
+    """When the change with this number was recorded; None if the record is of another number."""
     if text is None:
         return None
     match = _RECORD.match(text)
@@ -215,7 +227,7 @@ _RECORDS = {b"~": "lane", b"#": "key", b"&": "merge"}
 def _header(
     key: str, cart_id: str, currency: str, texts: Sequence[bytes | None]
 ) -> list[Any] | None:
-    """The values of a `CartSummary` in the order of its fields; None for no cart."""
+    """The values of a `CartSummary` in the order of its fields; None if there is no cart."""
     stamps, sums, stored_state, made = texts
     if not made:
         if any(texts):
@@ -225,10 +237,10 @@ def _header(
     if match is None:
         raise CorruptCartError(key, "v")
     version, digest, updated = match.groups()
-    settled = _settled(made)
-    if settled is None:
+    fixed = _read_made(made)
+    if fixed is None:
         raise CorruptCartError(key, "m")
-    epoch, own_currency, created, pinned, ttl = settled
+    epoch, own_currency, created, pinned, ttl = fixed
     state, lock, merge = _read_state(key, stored_state) if stored_state else _OPEN
     counters = _NONE if state in ("gone", "merged") else _counters(sums or b"")
     if counters is None:
@@ -255,8 +267,8 @@ def _header(
 
 
 @lru_cache(maxsize=8192)
-def _settled(made: bytes) -> tuple[str, str, int, bool, int] | None:
-    """What was settled when the cart was made; its next readings say the same. None: unreadable."""
+def _read_made(made: bytes) -> tuple[str, str, int, bool, int] | None:
+    """What was fixed when the cart was created; None if it cannot be read."""
     match = _MADE.fullmatch(made)
     if match is None:
         return None
@@ -269,7 +281,7 @@ _NONE = (0, 0, ZERO, 0)
 
 @lru_cache(maxsize=1024)
 def _counters(text: bytes) -> tuple[int, int, Decimal, int] | None:
-    """Lines, quantity, subtotal, last position. A cart is looked at more often than changed."""
+    """Line count, total quantity, subtotal, last position; None if they cannot be read."""
     match = _COUNTERS.fullmatch(text)
     if match is None:
         return None
@@ -281,11 +293,34 @@ _OPEN: tuple[State, Lock | None, Merge | None] = ("open", None, None)
 _LINE_COUNT, _STATE = 2, 8
 
 
+_STATE_TEXT = re.compile(
+    r"(?P<gone>gone)|(?P<locked>locked)\|(?P<checkout>[^|]+)\|(?P<deadline>\d{1,16})\|(?P<keeps>[01])"
+    r"|(?P<merge>merging|merged)\|(?P<id>[^|]+)\|(?P<policy>sum|max|keep_target|replace)\|(?P<target>[^|]+)",
+    re.ASCII,
+)
+
+
 def _read_state(key: str, text: bytes) -> tuple[State, Lock | None, Merge | None]:
-    state = read_state(text.decode(errors="replace"))
-    if state is None:
+    match = _STATE_TEXT.fullmatch(text.decode(errors="replace"))
+    if match is None:
         raise CorruptCartError(key, "s")
-    return state
+    if match["gone"]:
+        return "gone", None, None
+    if match["locked"]:
+        lock = Lock(match["checkout"], int(match["deadline"]), match["keeps"] == "1")
+        return "locked", lock, None
+    state: Any = match["merge"]
+    return state, None, read_merge(match["id"], match["policy"], match["target"])
+
+
+def target_text(cart_id: str) -> str:
+    """The id of a merge's target, escaped to stand between bars."""
+    return quote(cart_id, safe="")
+
+
+def read_merge(merge_id: str, policy: Any, target: str) -> Merge:
+    """The merge in a state or in a refusal."""
+    return Merge(merge_id, policy, unquote(target))
 
 
 def _title(text: str) -> str:

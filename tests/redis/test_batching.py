@@ -11,17 +11,17 @@ import valkey.asyncio
 
 from ecart import AsyncCart, AsyncRedisStore, CorruptCartError
 from ecart.errors import LineNotFoundError, QuantityLimitExceededError
-from ecart.stores.redis import batches, pooled_async
-from ecart.stores.redis.batches import LARGEST, SCRIPT
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.lenders_async import AsyncPoolLender
+from ecart.stores.redis.transport import async_wire, batching
+from ecart.stores.redis.transport.async_connections import AsyncPoolConnections
+from ecart.stores.redis.transport.batching import MAX_READS, SCRIPT_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from engines import Engine
 
-TOGETHER = LARGEST // SCRIPT
+TOGETHER = MAX_READS // SCRIPT_WEIGHT
 """Changes over one connection."""
 CALLERS = 2 * TOGETHER + 2
 
@@ -64,17 +64,19 @@ async def test_more_reads_than_changes_go_together(
 
     async def counted(connection: Any, commands: Any) -> list[Any]:
         sent.append(len(commands))
-        return await pooled_async.send_over(connection, commands)
+        return await async_wire.send_over(connection, commands)
 
-    monkeypatch.setattr(batches, "send_over", counted)
+    monkeypatch.setattr(batching, "send_over", counted)
     cart = AsyncCart("c", store)
     await cart.add("apple")
 
-    await asyncio.gather(*(cart.summary() for _ in range(LARGEST + 2)))
-    await asyncio.gather(cart.add("apple"), *(cart.summary() for _ in range(LARGEST - SCRIPT + 1)))
+    await asyncio.gather(*(cart.summary() for _ in range(MAX_READS + 2)))
+    await asyncio.gather(
+        cart.add("apple"), *(cart.summary() for _ in range(MAX_READS - SCRIPT_WEIGHT + 1))
+    )
     await store.close()
 
-    assert sent[-4:] == [LARGEST, 2, LARGEST - SCRIPT + 1, 1]
+    assert sent[-4:] == [MAX_READS, 2, MAX_READS - SCRIPT_WEIGHT + 1, 1]
 
 
 async def test_a_connection_is_kept_while_there_is_more_to_say(
@@ -82,13 +84,13 @@ async def test_a_connection_is_kept_while_there_is_more_to_say(
 ) -> None:
     """Two callers who go on at once borrow one connection, and not one for each turn."""
     client, taken = redis.asyncio.Redis.from_url(engine.url), []
-    take = AsyncPoolLender.take
+    take = AsyncPoolConnections.acquire
 
-    async def counted(lender: AsyncPoolLender) -> Any:
+    async def counted(lender: AsyncPoolConnections) -> Any:
         taken.append(await take(lender))
         return taken[-1]
 
-    monkeypatch.setattr(AsyncPoolLender, "take", counted)
+    monkeypatch.setattr(AsyncPoolConnections, "acquire", counted)
 
     async def shop(sku: str) -> None:
         for _ in range(30):
@@ -105,7 +107,7 @@ async def test_a_connection_goes_back_now_and_then(
     own_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever else waits for it has it soon, and what was ready meanwhile is sent all the same."""
-    monkeypatch.setattr("ecart.stores.redis.batches.ROUNDS", 3)
+    monkeypatch.setattr("ecart.stores.redis.transport.batching.MAX_ROUNDS", 3)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         own_engine.url, max_connections=1, timeout=2
     )
