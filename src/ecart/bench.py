@@ -72,7 +72,7 @@ def _calls(url: str, keys: Keyspace) -> Iterator[Calls]:
         stack.callback(_remove, carts)
         for cart in carts:
             for line in range(_LINES):
-                cart.add(f"sku-{line}", "19.90")
+                cart.add(f"sku-{line}", unit_price="19.90")
         yield {
             "ping": lambda number: nodes[0].client.execute_command("PING"),
             "add": lambda number: carts[number % _CARTS].add(f"sku-{number % _LINES}"),
