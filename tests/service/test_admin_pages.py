@@ -324,6 +324,40 @@ def test_carts_that_have_ended(inside: Operator, client: Any) -> None:
     assert "State gone" in gone.text
 
 
+def test_an_empty_cart(inside: Operator, client: Any) -> None:
+    """It is shown as any other, and can be purged: a cart without lines is a cart."""
+    Cart("user-42", client).add("apple")
+    Cart("user-42", client).clear()
+
+    page, confirm = inside.page("/cart", id="user-42"), inside.page("/cart/purge", id="user-42")
+
+    assert "cannot be read" not in page.text
+    assert "State open Subtotal 0.00 USD 0 lines, 0 units Last change" in page.text
+    assert "Lines There are none." in page.text
+    assert "Version 2 Entity tag" in page.text
+    assert "In it 0 lines, 0 units, 0.00 USD Last change" in confirm.text
+
+
+@pytest.mark.foreign_data
+def test_an_empty_cart_in_check_out(inside: Operator, client: Any) -> None:
+    """Its check-out is shown and can be released. No change leaves a cart so; only its fields."""
+    cart, key = Cart("user-42", client), KEYS.cart("user-42")
+    cart.add("apple")
+    checkout = cart.begin_checkout()
+    client.hdel(key, ":apple")
+    client.hset(key, "c", "0|0|0|0|1")
+
+    page, confirm = inside.page("/cart", id="user-42"), inside.page("/cart/release", id="user-42")
+
+    assert "cannot be read" not in page.text
+    assert "State locked until" in page.text
+    assert "0 lines, 0 units" in page.text
+    assert f"Check-out {checkout.checkout_id}" in page.text
+    assert "/admin/cart/release?id=user-42" in page.links()
+    assert "In it 0 lines, 0 units, 0.00 USD Last change" in confirm.text
+    assert confirm.value("checkout") == checkout.checkout_id
+
+
 @pytest.mark.foreign_data
 def test_a_cart_that_cannot_be_read(inside: Operator, client: Any) -> None:
     """Its fields are shown, and what is wrong; so it is with a key that is no cart at all."""
