@@ -81,16 +81,16 @@ def add(lab: Lab) -> Iterable[Figure]:
     cart_id = filled(lab, 10)
     with lab.engine.client() as client:
         overheard = Overhearing(client)
-        Cart(cart_id, overheard, rules=RULES).add("sku-0", PRICE)
+        Cart(cart_id, overheard, rules=RULES).add("sku-0", unit_price=PRICE)
         sha = client.script_load(without_records(overheard.script))
         cart = Cart(cart_id, client, rules=RULES)
         bare = Cart(cart_id, Overhearing(client, instead=sha), rules=RULES)
         sha = client.script_load(COMMANDS_ALONE)
         least = Cart(cart_id, Overhearing(client, instead=sha), rules=RULES)
         turns = {
-            "add": lambda: cart.add("sku-0", PRICE),
-            "without records": lambda: bare.add("sku-0", PRICE),
-            "commands alone": lambda: least.add("sku-0", PRICE),
+            "add": lambda: cart.add("sku-0", unit_price=PRICE),
+            "without records": lambda: bare.add("sku-0", unit_price=PRICE),
+            "commands alone": lambda: least.add("sku-0", unit_price=PRICE),
             "one line": bare_script(client),
         }
         calls = max(20, round(lab.pace.turn * 10_000))

@@ -40,7 +40,7 @@ def fill(cart_id: str, client: Any, lines: int) -> str:
     """Puts so many lines into a cart."""
     cart = Cart(cart_id, client, rules=RULES)
     for number in range(lines):
-        cart.add(f"sku-{number}", PRICE)
+        cart.add(f"sku-{number}", unit_price=PRICE)
     return cart_id
 
 
@@ -59,11 +59,13 @@ def add(lab: Lab, door: str, lines: int) -> Iterable[Figure]:
         cart = Cart(cart_id, client, rules=RULES)
         own = Cart(cart_id, lab.engine.urls[door], rules=RULES)
         turns = {
-            "add": calling(lambda: cart.add("sku-0", PRICE)),
+            "add": calling(lambda: cart.add("sku-0", unit_price=PRICE)),
             "EVALSHA": calling(bare_script(client)),
-            "add, seen": calling(lambda: cart.add("sku-0", PRICE).summary),
-            "add by URL": calling(lambda: own.add("sku-0", PRICE)),
-            "new": calling(lambda: Cart(cart_id, client, rules=RULES).add("sku-0", PRICE)),
+            "add, seen": calling(lambda: cart.add("sku-0", unit_price=PRICE).summary),
+            "add by URL": calling(lambda: own.add("sku-0", unit_price=PRICE)),
+            "new": calling(
+                lambda: Cart(cart_id, client, rules=RULES).add("sku-0", unit_price=PRICE)
+            ),
             "EVALSHA, 16 arguments": calling(bare_script(client, *ARGUMENTS)),
         }
         samples = timed(turns, lab.pace)
@@ -89,8 +91,8 @@ def rivals(lab: Lab, door: str) -> Iterable[Figure]:
             old.add(f"sku-{number}", 19.9)
             blob.add(f"sku-{number}", PRICE)
         turns = {
-            "Cart.add": calling(lambda: cart.add("sku-0", PRICE)),
-            "Cart(URL).add": calling(lambda: own.add("sku-0", PRICE)),
+            "Cart.add": calling(lambda: cart.add("sku-0", unit_price=PRICE)),
+            "Cart(URL).add": calling(lambda: own.add("sku-0", unit_price=PRICE)),
             "ready-made": calling(ready_made(cart_id, client)),
             "E-Cart 1.0.2": calling(lambda: old.add("sku-0", 19.9)),
             "blob": calling(lambda: blob.add("sku-0", PRICE)),
@@ -187,7 +189,7 @@ def removing(cart: Cart) -> Turn:
         for start in range(0, calls, 20):
             gone = [f"gone-{number}" for number in range(start, min(start + 20, calls))]
             for sku in gone:
-                cart.add(sku, PRICE)
+                cart.add(sku, unit_price=PRICE)
             began = perf_counter()
             for sku in gone:
                 cart.remove(sku)
@@ -205,7 +207,7 @@ def sizes(lab: Lab, door: str) -> Iterable[Figure]:
         carts = {name: Cart(name, client, rules=RULES) for name in (small, large)}
         turns: dict[str, Turn] = {}
         for name, cart in carts.items():
-            turns[f"add {name}"] = calling(partial(cart.add, "sku-0", PRICE))
+            turns[f"add {name}"] = calling(partial(cart.add, "sku-0", unit_price=PRICE))
             turns[f"summary {name}"] = calling(cart.summary)
         samples = timed(turns, lab.pace)
     for call in ("add", "summary"):
@@ -222,8 +224,8 @@ def awaited(lab: Lab, door: str) -> Iterable[Figure]:
         own = AsyncCart(cart_id, lab.engine.urls[door], rules=RULES)
         key = cart.store.keys.cart(cart_id)  # type: ignore[attr-defined]
         calls: dict[str, Callable[[], Any]] = {
-            "add": lambda: cart.add("sku-0", PRICE),
-            "add by URL": lambda: own.add("sku-0", PRICE),
+            "add": lambda: cart.add("sku-0", unit_price=PRICE),
+            "add by URL": lambda: own.add("sku-0", unit_price=PRICE),
             "set_quantity": lambda: cart.set_quantity("sku-1", next(quantities)),
             "bare EVALSHA": bare_script(client),
             "get": cart.get,

@@ -51,7 +51,7 @@ async def _filled_by_four(engine: Engine) -> None:
     client = engine.async_client()
     cart = AsyncCart("four", client)
     for number in range(FIVE):
-        await asyncio.gather(*(cart.add(f"sku-{number}", PRICE) for _ in range(4)))
+        await asyncio.gather(*(cart.add(f"sku-{number}", unit_price=PRICE) for _ in range(4)))
     await client.aclose()
 
 
@@ -89,7 +89,7 @@ def by_size(lab: Lab) -> Iterable[Figure]:
         for lines in (1, 5, 20, 100):
             cart, old = Cart(f"of-{lines}", client), ECartCart(f"of-{lines}", client)
             for number in range(lines):
-                cart.add(f"sku-{number}", PRICE)
+                cart.add(f"sku-{number}", unit_price=PRICE)
                 old.add(f"sku-{number}", 19.9)
             key = _key(cart.cart_id, client)
             encoding = client.object("encoding", key).decode()

@@ -108,7 +108,7 @@ def rates(name: str, samples: Samples, ours: str, theirs: str, target: Any = Non
 
 
 def adds(carts: Sequence[Any]) -> list[Callable[[], Any]]:
-    return [partial(cart.add, "sku-0", PRICE) for cart in carts]
+    return [partial(cart.add, "sku-0", unit_price=PRICE) for cart in carts]
 
 
 def in_tasks(runner: asyncio.Runner, calls: Sequence[Callable[[], Awaitable[Any]]]) -> Turn:

@@ -85,7 +85,7 @@ def look_up(skus: tuple[str, ...]) -> dict[str, Product]:
 def products(request: CartRequest) -> HttpResponse:
     if request.method == "POST":
         item = get_object_or_404(Item, sku=request.POST.get("sku"))
-        request.cart.add(item.sku, item.price, title=item.title)
+        request.cart.add(item.sku, unit_price=item.price, title=item.title)
         return redirect("/basket")
     return render(request, "products.html", {"items": Item.objects.order_by("title")})
 

@@ -65,7 +65,7 @@ def create_app(store: str, database: str) -> Flask:
     @app.post("/")
     def buy() -> Response:
         product = catalog.lookup([request.form["sku"]]).get(request.form["sku"]) or abort(404)
-        current_cart.add(product.sku, product.unit_price, title=product.title)
+        current_cart.add(product.sku, unit_price=product.unit_price, title=product.title)
         return redirect("/basket")
 
     @app.get("/basket")

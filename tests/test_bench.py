@@ -170,11 +170,11 @@ def test_records_are_cut_out_or_nothing_is_measured() -> None:
 def test_the_commands_alone_change_nothing(engine: Engine) -> None:
     """They are an add's, by the places of its arguments; only the record and the expiry move on."""
     with engine.connected() as client:
-        Cart("c", client).add("apple", "1.50", 2, title="Apple")
+        Cart("c", client).add("apple", 2, unit_price="1.50", title="Apple")
         before = client.hgetall(Keyspace().cart("c"))
         instead = Overhearing(client, instead=client.script_load(COMMANDS_ALONE))
 
-        change = Cart("c", instead).add("apple", "9.99")
+        change = Cart("c", instead).add("apple", unit_price="9.99")
 
         after = client.hgetall(Keyspace().cart("c"))
     assert (change.summary.version, change.line and change.line.quantity) == (1, 2)

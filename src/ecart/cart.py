@@ -135,9 +135,9 @@ class Cart:
     def add(
         self,
         sku: str,
-        unit_price: Amount | None = None,
         quantity: int = 1,
         *,
+        unit_price: Amount | None = None,
         options: Options | None = None,
         details: Details | None = None,
         title: str | None = None,
@@ -373,9 +373,9 @@ class AsyncCart:
     async def add(
         self,
         sku: str,
-        unit_price: Amount | None = None,
         quantity: int = 1,
         *,
+        unit_price: Amount | None = None,
         options: Options | None = None,
         details: Details | None = None,
         title: str | None = None,

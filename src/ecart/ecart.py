@@ -15,6 +15,7 @@ from ecart.errors import LineNotFoundError
 from ecart.model import LineItem
 from ecart.money import Amount
 from ecart.operations import WEEK, Ttl
+from ecart.operations.arguments import check_quantity
 from ecart.store import run, steps_on
 
 __all__ = ["Cart"]
@@ -38,7 +39,9 @@ class Cart:
 
     def add(self, product_id: str, unit_cost: Amount, quantity: int = 1, **extra: Any) -> bool:
         """Adds units of a product; `extra`, where given, replaces what was kept with it."""
-        self._cart.add(str(product_id), unit_cost, quantity, details=extra or None)
+        # Checked before Cart.add does: its message names unit_price, which is `extra` here.
+        check_quantity(quantity, at_least=1, limit=self._cart.rules.max_quantity)
+        self._cart.add(str(product_id), quantity, unit_price=unit_cost, details=extra or None)
         return True
 
     def remove(self, product_id: str) -> bool:

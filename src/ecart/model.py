@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import reprlib
 from base64 import b32encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
@@ -34,6 +35,12 @@ MergePolicy = Literal["sum", "max", "keep_target", "replace"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINE_ID_DIGEST = re.compile(r":[a-z2-7]{16}\Z")
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 48
+_SHORT.maxdict = 3
+_SHOWN = 3
+"""The lines that a snapshot's `repr` names."""
 
 
 _ENDED_MS: dict[State, int] = {
@@ -67,6 +74,11 @@ class LineItem(msgspec.Struct, frozen=True):
     def subtotal(self) -> Decimal | None:
         """`unit_price` × `quantity`, exact; None while the line has no price."""
         return None if self.unit_price is None else multiply(self.unit_price, self.quantity)
+
+    def __repr__(self) -> str:
+        options = f" options={_SHORT.repr(dict(self.options))}" if self.options else ""
+        name = _SHORT.repr(self.line_id)
+        return f"<LineItem {name} quantity={self.quantity} unit_price={self.unit_price}{options}>"
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -148,15 +160,47 @@ class CartSummary(msgspec.Struct, frozen=True):
             return None
         return _datetime(self.updated_ms + self.lifetime_ms)
 
+    def __repr__(self) -> str:
+        return f"<CartSummary {self._outline()}>"
+
+    def _outline(self) -> str:
+        state = "" if self.state == "open" else f" state={self.state}"
+        return (
+            f"{_SHORT.repr(self.cart_id)} version={self.version} line_count={self.line_count} "
+            f"total_quantity={self.total_quantity} subtotal={self.subtotal} {self.currency}{state}"
+        )
+
 
 class CartSnapshot(CartSummary, frozen=True):
     """A cart with its lines, all of one moment, in the order in which they were first added.
+
+    `len(snapshot)` counts its lines and iteration yields them; `sku in snapshot` is whether any
+    line is of that SKU, with or without options. An empty cart is true, too: ask for its
+    `line_count` or `len()`.
 
     `ordered` holds, for lines that were added to since check-out began, the units that it saw.
     """
 
     lines: tuple[LineItem, ...] = ()
     ordered: Mapping[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __bool__(self) -> bool:
+        return True  # `if snapshot` asks whether there is one, as it does of a CartSummary
+
+    def __iter__(self) -> Iterator[LineItem]:
+        return iter(self.lines)
+
+    def __contains__(self, sku: object) -> bool:
+        return any(line.sku == sku for line in self.lines)
+
+    def __repr__(self) -> str:
+        first = [f"{_SHORT.repr(line.line_id)} x{line.quantity}" for line in self.lines[:_SHOWN]]
+        if len(self.lines) > _SHOWN:
+            first.append(f"{len(self.lines) - _SHOWN} more")
+        return f"<CartSnapshot {self._outline()} lines=[{', '.join(first)}]>"
 
     def line(self, line_id: str) -> LineItem:
         """The line with this id.
@@ -248,7 +292,7 @@ class CartChange:
     @property
     def summary(self) -> CartSummary:
         """The cart after the change; a `CartSnapshot` if the operation asked for it."""
-        return self._summary or self._loaded()[0]
+        return self._loaded()[0] if self._summary is None else self._summary
 
     @property
     def line(self) -> LineItem | None:
@@ -285,7 +329,8 @@ class CartChange:
 
     def __repr__(self) -> str:
         pairs = zip(self.__match_args__, self._values(), strict=True)
-        return f"CartChange({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+        shown = (f"{name}={value!r}" for name, value in pairs if value not in (None, False))
+        return f"<CartChange {' '.join(shown)}>"
 
     def __reduce__(self) -> tuple[type[CartChange], tuple[Any, ...]]:
         return CartChange, self._values()

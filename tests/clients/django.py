@@ -228,7 +228,7 @@ def hello(request: HttpRequest) -> HttpResponse:
 @require_POST
 def gift(request: HttpRequest) -> HttpResponse:
     cart = cart_from(request)
-    cart.add("gift", "0.00")
+    cart.add("gift", unit_price="0.00")
     return HttpResponse(cart.cart_id)
 
 

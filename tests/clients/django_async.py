@@ -23,7 +23,7 @@ async def hello(request: HttpRequest) -> HttpResponse:
 @require_POST
 async def gift(request: HttpRequest) -> HttpResponse:
     cart = await acart_from(request)
-    await cart.add("gift", "0.00")
+    await cart.add("gift", unit_price="0.00")
     return HttpResponse(cart.cart_id)
 
 

@@ -34,7 +34,7 @@ async def hello() -> PlainTextResponse:
 
 
 async def gift(cart: CartDep) -> PlainTextResponse:
-    await cart.add("gift", "0.00")
+    await cart.add("gift", unit_price="0.00")
     return PlainTextResponse(cart.cart_id)
 
 

@@ -75,7 +75,7 @@ def hello() -> str:
 
 def gift() -> str:
     cart = cart_from(flask.request)
-    cart.add("gift", "0.00")
+    cart.add("gift", unit_price="0.00")
     return cart.cart_id
 
 

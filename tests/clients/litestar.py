@@ -39,7 +39,7 @@ async def hello() -> str:
 
 @post("/gift", media_type=MediaType.TEXT, status_code=200)
 async def gift(cart: NamedDependency[AsyncCart]) -> str:
-    await cart.add("gift", "0.00")
+    await cart.add("gift", unit_price="0.00")
     return cart.cart_id
 
 

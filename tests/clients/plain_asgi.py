@@ -42,7 +42,7 @@ async def hello(scope: Any, receive: Any) -> str:
 
 async def gift(scope: Any, receive: Any) -> str:
     cart = cart_from(scope)
-    await cart.add("gift", "0.00")
+    await cart.add("gift", unit_price="0.00")
     return cart.cart_id
 
 

@@ -30,7 +30,7 @@ async def hello(request: Request) -> PlainTextResponse:
 
 async def gift(request: Request) -> PlainTextResponse:
     cart = cart_from(request)
-    await cart.add("gift", "0.00")
+    await cart.add("gift", unit_price="0.00")
     return PlainTextResponse(cart.cart_id)
 
 

@@ -84,7 +84,7 @@ def hello(environ: dict[str, Any]) -> str:
 
 def gift(environ: dict[str, Any]) -> str:
     cart = cart_from(environ)
-    cart.add("gift", "0.00")
+    cart.add("gift", unit_price="0.00")
     return cart.cart_id
 
 

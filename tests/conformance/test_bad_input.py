@@ -75,7 +75,7 @@ def refused(cart: Cart, code: str, call: Callable[[], object]) -> None:
 @each("quantity", [*NOT_WHOLE, 0, -1, -(2**63)])
 def test_odd_quantities_are_not_added(cart: Cart, quantity: Any) -> None:
     """Not an `int` of 1 or more: `invalid_quantity`."""
-    refused(cart, "invalid_quantity", lambda: cart.add("apple", "1", quantity))
+    refused(cart, "invalid_quantity", lambda: cart.add("apple", quantity, unit_price="1"))
 
 
 @each("quantity", [*NOT_WHOLE, -1, -(2**63)])
@@ -112,8 +112,8 @@ def test_a_subclass_of_int_is_no_quantity(cart: Cart) -> None:
 @each("price", PRICES)
 def test_odd_prices_are_refused(cart: Cart, price: Any) -> None:
     """Not finite, negative, not plain digits, too long: `invalid_amount`."""
-    cart.add("apple", "1")
-    refused(cart, "invalid_amount", lambda: cart.add("apple", price))
+    cart.add("apple", unit_price="1")
+    refused(cart, "invalid_amount", lambda: cart.add("apple", unit_price=price))
 
 
 @each("cart_id", CART_IDS)

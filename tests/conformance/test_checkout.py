@@ -28,8 +28,8 @@ def units(cart: Cart) -> dict[str, int]:
 
 def test_what_was_ordered_leaves_the_cart(cart: Cart) -> None:
     """The hand-over is the cart as it was; completing empties it and opens it again."""
-    cart.add("apple", "0.50", 3)
-    cart.add("pear", "1")
+    cart.add("apple", 3, unit_price="0.50")
+    cart.add("pear", unit_price="1")
     seen = cart.get()
 
     checkout = cart.begin_checkout()
@@ -82,13 +82,13 @@ def test_a_held_cart_can_be_erased(cart: Cart) -> None:
 
 def test_additions_can_wait_for_the_next_order(cart: Cart) -> None:
     """What is added meanwhile stays, at its own price; only what was seen is ordered."""
-    cart.add("apple", "0.50", 3)
-    cart.add("pear", "1", 2)
+    cart.add("apple", 3, unit_price="0.50")
+    cart.add("pear", 2, unit_price="1")
     checkout = cart.begin_checkout(keep_additions=True)
 
-    cart.add("apple", "0.60", 4)
+    cart.add("apple", 4, unit_price="0.60")
     cart.add("apple", quantity=1)
-    cart.add("plum", "2", 5)
+    cart.add("plum", 5, unit_price="2")
     with pytest.raises(CartLockedError):
         cart.remove("pear")
     assert {line.line_id: line.quantity for line in checkout.cart.lines} == {"apple": 3, "pear": 2}
@@ -235,10 +235,10 @@ def test_odd_holds_are_refused(cart: Cart, hold: Any) -> None:
 
 def test_a_repeated_begin_hands_over_what_was_seen(cart: Cart) -> None:
     """What was added since is not part of it: it is not taken out either."""
-    cart.add("apple", "0.50", 3)
+    cart.add("apple", 3, unit_price="0.50")
     first = cart.begin_checkout(keep_additions=True, operation_id="page-1")
     cart.add("apple", quantity=2)
-    cart.add("pear", "1")
+    cart.add("pear", unit_price="1")
 
     again = cart.begin_checkout(keep_additions=True, operation_id="page-1")
 

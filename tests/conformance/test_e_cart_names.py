@@ -129,7 +129,7 @@ def test_ttl_is_told_as_redis_tells_it(store: Store) -> None:
 def test_carts_are_the_same_carts(store: Store) -> None:
     """Filled through one name, read through the other, both ways."""
     Cart("u", store).add("p1", "1.5", 2, color="red")
-    ecart.Cart("u", store).add("p2", "2", options={"size": "M"})
+    ecart.Cart("u", store).add("p2", unit_price="2", options={"size": "M"})
 
     lines = ecart.Cart("u", store).get().lines
     assert [(line.sku, line.quantity, line.details) for line in lines] == [
@@ -232,7 +232,7 @@ def test_a_copy_twice_is_the_same_copy(store: Store) -> None:
 def test_a_copy_into_another_currency_is_refused(store: Store) -> None:
     """And changes nothing."""
     Cart("u", store).add("p1", 1)
-    ecart.Cart("u2", store, currency="EUR").add("p2", 1)
+    ecart.Cart("u2", store, currency="EUR").add("p2", unit_price=1)
 
     with pytest.raises(CurrencyMismatchError):
         Cart("u", store).copy("u2")
@@ -291,6 +291,9 @@ def test_failures_are_told_apart(store: Store) -> None:
         Cart("", store)
     with pytest.raises(InvalidQuantityError):
         cart.add("p1", 1, -1)
+    with pytest.raises(InvalidQuantityError) as error:
+        cart.add("p1", 1, "2")  # type: ignore[arg-type]
+    assert str(error.value) == "a quantity is a whole number, 1 or more"
     with pytest.raises(QuantityLimitExceededError):
         cart.add("p1", 1, 10_000)
     with pytest.raises(TypeError):

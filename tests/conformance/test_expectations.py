@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ecart import Cart, CartChange
 
 CHANGES: dict[str, Callable[..., CartChange]] = {
-    "add": lambda cart, **terms: cart.add("apple", "1", **terms),
+    "add": lambda cart, **terms: cart.add("apple", unit_price="1", **terms),
     "set_quantity": lambda cart, **terms: cart.set_quantity("apple", 5, **terms),
     "remove": lambda cart, **terms: cart.remove("apple", **terms),
     "clear": lambda cart, **terms: cart.clear(**terms),
@@ -136,11 +136,11 @@ def test_a_repeat_changes_nothing(cart: Cart, change: Callable[..., CartChange])
 
 def test_a_repeat_shows_the_cart_of_now(cart: Cart) -> None:
     """What others did in between is in the answer; the repeat did nothing."""
-    first = cart.add("apple", "1", operation_id="order-1")
+    first = cart.add("apple", unit_price="1", operation_id="order-1")
     cart.add("apple")
     cart.add("pear")
 
-    again = cart.add("apple", "1", operation_id="order-1")
+    again = cart.add("apple", unit_price="1", operation_id="order-1")
 
     assert not first.replayed
     assert again.replayed
@@ -173,13 +173,13 @@ def test_a_repeat_does_not_revive(cart: Cart) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        lambda cart: cart.add("pear", "1", 2, operation_id="x"),
-        lambda cart: cart.add("apple", "1", 3, operation_id="x"),
-        lambda cart: cart.add("apple", "1.1", 2, operation_id="x"),
-        lambda cart: cart.add("apple", None, 2, operation_id="x"),
-        lambda cart: cart.add("apple", "1", 2, title="None", operation_id="x"),
-        lambda cart: cart.add("apple", "1", 2, details={}, operation_id="x"),
-        lambda cart: cart.add("apple", "1", 2, options={"a": 1}, operation_id="x"),
+        lambda cart: cart.add("pear", 2, unit_price="1", operation_id="x"),
+        lambda cart: cart.add("apple", 3, unit_price="1", operation_id="x"),
+        lambda cart: cart.add("apple", 2, unit_price="1.1", operation_id="x"),
+        lambda cart: cart.add("apple", 2, operation_id="x"),
+        lambda cart: cart.add("apple", 2, unit_price="1", title="None", operation_id="x"),
+        lambda cart: cart.add("apple", 2, unit_price="1", details={}, operation_id="x"),
+        lambda cart: cart.add("apple", 2, unit_price="1", options={"a": 1}, operation_id="x"),
         lambda cart: cart.set_quantity("apple", 2, operation_id="x"),
         lambda cart: cart.remove("apple", operation_id="x"),
         lambda cart: cart.clear(operation_id="x"),
@@ -190,7 +190,7 @@ def test_a_repeat_does_not_revive(cart: Cart) -> None:
 )
 def test_an_operation_id_names_one_change(cart: Cart, other: Callable[..., CartChange]) -> None:
     """The same id for anything else: `idempotency_key_reused`, and nothing changed."""
-    before = cart.add("apple", "1", 2, operation_id="x").summary
+    before = cart.add("apple", 2, unit_price="1", operation_id="x").summary
 
     with pytest.raises(IdempotencyKeyReusedError) as refused:
         other(cart)
@@ -201,9 +201,9 @@ def test_an_operation_id_names_one_change(cart: Cart, other: Callable[..., CartC
 
 def test_the_same_change_may_be_spelled_differently(cart: Cart) -> None:
     """1.5 and "1.50" are one price; details in another order are the same details."""
-    cart.add("apple", "1.50", details={"a": 1, "b": 2}, operation_id="x")
+    cart.add("apple", unit_price="1.50", details={"a": 1, "b": 2}, operation_id="x")
 
-    assert cart.add("apple", 1.5, details={"b": 2, "a": 1}, operation_id="x").replayed
+    assert cart.add("apple", unit_price=1.5, details={"b": 2, "a": 1}, operation_id="x").replayed
 
 
 def test_operation_ids_belong_to_a_cart(make_cart: Callable[..., Cart]) -> None:
@@ -299,8 +299,8 @@ def test_what_is_no_name_cannot_be_asked_about(cart: Cart, name: str) -> None:
 
 def test_a_repeat_with_other_details_is_another_change(cart: Cart) -> None:
     """Also where they hold integers that are longer than a machine's."""
-    cart.add("apple", "1", details={"n": 10**30}, operation_id="x")
+    cart.add("apple", unit_price="1", details={"n": 10**30}, operation_id="x")
 
-    assert cart.add("apple", "1", details={"n": 10**30}, operation_id="x").replayed
+    assert cart.add("apple", unit_price="1", details={"n": 10**30}, operation_id="x").replayed
     with pytest.raises(IdempotencyKeyReusedError):
-        cart.add("apple", "1", details={"n": 10**30 + 1}, operation_id="x")
+        cart.add("apple", unit_price="1", details={"n": 10**30 + 1}, operation_id="x")

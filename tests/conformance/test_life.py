@@ -157,7 +157,7 @@ def test_odd_times_to_live_are_refused(make_cart: Callable[..., Cart], ttl: obje
 
 def test_destroy_ends_the_cart(cart: Cart) -> None:
     """After `destroy` the cart reads as one that does not exist."""
-    cart.add("apple", "1.5", 3)
+    cart.add("apple", 3, unit_price="1.5")
     cart.add("pear")
 
     change = cart.destroy()
@@ -174,7 +174,7 @@ def test_a_cart_is_born_again(cart: Cart) -> None:
     cart.destroy()
     time.sleep(0.005)
 
-    change = cart.add("pear", "2")
+    change = cart.add("pear", unit_price="2")
 
     assert change.version == 3
     assert change.summary.exists
@@ -186,11 +186,11 @@ def test_a_cart_is_born_again(cart: Cart) -> None:
 def test_a_cart_born_again_inherits_nothing(make_cart: Callable[..., Cart]) -> None:
     """Neither currency nor a life of its own nor lines pass to the next cart."""
     euros = make_cart(currency="EUR")
-    euros.add("apple", "1")
+    euros.add("apple", unit_price="1")
     euros.set_ttl(None)
     euros.destroy()
 
-    summary = make_cart(ttl=70).add("pear", "1").summary
+    summary = make_cart(ttl=70).add("pear", unit_price="1").summary
 
     assert (summary.currency, summary.ttl_pinned, summary.ttl_ms) == ("USD", False, 70_000)
     assert (summary.line_count, summary.subtotal) == (1, 1)
@@ -259,6 +259,6 @@ def test_rules_replace_ttl_and_currency(make_cart: Callable[..., Cart]) -> None:
     """`rules=` sets everything at once."""
     cart = make_cart(rules=Rules(ttl_ms=5_000, currency="JPY"))
 
-    summary = cart.add("apple", 100).summary
+    summary = cart.add("apple", unit_price=100).summary
 
     assert (summary.ttl_ms, summary.currency) == (5_000, "JPY")

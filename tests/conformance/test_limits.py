@@ -49,7 +49,7 @@ def test_a_cart_holds_its_number_of_lines(make_cart: Callable[..., Cart]) -> Non
 def test_a_cart_holds_500_lines(cart: Cart) -> None:
     """Unless told otherwise."""
     for number in range(500):
-        cart.add(f"sku-{number}", "0.01")
+        cart.add(f"sku-{number}", unit_price="0.01")
 
     with pytest.raises(LineLimitExceededError):
         cart.add("one-more")
@@ -73,7 +73,7 @@ def test_the_smallest_limits(make_cart: Callable[..., Cart]) -> None:
 def test_a_million_units(make_cart: Callable[..., Cart]) -> None:
     """The highest limit there is works to its last unit."""
     cart = make_cart(rules=Rules(max_quantity=1_000_000))
-    cart.add("apple", "0.000000001", 999_999)
+    cart.add("apple", 999_999, unit_price="0.000000001")
 
     assert cart.add("apple").summary.total_quantity == 1_000_000
     with pytest.raises(QuantityLimitExceededError):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ecart import LineItem, line_id_for
-from ecart.errors import LineNotFoundError
+from ecart.errors import InvalidQuantityError, LineNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def test_a_cart_that_nobody_filled_reads_as_empty(cart: Cart) -> None:
 
 def test_add_makes_a_line(cart: Cart) -> None:
     """The first add makes the cart and shows the line."""
-    change = cart.add("apple", "1.50", 2, title="Apple", details={"organic": True})
+    change = cart.add("apple", 2, unit_price="1.50", title="Apple", details={"organic": True})
 
     line = LineItem("apple", 2, Decimal("1.5"), 1, "Apple", {}, {"organic": True})
     assert change.line == line
@@ -40,9 +40,45 @@ def test_add_makes_a_line(cart: Cart) -> None:
     assert (line.sku, line.subtotal) == ("apple", Decimal("3.0"))
 
 
+def test_a_number_in_second_place_is_the_quantity(cart: Cart) -> None:
+    """`add("apple", 2)` is two apples without price; a price has only its name."""
+    assert cart.add("apple", 2).line == LineItem("apple", 2, None, 1)
+    assert cart.add("pear").line == LineItem("pear", 1, None, 2)
+    with pytest.raises(TypeError):
+        cart.add("apple", 2, "0.50")  # type: ignore[call-arg]
+
+    assert cart.get().total_quantity == 3
+
+
+@pytest.mark.parametrize("price", ["0.50", "2", Decimal("2"), Decimal("0.50"), 2.0, 0.5], ids=repr)
+def test_a_price_in_second_place_is_refused(cart: Cart, price: Any) -> None:
+    """The message says where it goes; nothing is written, neither a new cart nor a line."""
+    with pytest.raises(InvalidQuantityError, match="1 or more; a price is given as unit_price="):
+        cart.add("apple", price)
+    assert cart.get().version == 0
+    cart.add("apple", 3, unit_price="1.50")
+    before = cart.get()
+
+    with pytest.raises(InvalidQuantityError) as error:
+        cart.add("apple", price, unit_price="1.50", title="Apple")
+
+    assert error.value.code == "invalid_quantity"
+    assert cart.get() == before
+
+
+@pytest.mark.parametrize("quantity", [True, None, 0, -1], ids=repr)
+def test_what_is_neither_quantity_nor_price_is_refused(cart: Cart, quantity: Any) -> None:
+    """A bool is no number of units, and no price either: the message speaks of none."""
+    with pytest.raises(InvalidQuantityError) as error:
+        cart.add("apple", quantity)
+
+    assert str(error.value) == "a quantity is a whole number, 1 or more"
+    assert cart.get().version == 0
+
+
 def test_add_accumulates(cart: Cart) -> None:
     """Adding what is there adds units to its line."""
-    cart.add("apple", "1.50", 2)
+    cart.add("apple", 2, unit_price="1.50")
 
     change = cart.add("apple", quantity=3)
 
@@ -54,9 +90,11 @@ def test_add_accumulates(cart: Cart) -> None:
 
 def test_add_replaces_what_is_given_and_keeps_the_rest(cart: Cart) -> None:
     """Price, title and details given anew take effect; those left out stay."""
-    cart.add("apple", "1", title="Apple", details={"a": 1})
+    cart.add("apple", unit_price="1", title="Apple", details={"a": 1})
 
-    assert cart.add("apple", "2").line == LineItem("apple", 2, Decimal(2), 1, "Apple", {}, {"a": 1})
+    assert cart.add("apple", unit_price="2").line == LineItem(
+        "apple", 2, Decimal(2), 1, "Apple", {}, {"a": 1}
+    )
     assert cart.add("apple", title="Pear").line == LineItem(
         "apple", 3, Decimal(2), 1, "Pear", {}, {"a": 1}
     )
@@ -67,21 +105,21 @@ def test_add_replaces_what_is_given_and_keeps_the_rest(cart: Cart) -> None:
 def test_a_line_may_have_no_price_yet(cart: Cart) -> None:
     """A line without price counts, but not into the subtotal; a later price covers all units."""
     cart.add("apple", quantity=2)
-    cart.add("pear", "1")
+    cart.add("pear", unit_price="1")
     assert cart.line("apple") == LineItem("apple", 2, None, 1)
     assert cart.summary().subtotal == Decimal(1)
 
-    cart.add("apple", "10")
+    cart.add("apple", unit_price="10")
 
     assert cart.summary().subtotal == Decimal(31)
 
 
 def test_other_options_make_another_line(cart: Cart) -> None:
     """Size M and size L are two lines; the same choice in another order is one."""
-    cart.add("shirt", "10", options={"size": "M", "gift": True})
-    cart.add("shirt", "10", options={"size": "L", "gift": True})
-    cart.add("shirt", "10")
-    again = cart.add("shirt", "10", options={"gift": True, "size": "M"})
+    cart.add("shirt", unit_price="10", options={"size": "M", "gift": True})
+    cart.add("shirt", unit_price="10", options={"size": "L", "gift": True})
+    cart.add("shirt", unit_price="10")
+    again = cart.add("shirt", unit_price="10", options={"gift": True, "size": "M"})
 
     assert again.summary.line_count == 3
     assert again.line is not None
@@ -105,7 +143,7 @@ def test_a_line_is_named_by_its_id_or_by_sku_and_options(cart: Cart) -> None:
     """`options=` finds the line that has them, for every method that takes a line."""
     options = {"size": "M"}
     line_id = line_id_for("shirt", options)
-    cart.add("shirt", "10", 5, options=options)
+    cart.add("shirt", 5, unit_price="10", options=options)
 
     assert cart.contains("shirt", options=options)
     assert cart.contains(line_id)
@@ -119,7 +157,9 @@ def test_a_line_is_named_by_its_id_or_by_sku_and_options(cart: Cart) -> None:
 
 def test_set_quantity_replaces(cart: Cart) -> None:
     """The quantity given is the quantity of the line; everything else of it stays."""
-    cart.add("apple", "1.5", 5, title="A|b%7C", details={"k": [1, None]}, options={"o": 1})
+    cart.add(
+        "apple", 5, unit_price="1.5", title="A|b%7C", details={"k": [1, None]}, options={"o": 1}
+    )
 
     change = cart.set_quantity("apple", 2, options={"o": 1})
 
@@ -133,8 +173,8 @@ def test_set_quantity_replaces(cart: Cart) -> None:
 
 def test_set_quantity_of_zero_removes(cart: Cart) -> None:
     """Zero units are no line."""
-    cart.add("apple", "1.5", 5)
-    cart.add("pear", "1", 1)
+    cart.add("apple", 5, unit_price="1.5")
+    cart.add("pear", 1, unit_price="1")
 
     change = cart.set_quantity("apple", 0)
 
@@ -145,8 +185,8 @@ def test_set_quantity_of_zero_removes(cart: Cart) -> None:
 
 def test_remove_takes_the_line_out(cart: Cart) -> None:
     """Whatever its quantity, the line is gone and the counters with it."""
-    cart.add("apple", "1.5", 5)
-    cart.add("pear", "0.000000001", 7)
+    cart.add("apple", 5, unit_price="1.5")
+    cart.add("pear", 7, unit_price="0.000000001")
 
     change = cart.remove("apple")
 
@@ -171,7 +211,7 @@ def test_a_line_that_is_not_there_is_refused(cart: Cart, call: str) -> None:
 
 def test_the_last_line_removed_leaves_a_cart(cart: Cart) -> None:
     """A cart without lines is still that cart: same epoch, next version, subtotal exactly zero."""
-    epoch = cart.add("apple", "1.1").summary.epoch
+    epoch = cart.add("apple", unit_price="1.1").summary.epoch
 
     summary = cart.remove("apple").summary
 
@@ -181,8 +221,8 @@ def test_the_last_line_removed_leaves_a_cart(cart: Cart) -> None:
 
 def test_clear_empties_and_keeps_the_cart(cart: Cart) -> None:
     """After `clear` nothing is in the cart, and it is the same cart."""
-    epoch = cart.add("apple", "1.1").summary.epoch
-    cart.add("pear", "1.1", options={"a": "b"})
+    epoch = cart.add("apple", unit_price="1.1").summary.epoch
+    cart.add("pear", unit_price="1.1", options={"a": "b"})
 
     summary = cart.clear().summary
 
@@ -277,7 +317,7 @@ def test_details_come_back_as_they_went_in(cart: Cart, details: dict[str, object
 )
 def test_any_name_can_be_a_sku(cart: Cart, sku: str) -> None:
     """No SKU is taken for one of the cart's own fields."""
-    cart.add(sku, "1.25", 2)
+    cart.add(sku, 2, unit_price="1.25")
 
     assert [(line.sku, line.quantity) for line in cart.get().lines] == [(sku, 2)]
     assert cart.remove(sku).summary.subtotal == 0
@@ -311,7 +351,7 @@ def test_carts_do_not_disturb_each_other(make_cart: Callable[..., Cart]) -> None
 def test_details_of_a_chosen_line_stay_until_others_are_given(cart: Cart) -> None:
     """Adding the same choice without details keeps them; empty ones take their place."""
     medium = {"size": "M"}
-    cart.add("shirt", "19.90", options=medium, details={"gift": True})
+    cart.add("shirt", unit_price="19.90", options=medium, details={"gift": True})
 
     kept = cart.add("shirt", options=medium).line
     emptied = cart.add("shirt", options=medium, details={}).line

@@ -39,9 +39,9 @@ def units(cart: Cart) -> dict[str, int]:
 
 def test_a_guests_cart_moves_into_the_users(guest: Cart, user: Cart) -> None:
     """The units add up, the lines keep their order, the guest's cart is empty and ended."""
-    user.add("apple", "0.50", 2)
-    guest.add("pear", "1", 1, title="Pear", details={"gift": True})
-    guest.add("apple", "0.60", 3)
+    user.add("apple", 2, unit_price="0.50")
+    guest.add("pear", 1, unit_price="1", title="Pear", details={"gift": True})
+    guest.add("apple", 3, unit_price="0.60")
 
     report = user.merge_from("guest")
 
@@ -67,9 +67,9 @@ def test_policies(
     guest: Cart, user: Cart, policy: Any, apple: int, price: str, counts: tuple[int, ...]
 ) -> None:
     """What becomes of a line that both have; a line of one is kept by every policy."""
-    user.add("apple", "0.50", 2)
+    user.add("apple", 2, unit_price="0.50")
     user.add("mine")
-    guest.add("apple", "0.60", 3)
+    guest.add("apple", 3, unit_price="0.60")
     guest.add("theirs")
 
     report = user.merge_from("guest", policy)
@@ -154,8 +154,8 @@ def test_another_currency_is_refused_and_nothing_lost(
 ) -> None:
     """Both stay as they are, and open."""
     euro = make_cart("euro", currency="EUR")
-    euro.add("pear", "1")
-    user.add("apple", "1")
+    euro.add("pear", unit_price="1")
+    user.add("apple", unit_price="1")
 
     for _ in range(2):
         with pytest.raises(CurrencyMismatchError):
@@ -166,7 +166,7 @@ def test_another_currency_is_refused_and_nothing_lost(
 
 def test_an_empty_target_takes_the_currency(make_cart: Callable[..., Cart], user: Cart) -> None:
     """A new user's cart is in the guest's currency."""
-    make_cart("euro", currency="EUR").add("pear", "1")
+    make_cart("euro", currency="EUR").add("pear", unit_price="1")
 
     user.merge_from("euro")
 
@@ -207,9 +207,9 @@ def test_a_check_out_whose_time_ran_out_keeps_nobody_from_merging(
 
 def test_what_would_not_add_up_exactly_is_left(guest: Cart, user: Cart) -> None:
     """A line that would carry the subtotal past 2^53 stays out."""
-    user.add("gold", "999999999999999", 9)
-    guest.add("silver", "999999999999999")
-    guest.add("apple", "1")
+    user.add("gold", 9, unit_price="999999999999999")
+    guest.add("silver", unit_price="999999999999999")
+    guest.add("apple", unit_price="1")
 
     report = user.merge_from("guest")
 
@@ -219,8 +219,8 @@ def test_what_would_not_add_up_exactly_is_left(guest: Cart, user: Cart) -> None:
 
 def test_a_copy_is_put_over(guest: Cart, user: Cart) -> None:
     """Lines as they are, over those of the target; its others stay, and so does the source."""
-    guest.add("apple", "0.60", 3)
-    user.add("apple", "0.50", 2)
+    guest.add("apple", 3, unit_price="0.60")
+    user.add("apple", 2, unit_price="0.50")
     user.add("pear")
 
     guest.copy_to("user")

@@ -37,7 +37,7 @@ LARGE = Rules(max_quantity=1_000_000)
 )
 def test_sums_are_exact(cart: Cart, price: object, quantity: int, subtotal: str) -> None:
     """The subtotal is what one calculates on paper."""
-    summary = cart.add("apple", price, quantity).summary  # type: ignore[arg-type]
+    summary = cart.add("apple", quantity, unit_price=price).summary  # type: ignore[arg-type]
 
     assert summary.subtotal == Decimal(subtotal)
     assert cart.get().subtotal == Decimal(subtotal)
@@ -47,7 +47,7 @@ def test_sums_are_exact(cart: Cart, price: object, quantity: int, subtotal: str)
 def test_sums_of_many_lines_are_exact(cart: Cart) -> None:
     """A tenth, added to a hundred lines, taken from half of them, leaves five."""
     for number in range(100):
-        cart.add(f"sku-{number}", 0.1)
+        cart.add(f"sku-{number}", unit_price=0.1)
     for number in range(50):
         cart.remove(f"sku-{number}")
 
@@ -56,8 +56,8 @@ def test_sums_of_many_lines_are_exact(cart: Cart) -> None:
 
 def test_billionths_carry_both_ways(cart: Cart) -> None:
     """Fractions become units as they add up, and units become fractions again."""
-    cart.add("apple", "0.999999999", 1)
-    cart.add("pear", "0.000000001", 1)
+    cart.add("apple", 1, unit_price="0.999999999")
+    cart.add("pear", 1, unit_price="0.000000001")
     assert cart.summary().subtotal == Decimal(1)
 
     cart.remove("pear")
@@ -66,14 +66,14 @@ def test_billionths_carry_both_ways(cart: Cart) -> None:
     cart.set_quantity("apple", 1000)
     assert cart.summary().subtotal == Decimal("999.999999")
 
-    cart.add("apple", "0.000000001")
+    cart.add("apple", unit_price="0.000000001")
     assert cart.summary().subtotal == Decimal("0.000001001")
 
 
 def test_the_callers_decimal_context_changes_nothing(make_cart: Callable[..., Cart]) -> None:
     """Sums are exact also where the caller computes with three digits."""
     with localcontext(prec=3):
-        make_cart().add("apple", "123456.789", 1001)
+        make_cart().add("apple", 1001, unit_price="123456.789")
         summary = make_cart().summary()
 
     assert summary.subtotal == Decimal("123580245.789")
@@ -83,12 +83,12 @@ def test_sums_are_exact_up_to_the_limit(make_cart: Callable[..., Cart]) -> None:
     """2^53 - 1 units and all but a billionth of one: the largest subtotal, to the last digit."""
     cart = make_cart(rules=LARGE)
     for number in range(9):
-        cart.add(f"a{number}", "999999999999999.999999999")
-    cart.add("b", "7199254740992.000000008")
+        cart.add(f"a{number}", unit_price="999999999999999.999999999")
+    cart.add("b", unit_price="7199254740992.000000008")
     assert cart.summary().subtotal == Decimal("9007199254740991.999999999")
 
     with pytest.raises(AmountOutOfRangeError):
-        cart.add("c", "0.000000001")
+        cart.add("c", unit_price="0.000000001")
 
     cart.remove("b")
     assert cart.summary().subtotal == Decimal("8999999999999999.999999991")
@@ -98,14 +98,14 @@ def test_sums_are_exact_up_to_the_limit(make_cart: Callable[..., Cart]) -> None:
 def test_beyond_the_limit_is_refused(make_cart: Callable[..., Cart], quantity: int) -> None:
     """A subtotal of 2^53 units or more: `amount_out_of_range`, and nothing changed."""
     cart = make_cart(rules=LARGE)
-    before = cart.add("apple", "999999999999999", 9).summary
+    before = cart.add("apple", 9, unit_price="999999999999999").summary
 
     with pytest.raises(AmountOutOfRangeError) as refused:
         cart.set_quantity("apple", quantity)
     with pytest.raises(AmountOutOfRangeError):
         cart.add("apple", quantity=quantity - 9)
     with pytest.raises(AmountOutOfRangeError):
-        cart.add("pear", "999999999999999", quantity)
+        cart.add("pear", quantity, unit_price="999999999999999")
 
     assert refused.value.code == "amount_out_of_range"
     assert cart.summary() == before
@@ -115,10 +115,10 @@ def test_an_empty_cart_takes_the_currency_of_its_first_price(
     make_cart: Callable[..., Cart],
 ) -> None:
     """Also one that was emptied: a cart without lines is bound to no currency."""
-    make_cart().add("apple", "1")
+    make_cart().add("apple", unit_price="1")
     make_cart().clear()
 
-    summary = make_cart(currency="EUR").add("pear", "1").summary
+    summary = make_cart(currency="EUR").add("pear", unit_price="1").summary
 
     assert summary.currency == "EUR"
     assert make_cart(currency="JPY").get().currency == "EUR"
@@ -133,10 +133,10 @@ def test_a_cart_that_does_not_exist_is_in_the_readers_currency(
 
 def test_another_currency_is_refused(make_cart: Callable[..., Cart]) -> None:
     """One cart, one currency: `currency_mismatch` names both."""
-    before = make_cart(currency="EUR").add("apple", "1").summary
+    before = make_cart(currency="EUR").add("apple", unit_price="1").summary
 
     with pytest.raises(CurrencyMismatchError) as refused:
-        make_cart(currency="USD").add("pear", "1")
+        make_cart(currency="USD").add("pear", unit_price="1")
 
     assert refused.value.code == "currency_mismatch"
     assert (refused.value.cart_currency, refused.value.currency) == ("EUR", "USD")
@@ -145,7 +145,7 @@ def test_another_currency_is_refused(make_cart: Callable[..., Cart]) -> None:
 
 def test_without_a_price_the_currency_does_not_matter(make_cart: Callable[..., Cart]) -> None:
     """More units of a line, or a line without price, may come from any handle."""
-    make_cart(currency="EUR").add("apple", "1.25")
+    make_cart(currency="EUR").add("apple", unit_price="1.25")
 
     make_cart(currency="USD").add("apple")
     make_cart(currency="USD").add("pear")
@@ -158,7 +158,7 @@ def test_totals_add_up(make_cart: Callable[..., Cart]) -> None:
     """Rounded to the currency, the lines' subtotals are the total; lines without price are out."""
     cart = make_cart(currency="EUR")
     for sku in ("a", "b", "c"):
-        cart.add(sku, "0.335")
+        cart.add(sku, unit_price="0.335")
     cart.add("d")
 
     totals = cart.get().totals()

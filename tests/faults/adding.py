@@ -53,7 +53,7 @@ def _add_in_threads(target: str, cart_id: str, sku: str, adds: int, note: _Log) 
         for _ in turns:
             note(b"s")
             try:
-                Cart(cart_id, store).add(sku, "0.01")
+                Cart(cart_id, store).add(sku, unit_price="0.01")
             except Exception as error:
                 errors.append(repr(error))
             else:
@@ -77,7 +77,7 @@ async def _add_in_tasks(target: str, cart_id: str, sku: str, adds: int, note: _L
         for _ in turns:
             note(b"s")
             try:
-                await AsyncCart(cart_id, store).add(sku, "0.01")
+                await AsyncCart(cart_id, store).add(sku, unit_price="0.01")
             except Exception as error:
                 errors.append(repr(error))
             else:

@@ -32,7 +32,7 @@ class Library:
             self.cart = Waiting(AsyncCart("c", self._store), runner)
 
     def add(self) -> str:
-        return self._word(lambda: self.cart.add("apple", "1.5"))
+        return self._word(lambda: self.cart.add("apple", unit_price="1.5"))
 
     def remove(self) -> str:
         return self._word(lambda: self.cart.remove("apple"))

@@ -90,8 +90,8 @@ def shop(store: Any, chance: random.Random) -> None:
     """Some of everything that can be done to carts."""
     one, two = Cart("one", store), Cart("two", store)
     for number in range(12):
-        one.add(f"sku-{chance.randrange(6)}", "1.25", 1 + number % 3)
-        two.add(f"sku-{chance.randrange(6)}", "0.75", operation_id=f"key-{number}")
+        one.add(f"sku-{chance.randrange(6)}", 1 + number % 3, unit_price="1.25")
+        two.add(f"sku-{chance.randrange(6)}", unit_price="0.75", operation_id=f"key-{number}")
     one.set_quantity(one.get().lines[0].line_id, 7)
     two.remove(two.get().lines[0].line_id)
     held = one.begin_checkout()
@@ -100,7 +100,7 @@ def shop(store: Any, chance: random.Random) -> None:
     two.complete_checkout(held.checkout_id, "order-1")
     one.set_ttl(1000)
     for number in range(4):
-        two.add(f"sku-{number}", "0.75", details={"note": "x" * 200})
+        two.add(f"sku-{number}", unit_price="0.75", details={"note": "x" * 200})
     one.merge_from("two")
     one.copy_to("three")
     Cart("three", store).clear()

@@ -17,7 +17,7 @@ def test_threads(any_engine: Engine) -> None:
     store = RedisStore(any_engine.url)
     cart = Cart("c", store)
     with ThreadPoolExecutor(16) as pool:
-        changes = list(pool.map(lambda n: cart.add(f"sku-{n % 4}", "0.1"), range(400)))
+        changes = list(pool.map(lambda n: cart.add(f"sku-{n % 4}", unit_price="0.1"), range(400)))
 
     assert sorted(change.version for change in changes) == list(range(1, 401))
     assert len({change.summary.epoch for change in changes}) == 1
@@ -32,7 +32,7 @@ async def test_tasks(any_engine: Engine) -> None:
     """Two hundred tasks at once."""
     store = AsyncRedisStore(any_engine.url)
     changes = await asyncio.gather(
-        *(AsyncCart("c", store).add(f"sku-{n % 4}", "0.1") for n in range(200))
+        *(AsyncCart("c", store).add(f"sku-{n % 4}", unit_price="0.1") for n in range(200))
     )
 
     assert sorted(change.version for change in changes) == list(range(1, 201))

@@ -85,15 +85,15 @@ def test_a_step_is_survived(
 ) -> None:
     """Lines, sums and versions go on; the time to live is that of the last change again."""
     cart = Cart("c", store)
-    cart.add("apple", "1.5", 2, operation_id="x")
+    cart.add("apple", 2, unit_price="1.5", operation_id="x")
 
     step(hours * HOUR)
 
     assert round(offset(clocked) / HOUR) == hours
     assert cart.get().total_quantity == 2
     assert abs((cart.ttl() or 0) - (604_800 - hours * HOUR)) <= 2
-    assert cart.add("apple", "1.5", 2, operation_id="x").replayed
-    change = cart.add("pear", "1")
+    assert cart.add("apple", 2, unit_price="1.5", operation_id="x").replayed
+    change = cart.add("pear", unit_price="1")
     assert (change.version, change.summary.total_quantity) == (2, 3)
     assert abs((cart.ttl() or 0) - 604_800) <= 2
     step(0)
@@ -147,7 +147,7 @@ def test_steps_under_load(clocked: Engine, store: RedisStore, step: Callable[[in
         return steps
 
     def add(number: int) -> Any:
-        return Cart(f"c{number % 2}", store).add(f"sku-{number % 5}", "0.10").summary
+        return Cart(f"c{number % 2}", store).add(f"sku-{number % 5}", unit_price="0.10").summary
 
     with ThreadPoolExecutor(9) as pool:
         steps = pool.submit(stepping)

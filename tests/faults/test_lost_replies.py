@@ -72,7 +72,7 @@ def test_lost_replies_to_reads_are_not_noticed(engine: Engine) -> None:
     with lossy(engine, drop=0.1, seed=4) as proxy:
         store = RedisStore(proxy.url, deadline=20)
         cart = Cart("c", store)
-        cart.add("apple", "1.5")
+        cart.add("apple", unit_price="1.5")
 
         answers = {(cart.get().version, cart.summary().subtotal, cart.ttl()) for _ in range(30)}
         store.close()

@@ -87,9 +87,9 @@ def checking_out(cart_id: str, end: type[Operation[Any]], acknowledged: Counter[
 
 def fill(store: Store, guest: str = "guest", user: str = "user") -> Counter[str]:
     """Three apples and a pear to be merged into two apples."""
-    Cart(guest, store).add("apple", "0.50", 3)
-    Cart(guest, store).add("pear", "1")
-    Cart(user, store).add("apple", "0.50", 2)
+    Cart(guest, store).add("apple", 3, unit_price="0.50")
+    Cart(guest, store).add("pear", unit_price="1")
+    Cart(user, store).add("apple", 2, unit_price="0.50")
     return Counter(apple=5, pear=1)
 
 
@@ -316,8 +316,8 @@ def test_another_currency_with_two_resumers(store: Store, chance: random.Random)
     """Refused for good, in any turns: both carts are open and hold what was theirs."""
     for number in range(how_often(store)):
         guest, user = f"guest-{number}", f"user-{number}"
-        Cart(guest, store, currency="EUR").add("pear", "1", 3)
-        Cart(user, store).add("apple", "1", 2)
+        Cart(guest, store, currency="EUR").add("pear", 3, unit_price="1")
+        Cart(user, store).add("apple", 2, unit_price="1")
         crash(merging(guest, user), steps_on(store), chance.choice(points(len(STEPS))))
         added: Counter[str] = Counter(pear=3)
         done = in_turns(

@@ -153,7 +153,7 @@ async def test_cancelled_tasks(engine: Engine) -> None:
     chance = random.Random(5)
     client = redis.asyncio.Redis(unix_socket_path=str(engine.socket))
     cart = AsyncCart("c", client)
-    await cart.add("apple", "0.1")
+    await cart.add("apple", unit_price="0.1")
     done = 1
     for _ in range(30):
         tasks = [asyncio.create_task(cart.add("apple")) for _ in range(8)]

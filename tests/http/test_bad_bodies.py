@@ -117,6 +117,7 @@ def test_what_is_no_quantity(shopper: Shopper, apple: dict[str, Any], quantity: 
     problem = refused(shopper, apple, body, 422, "invalid_quantity")
 
     assert [error["pointer"] for error in problem["errors"]] == ["/quantity"]
+    assert problem["detail"] == "a quantity is a whole number, 1 or more"
 
 
 @each("quantity", TOO_MANY)

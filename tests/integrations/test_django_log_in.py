@@ -325,7 +325,9 @@ def test_a_session_from_before_the_cart_was_installed(client: Client, user: Any)
 
 def test_a_cart_that_cannot_be_merged_is_told(client: Client, site: Engine, user: Any) -> None:
     """The log-in goes on, with the user's cart, and says why."""
-    Cart(f"user.{user.pk}", installed().store, rules=Rules(currency="EUR")).add("wine", "9.00")
+    Cart(f"user.{user.pk}", installed().store, rules=Rules(currency="EUR")).add(
+        "wine", unit_price="9.00"
+    )
     add(client, "apple", 2)
 
     told = enter(client, user)
@@ -348,7 +350,7 @@ def test_a_log_in_without_an_engine(
     kept = dict(client.session)
     site.start()
     # It has forgotten all.
-    Cart(visitor["cart_id"], installed().store).add("apple", "0.50", quantity=2)
+    Cart(visitor["cart_id"], installed().store).add("apple", 2, unit_price="0.50")
 
     client.get(look)
 

@@ -39,12 +39,12 @@ def host(store: Any = None, *, prefix: str = "", **options: Any) -> FastAPI:
 
     @app.post("/gift/{sku}")
     async def gift(sku: str, cart: CartDep) -> dict[str, str]:
-        await cart.add(sku, "0.00")
+        await cart.add(sku, unit_price="0.00")
         return {"cart_id": cart.cart_id}
 
     @app.post("/sync/{sku}")
     def sync_gift(sku: str, cart: SyncCartDep) -> dict[str, str]:
-        cart.add(sku, "0.00")
+        cart.add(sku, unit_price="0.00")
         return {"cart_id": cart.cart_id}
 
     return app

@@ -254,7 +254,7 @@ def test_current_cart_is_the_visitors(pages: flask.Flask) -> None:
 
     @pages.post("/gift")
     async def gift() -> str:
-        current_cart.add("gift", "0.00")
+        current_cart.add("gift", unit_price="0.00")
         return current_cart.cart_id
 
     one, other = pages.test_client(), pages.test_client()
@@ -423,7 +423,7 @@ def test_flask_ecart_ping_without_an_engine(own_engine: Engine) -> None:
 
 def test_flask_ecart_show(app: flask.Flask, store: RedisStore) -> None:
     """The cart as JSON; what is not plain in a title does not reach the terminal."""
-    Cart("user.42", store).add("mug", "7.50", title="Mug \u202e")
+    Cart("user.42", store).add("mug", unit_price="7.50", title="Mug \u202e")
 
     code, said = run(app, "show", "user.42")
 
@@ -560,7 +560,7 @@ def test_another_users_cart_is_not_brought_along(shop: flask.Flask) -> None:
 
 def test_a_cart_that_cannot_be_merged(shop: flask.Flask, store: RedisStore) -> None:
     """The log-in succeeds, says why, and leaves the visitor's cart where it was."""
-    Cart("user.42", store, currency="EUR").add("pear", "1.00")
+    Cart("user.42", store, currency="EUR").add("pear", unit_price="1.00")
     client: Any = shop.test_client()
     visitor_id = client.post("/cart/items", json={"sku": "apple"}).json["cart_id"]
 

@@ -42,7 +42,7 @@ async def snapshot(cart: NamedDependency[AsyncCart]) -> CartSnapshot:
 @post("/gift", media_type=MediaType.TEXT)
 async def gift(request: Request[Any, Any, Any]) -> str:
     cart = cart_from(request)
-    await cart.add("gift", "9.50")
+    await cart.add("gift", unit_price="9.50")
     return cart.cart_id
 
 

@@ -44,7 +44,7 @@ async def test_each_caller_has_its_own_reply(store: AsyncRedisStore, engine: Eng
     before = connections(engine)
 
     changes = await asyncio.gather(
-        *(AsyncCart(n, store).add(f"sku-{n}", n + 1) for n in range(CALLERS))
+        *(AsyncCart(n, store).add(f"sku-{n}", unit_price=n + 1) for n in range(CALLERS))
     )
 
     assert [change.line and change.line.sku for change in changes] == [

@@ -85,15 +85,15 @@ def everything_works(cart: Cart) -> None:
     """Each kind of reply there is, through one client."""
     assert cart.get().lines == ()
     assert cart.ttl() == 0
-    change = cart.add("apfel", "1.50", 2, title="Äpfel|日本", details={"ö": [1.5]})
+    change = cart.add("apfel", 2, unit_price="1.50", title="Äpfel|日本", details={"ö": [1.5]})
     line = LineItem("apfel", 2, Decimal("1.5"), 1, "Äpfel|日本", {}, {"ö": [1.5]})
     assert change.line == line
     assert cart.line("apfel") == line
     assert cart.line("birne") is None
     assert cart.get().lines == (line,)
     assert cart.get().version == cart.summary().version == 1
-    assert cart.add("ключ", "0.1", operation_id="é").line.title is None  # type: ignore[union-attr]
-    assert cart.add("ключ", "0.1", operation_id="é").replayed
+    assert cart.add("ключ", unit_price="0.1", operation_id="é").line.title is None  # type: ignore[union-attr]
+    assert cart.add("ключ", unit_price="0.1", operation_id="é").replayed
     with pytest.raises(VersionConflictError) as conflict:
         cart.clear(expected_version=1)
     assert conflict.value.version == 2

@@ -193,7 +193,7 @@ def test_a_store_of_a_url_asks_its_pool_once(
     cart = Cart("c", store)
 
     cart.add("apple")
-    cart.add("pear", "1.50")
+    cart.add("pear", unit_price="1.50")
 
     assert (cart.get().total_quantity, cart.summary().version, len(asked)) == (2, 2, 1)
     cart.purge()

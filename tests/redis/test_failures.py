@@ -72,7 +72,7 @@ def test_an_absent_engine_is_told_in_time(
 def test_a_hung_engine_is_told_in_time(own_engine: Engine, runner: asyncio.Runner) -> None:
     """A change was sent and nobody answers: `outcome_unknown`. It is done once or not at all."""
     for cart in carts(own_engine.url, runner):
-        before = cart.add("apple", "1").summary.total_quantity
+        before = cart.add("apple", unit_price="1").summary.total_quantity
         with own_engine.frozen():
             started = time.monotonic()
             with pytest.raises(OutcomeUnknownError) as told:

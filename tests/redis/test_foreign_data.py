@@ -19,7 +19,7 @@ pytestmark = pytest.mark.foreign_data
 KEY = Keyspace().cart("c")
 
 CHANGES: dict[str, Callable[[Cart], object]] = {
-    "add": lambda cart: cart.add("apple", "1"),
+    "add": lambda cart: cart.add("apple", unit_price="1"),
     "set_quantity": lambda cart: cart.set_quantity("apple", 3),
     "remove": lambda cart: cart.remove("apple"),
     "clear": lambda cart: cart.clear(),
@@ -130,7 +130,7 @@ def test_an_unreadable_header_is_left_alone(
 ) -> None:
     """Every change and every reading of the whole sees it."""
     values, field = planted
-    Cart("c", client).add("apple", "1.5")
+    Cart("c", client).add("apple", unit_price="1.5")
     for name, value in values.items():
         client.hdel(KEY, name) if value is None else client.hset(KEY, name, value)
 
@@ -143,7 +143,7 @@ def test_an_unreadable_line_is_left_alone(
     client: Any, value: bytes, call: Callable[[Cart], object]
 ) -> None:
     """By those who would touch it."""
-    Cart("c", client).add("apple", "1.5")
+    Cart("c", client).add("apple", unit_price="1.5")
     client.hset(KEY, ":apple", value)
 
     is_corrupt(client, call, ":apple")
@@ -153,7 +153,7 @@ def test_an_unreadable_line_is_left_alone(
 @each("value", TEXTS)
 def test_unreadable_text_is_told(client: Any, value: bytes, call: Callable[[Cart], object]) -> None:
     """Scripts do not look into a line's text; readers do."""
-    Cart("c", client).add("apple", "1.5")
+    Cart("c", client).add("apple", unit_price="1.5")
     client.hset(KEY, ":apple", value)
 
     is_corrupt(client, call, ":apple")
@@ -161,7 +161,7 @@ def test_unreadable_text_is_told(client: Any, value: bytes, call: Callable[[Cart
 
 def test_a_name_in_no_utf8_is_told(client: Any) -> None:
     """Whatever bytes: the error is one that can be printed."""
-    Cart("c", client).add("apple", "1.5")
+    Cart("c", client).add("apple", unit_price="1.5")
     client.hset(KEY, b":\xff", b"1|1.5|2||")
 
     is_corrupt(client, READS["get"], ":\ufffd")
@@ -169,7 +169,7 @@ def test_a_name_in_no_utf8_is_told(client: Any) -> None:
 
 def test_a_line_too_many_is_told(client: Any) -> None:
     """Counters that do not tell the lines there are mean that somebody else wrote."""
-    Cart("c", client).add("apple", "1.5")
+    Cart("c", client).add("apple", unit_price="1.5")
     client.hset(KEY, ":pear", "1||2||")
 
     is_corrupt(client, READS["get"], "c")

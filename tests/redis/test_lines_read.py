@@ -17,7 +17,7 @@ def test_details_belong_to_whoever_read_them(engine: Engine) -> None:
     """A reader who changes them, or the options, changes what it has, and no later reading."""
     with engine.connected() as client:
         cart = Cart("c", client)
-        cart.add("mug", "1", options={"size": "M"}, details={"note": "fragile"})
+        cart.add("mug", unit_price="1", options={"size": "M"}, details={"note": "fragile"})
 
         for _ in range(2):
             (line,) = cart.get().lines
@@ -32,8 +32,8 @@ def test_what_reads_alike_is_of_its_own_line(engine: Engine, text: str) -> None:
     with engine.connected() as client:
         for cart_id in ("a", "b"):
             cart, key = Cart(cart_id, client), Keyspace().cart(cart_id)
-            cart.add("tea", "0.5")
-            cart.add("jam", "0.5")
+            cart.add("tea", unit_price="0.5")
+            cart.add("jam", unit_price="0.5")
             saved = client.hgetall(key)
             client.hset(key, mapping={":tea": text, ":jam": text})
 

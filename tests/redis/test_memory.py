@@ -25,7 +25,7 @@ def test_a_small_cart_is_small(any_engine: Engine) -> None:
     with any_engine.connected() as client:
         cart = Cart("c", client)
         for number in range(5):
-            cart.add(f"product-{number}", "19.99", 2)
+            cart.add(f"product-{number}", 2, unit_price="19.99")
 
         assert client.memory_usage(KEY) <= 500
         assert client.object("encoding", KEY) in (b"listpack", b"ziplist")
@@ -36,7 +36,7 @@ def test_many_changes_leave_it_small(engine: Engine) -> None:
     with engine.connected() as client:
         cart = Cart("c", client)
         for number in range(1000):
-            cart.add(f"product-{number % 5}", "19.99", 2)
+            cart.add(f"product-{number % 5}", 2, unit_price="19.99")
 
         assert client.memory_usage(KEY) <= 520
         assert client.object("encoding", KEY) == b"listpack"
@@ -58,8 +58,8 @@ def full(any_engine: Engine) -> Iterator[Cart]:
     """A cart with two lines in an engine without memory."""
     with any_engine.connected() as client:
         cart = Cart("c", RedisStore(client, deadline=0.05))
-        cart.add("apple", "1.5", 3)
-        cart.add("pear", "1")
+        cart.add("apple", 3, unit_price="1.5")
+        cart.add("pear", unit_price="1")
         with no_memory(client):
             yield cart
 
@@ -91,7 +91,7 @@ def test_growing_is_refused_after_a_checkout_that_ran_out(any_engine: Engine) ->
     """What it saw of the lines goes then, but that does not make room for the change."""
     with any_engine.connected() as client:
         cart = Cart("c", RedisStore(client, deadline=0.05))
-        cart.add("apple", "1.5", 3)
+        cart.add("apple", 3, unit_price="1.5")
         begin = BeginCheckout(checkout_id="c" * 16, hold_ms=20, keeps_additions=True)
         cart.perform(begin)
         cart.add("apple")

@@ -104,7 +104,7 @@ async def test_changes_and_reads_of_many_callers(engine: Engine) -> None:
     store = AsyncRedisStore(engine.url)
     carts = [AsyncCart(number, store) for number in range(80)]
 
-    await asyncio.gather(*(cart.add(f"sku-{cart.cart_id}", "1.5", 2) for cart in carts))
+    await asyncio.gather(*(cart.add(f"sku-{cart.cart_id}", 2, unit_price="1.5") for cart in carts))
     found = await asyncio.gather(*(cart.get() for cart in carts), *(cart.ttl() for cart in carts))
     await store.close()
 

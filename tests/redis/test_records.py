@@ -29,7 +29,7 @@ class Planted:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.cart = Cart("c", client)
-        self.cart.add("apple", "1")
+        self.cart.add("apple", unit_price="1")
 
     def records(self, kind: bytes) -> set[bytes]:
         return {name for name in self.client.hkeys(KEY) if name[:1] == kind}
@@ -158,7 +158,7 @@ def test_the_512th_lane_is_the_last(planted: Planted) -> None:
 
 CHANGES: dict[str, Callable[[Cart], object]] = {
     "add": lambda cart: cart.add("apple"),
-    "add another": lambda cart: cart.add("pear", "1"),
+    "add another": lambda cart: cart.add("pear", unit_price="1"),
     "set_quantity": lambda cart: cart.set_quantity("apple", 5),
     "set to zero": lambda cart: cart.set_quantity("apple", 0),
     "remove": lambda cart: cart.remove("apple"),

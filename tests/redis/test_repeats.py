@@ -74,7 +74,7 @@ def client(any_engine: Engine) -> Iterator[Any]:
 @pytest.fixture
 def epoch(client: Any) -> str:
     """That of a cart with two apples."""
-    return Cart("c", client).add("apple", "1.5", 2).summary.epoch
+    return Cart("c", client).add("apple", 2, unit_price="1.5").summary.epoch
 
 
 def send(client: Any, call: Call) -> Any:
@@ -415,30 +415,30 @@ def test_each_cart_that_is_made_has_an_epoch_of_its_own(client: Any) -> None:
     epochs = []
     for cart_id in ("a", "b"):
         cart = Cart(cart_id, client)
-        epochs.append(cart.add("apple", "1").summary.epoch)
-        cart.add("apple", "1")
+        epochs.append(cart.add("apple", unit_price="1").summary.epoch)
+        cart.add("apple", unit_price="1")
         cart.destroy()
-        epochs.append(cart.add("apple", "1").summary.epoch)
+        epochs.append(cart.add("apple", unit_price="1").summary.epoch)
     epochs += [Cart(f"gone-{n}", client).destroy(operation_id="x").summary.epoch for n in "cd"]
     for cart_id in ("e", "f"):
         losing_one = Forgetful(client)
         losing_one.loses_next = True
-        epochs.append(Cart(cart_id, losing_one).add("apple", "1").summary.epoch)
+        epochs.append(Cart(cart_id, losing_one).add("apple", unit_price="1").summary.epoch)
 
     assert len(set(epochs)) == len(epochs) == 8
 
 
 def test_an_epoch_that_no_cart_has_is_kept(client: Any) -> None:
     """None is drawn for a change of a cart that is there."""
-    Cart("c", client).add("apple", "1")
+    Cart("c", client).add("apple", unit_price="1")
     lane = acquire_lane(KEY)
     release_lane(lane)
     kept = lane.epoch
 
-    Cart("c", client).add("apple", "1")
+    Cart("c", client).add("apple", unit_price="1")
 
     assert lane.epoch == kept
-    assert Cart(of_the_same_group(KEY), client).add("apple", "1").summary.epoch == kept
+    assert Cart(of_the_same_group(KEY), client).add("apple", unit_price="1").summary.epoch == kept
     assert lane.epoch != kept
 
 

@@ -21,16 +21,16 @@ def whole_life(way: Way, runner: asyncio.Runner) -> None:
     guest, user, copy = (opened.cart(name, runner) for name in ("guest", "user", "copy"))
 
     assert guest.get().lines == ()
-    guest.add("apple", "0.50", 3, title="Äpfel|日本")
-    guest.add("pear", "1.25", operation_id="é")
-    assert guest.add("pear", "1.25", operation_id="é").replayed
+    guest.add("apple", 3, unit_price="0.50", title="Äpfel|日本")
+    guest.add("pear", unit_price="1.25", operation_id="é")
+    assert guest.add("pear", unit_price="1.25", operation_id="é").replayed
     assert guest.set_quantity("apple", 2).summary.subtotal == Decimal("2.25")
     with pytest.raises(LineNotFoundError):
         guest.remove("fig")
     assert guest.contains("pear")
     assert guest.summary().total_quantity == 3
 
-    user.add("apple", "0.50")
+    user.add("apple", unit_price="0.50")
     assert user.merge_from("guest").added == 1
     assert user.merge_from("guest").replayed
     with pytest.raises(CartMergedError):

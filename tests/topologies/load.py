@@ -124,7 +124,7 @@ class Load:
         for cart_id, sku in self._next(number):
             began = time.monotonic()
             try:
-                change = Cart(cart_id, store, rules=RULES).add(sku, "0.01")
+                change = Cart(cart_id, store, rules=RULES).add(sku, unit_price="0.01")
             except Exception as error:
                 self._note(cart_id, sku, began, error)
             else:
@@ -140,7 +140,7 @@ class Load:
         for cart_id, sku in self._next(number):
             began = time.monotonic()
             try:
-                change = await AsyncCart(cart_id, store, rules=RULES).add(sku, "0.01")
+                change = await AsyncCart(cart_id, store, rules=RULES).add(sku, unit_price="0.01")
             except Exception as error:
                 self._note(cart_id, sku, began, error)
             else:

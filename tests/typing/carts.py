@@ -39,8 +39,8 @@ def sync_carts(client: "redis.Redis", cluster: "redis.RedisCluster") -> None:
     assert_type(cart.contains("a", options={"size": "M", "gift": True}), bool)
     assert_type(cart.ttl(), int | None)
     assert_type(cart.add("a"), CartChange)
-    assert_type(cart.add("a", 1.5, 2, details={"k": [1]}, operation_id="x"), CartChange)
-    assert_type(cart.add("a", Decimal(1), expected_version="e.1.d"), CartChange)
+    assert_type(cart.add("a", 2, unit_price=1.5, details={"k": [1]}, operation_id="x"), CartChange)
+    assert_type(cart.add("a", unit_price=Decimal(1), expected_version="e.1.d"), CartChange)
     assert_type(cart.set_quantity("a", 2, expected_version=1), CartChange)
     assert_type(cart.remove("a"), CartChange)
     assert_type(cart.clear(), CartChange)
@@ -61,7 +61,7 @@ async def async_carts(client: "redis.asyncio.Redis") -> None:
     assert_type(cart.store, AsyncStore)
     assert_type(await cart.get(), CartSnapshot)
     assert_type(await cart.line("a"), LineItem | None)
-    assert_type(await cart.add("a", "1.50"), CartChange)
+    assert_type(await cart.add("a", unit_price="1.50"), CartChange)
     assert_type(await cart.ttl(), int | None)
     assert_type(await cart.merge_from("d"), MergeReport)
     assert_type(await cart.begin_checkout(), Checkout)
@@ -71,6 +71,9 @@ def values(snapshot: CartSnapshot, change: CartChange) -> None:
     assert_type(snapshot.subtotal, Decimal)
     assert_type(snapshot.lines, tuple[LineItem, ...])
     assert_type(snapshot.line("a"), LineItem)
+    assert_type(len(snapshot), int)
+    assert_type(list(snapshot), list[LineItem])
+    assert_type("a" in snapshot, bool)
     assert_type(snapshot.lines[0].subtotal, Decimal | None)
     assert_type(snapshot.etag, str)
     assert_type(snapshot.totals(), Totals)
@@ -98,8 +101,10 @@ def e_cart(client: "redis.Redis") -> None:
 def mistakes(cart: Cart) -> None:
     """Each of these is an error that a checker must find."""
     cart.add(5)  # type: ignore[arg-type]
-    cart.add("a", quantity="1")  # type: ignore[arg-type]
-    cart.add("a", b"1")  # type: ignore[arg-type]
+    cart.add("a", "0.50")  # type: ignore[arg-type]
+    cart.add("a", 1.5)  # type: ignore[arg-type]
+    cart.add("a", 1, "0.50")  # type: ignore[call-arg]
+    cart.add("a", unit_price=b"1")  # type: ignore[arg-type]
     cart.add("a", options={"size": 1.5})  # type: ignore[dict-item]
     cart.merge_from("d", "most")  # type: ignore[arg-type]
     cart.begin_checkout(hold=None)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def test_the_same_addition_is_made_once() -> None:
     """To whatever cart."""
     store = Noting()
     for cart_id in CARTS:
-        Cart(cart_id, store).add("apple", "0.50", 2, title="Apple")
+        Cart(cart_id, store).add("apple", 2, unit_price="0.50", title="Apple")
 
     first, second = store.operations
     assert first is second

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ecart import Cart, CartChange, CorruptCartError, LineItem, MemoryStore
-from ecart.model import CartSummary
+from ecart.model import CartSummary, MergeReport
 from ecart.operations import AddItem
 from ecart.stores.redis.replies import read_change
 
@@ -50,7 +50,15 @@ def test_it_is_a_value() -> None:
     assert unread([]) == known
     assert known != CartChange(SUMMARY, LINE, True)
     assert repr(unread([])) == repr(known)
-    assert repr(known).startswith("CartChange(summary=CartSummary(cart_id='c'")
+    assert repr(known) == (
+        "<CartChange summary=<CartSummary 'c' version=3 line_count=1 total_quantity=2 "
+        "subtotal=0 USD> line=<LineItem 'apple' quantity=2 unit_price=None>>"
+    )
+    assert repr(CartChange(SUMMARY, None, True, MergeReport("m", 1))) == (
+        "<CartChange summary=<CartSummary 'c' version=3 line_count=1 total_quantity=2 "
+        "subtotal=0 USD> replayed=True report=MergeReport(merge_id='m', added=1, raised=0, "
+        "clamped=0, left=0, replayed=False)>"
+    )
     assert pickle.loads(pickle.dumps(unread([]))) == known
     match unread([]):
         case CartChange(summary, LineItem(line_id), False, None):

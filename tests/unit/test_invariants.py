@@ -115,7 +115,7 @@ def test_a_tombstone_that_stays_is_seen() -> None:
 @pytest.mark.foreign_data
 def test_every_key_is_looked_at(engine: Engine) -> None:
     """A string, a hash of a strange name, and a cart whose expiry was lost; not a sound cart."""
-    Cart("sound", engine.url).add("apple", "1.5", 2, operation_id="x")
+    Cart("sound", engine.url).add("apple", 2, unit_price="1.5", operation_id="x")
     with engine.connected() as client:
         assert violations(client) == []
 

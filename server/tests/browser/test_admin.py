@@ -61,9 +61,15 @@ def filled(engine: Engine) -> None:
     with engine.connected() as client:
         for n in range(30):
             cart = Cart(f"user-{n}", client)
-            cart.add("apple", "0.50", n + 1, title="Apple")
+            cart.add("apple", n + 1, unit_price="0.50", title="Apple")
         cart = Cart(EVIL, client)
-        cart.add(EVIL, "19.90", title=EVIL, options={EVIL[:60]: EVIL[:60]}, details={EVIL: EVIL})
+        cart.add(
+            EVIL,
+            unit_price="19.90",
+            title=EVIL,
+            options={EVIL[:60]: EVIL[:60]},
+            details={EVIL: EVIL},
+        )
         cart.begin_checkout()
 
 

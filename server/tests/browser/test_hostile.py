@@ -61,7 +61,7 @@ ELEMENTS = {"ul", "li", "img", "div", "p", "form", "input", "button", "svg", "pa
 
 def fill(cart: Cart) -> None:
     for text in STRINGS:
-        cart.add(text.strip(), "1", title=text, options={text[:60]: text})
+        cart.add(text.strip(), unit_price="1", title=text, options={text[:60]: text})
 
 
 def assert_harmless(page: Page) -> None:

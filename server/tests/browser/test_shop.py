@@ -276,7 +276,7 @@ def test_a_change_of_another_process_is_followed(page: Page, address: str, engin
     cart_id = page.request.get(f"{address}/cart").json()["cart_id"]
     store = RedisStore(engine.url)
 
-    Cart(cart_id, store).add("tea", "4.85", 7, title="Green tea, 100 g")
+    Cart(cart_id, store).add("tea", 7, unit_price="4.85", title="Green tea, 100 g")
     began = time.monotonic()
     expect(badge(page)).to_have_text("7")
     print(f"seen after {time.monotonic() - began:.2f} s")

@@ -26,7 +26,7 @@ KEYS = Keyspace(partitions=16)
 pytestmark = pytest.mark.timeout(TIMEOUT)
 
 ACTS: tuple[Callable[[Cart, str], Any], ...] = (
-    lambda cart, other: cart.add("apple", "2"),
+    lambda cart, other: cart.add("apple", unit_price="2"),
     lambda cart, other: cart.add("pear"),
     lambda cart, other: cart.remove("apple"),
     lambda cart, other: cart.destroy(),

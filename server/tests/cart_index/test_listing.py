@@ -41,7 +41,7 @@ def fill(client: Any, count: int) -> list[str]:
     """Carts with one line each, one after the other."""
     store = RedisStore(client, partitions=16)
     for n in range(count):
-        Cart(f"c-{n}", store).add("apple", "1.5", n + 1)
+        Cart(f"c-{n}", store).add("apple", n + 1, unit_price="1.5")
     return [f"c-{n}" for n in range(count)]
 
 

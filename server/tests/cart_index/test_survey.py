@@ -44,7 +44,7 @@ def test_all_carts_are_counted(client: Any, nodes: list[Node]) -> None:
     for n in range(1, 31):
         cart = Cart(f"c-{n}", store)
         for line in range(1 + n % 3):
-            cart.add(f"sku-{line}", f"{n}.25", n)
+            cart.add(f"sku-{line}", n, unit_price=f"{n}.25")
     Cart("c-30", store).destroy()
     Cart("empty", store).add("apple")
     Cart("empty", store).clear()
@@ -77,7 +77,7 @@ def test_too_many_are_sampled(client: Any, nodes: list[Node]) -> None:
     """Whole partitions, so that what is told is true of them; and it says so."""
     store = RedisStore(client, partitions=16)
     for n in range(200):
-        Cart(f"c-{n}", store).add("apple", "1")
+        Cart(f"c-{n}", store).add("apple", unit_price="1")
 
     told = survey(nodes, KEYS, most=50)
 

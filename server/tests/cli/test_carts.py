@@ -44,7 +44,7 @@ def client(engine: Engine) -> Iterator[Any]:
     with engine.connected() as connected:
         store = RedisStore(connected)
         for hours in range(10):
-            Cart(f"idle-{hours}", store).add("apple", "1.5", 1 + hours)
+            Cart(f"idle-{hours}", store).add("apple", 1 + hours, unit_price="1.5")
             age(connected, f"idle-{hours}", hours)
         yield connected
 

@@ -42,8 +42,8 @@ def store(engine: Engine) -> Iterator[RedisStore]:
 def cart(store: RedisStore) -> Cart:
     """A cart with a line of every kind."""
     made = Cart("user-1", store)
-    made.add("apple", "0.50", 3, title="Apple")
-    made.add("shirt", "19.9", options={"size": "M", "gift": True})
+    made.add("apple", 3, unit_price="0.50", title="Apple")
+    made.add("shirt", unit_price="19.9", options={"size": "M", "gift": True})
     made.add("unicorn", details={"mane": "pink"})
     return made
 
@@ -135,7 +135,9 @@ def test_show_at_any_width(cart: Cart, engine: Engine, columns: int) -> None:
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 def test_what_shoppers_wrote_does_nothing(store: RedisStore, engine: Engine, text: str) -> None:
     """In SKU, title, options or id: no markup, no control, nothing that turns text around."""
-    Cart(text, store).add(text.strip("\ufeff") or "x", Decimal(1), title=text, options={text: text})
+    Cart(text, store).add(
+        text.strip("\ufeff") or "x", unit_price=Decimal(1), title=text, options={text: text}
+    )
 
     table = run(engine, "show", text, env={"COLUMNS": "250"})
     as_json = run(engine, "show", text, "--json")

@@ -42,7 +42,7 @@ def sound(engines: Engines) -> Engine:
     """An engine in order, with one cart."""
     engine = engines.lend_own("valkey9", *SOUND)
     with closing(RedisStore(engine.url)) as store:
-        Cart("c", store).add("apple", "1.5", 2)
+        Cart("c", store).add("apple", 2, unit_price="1.5")
     return engine
 
 

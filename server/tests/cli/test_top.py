@@ -52,7 +52,7 @@ def test_rates_between_two_looks(engine: Engine) -> None:
 def test_as_json(engine: Engine) -> None:
     """One document, with the rates of one interval."""
     with engine.connected() as client:
-        Cart("c", client).add("apple", "1.5")
+        Cart("c", client).add("apple", unit_price="1.5")
 
     found: dict[str, Any] = json.loads(run(engine, "--json").stdout)
 
@@ -83,8 +83,8 @@ def test_once_where_there_is_no_terminal(engine: Engine, arguments: list[str]) -
 def test_a_long_id_takes_one_row(engine: Engine, columns: str) -> None:
     """And leaves the others their columns."""
     with engine.connected() as client:
-        Cart("x" * 256, client).add("apple", "123.45", 100)
-        Cart("c", client).add("apple", "1")
+        Cart("x" * 256, client).add("apple", 100, unit_price="123.45")
+        Cart("c", client).add("apple", unit_price="1")
 
     env = {"ECART_REDIS_URL": engine.url, "COLUMNS": columns}
     said = CliRunner().invoke(main, ["top", "--every", "0.1"], env=env).stdout

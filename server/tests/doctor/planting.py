@@ -21,7 +21,7 @@ OTHER = "ecart:{0}:cart:c"
 def fill(store: RedisStore) -> None:
     """A cart of two lines, five units, 31.50."""
     cart = Cart("c", store)
-    cart.add("apple", "10.5", 3)
+    cart.add("apple", 3, unit_price="10.5")
     cart.add("pear", quantity=2)
 
 

@@ -48,7 +48,7 @@ def test_what_was_planted_is_found(
     """One finding of this code, with the key and what is wrong there; and nothing is written."""
     do, code, at, detail = plant
     fill(store)
-    Cart("sound", store).add("apple", "1")
+    Cart("sound", store).add("apple", unit_price="1")
     with any_engine.connected() as client:
         do(client, store)
         before = {key: client.dump(key) for key in client.keys("*")}
@@ -74,17 +74,19 @@ def test_sound_carts_have_no_findings(any_engine: Engine, store: RedisStore) -> 
     """In every state: open, locked with marks, past its deadline, merged, gone, for ever, new."""
     fill(store)
     held = Cart("held", store)
-    held.add("apple", "0.1", 3, operation_id="x")
+    held.add("apple", 3, unit_price="0.1", operation_id="x")
     held.begin_checkout(hold=60, keep_additions=True)
-    held.add("apple", "0.1")
+    held.add("apple", unit_price="0.1")
     Cart("late", store).add("apple")
     Cart("late", store).begin_checkout(hold=1)
-    Cart("guest", store).add("tea", "4.85", options={"size": "M"}, details={"a": [1]}, title="T|%")
+    Cart("guest", store).add(
+        "tea", unit_price="4.85", options={"size": "M"}, details={"a": [1]}, title="T|%"
+    )
     Cart("target", store).merge_from("guest")
     Cart("gone", store).add("apple")
     Cart("gone", store).destroy()
     Cart("ever", store, ttl=None).add("apple")
-    Cart("Grüße/7", store).add("bücher", "999999999999.999999999")
+    Cart("Grüße/7", store).add("bücher", unit_price="999999999999.999999999")
     Cart("empty", store).add("apple")
     Cart("empty", store).clear()
     time.sleep(1)

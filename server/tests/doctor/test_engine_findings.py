@@ -196,7 +196,7 @@ def test_a_sound_store_has_nothing_to_do(engines: Engines) -> None:
         "valkey9", "--maxmemory", "100mb", "--appendonly", "yes", "--appendfsync", "always"
     )
     with closing(RedisStore(engine.url)) as store:
-        Cart("c", store).add("apple", "1.5")
+        Cart("c", store).add("apple", unit_price="1.5")
     with engine.connected() as client:
         client.hset("ecart:deployment", mapping={"partitions": 1024, "schema": 1, "created": 1})
 

@@ -111,7 +111,7 @@ def test_counters_beside_an_unreadable_line_stay(any_engine: Engine, store: Redi
 def test_a_merge_that_broke_off_is_finished(any_engine: Engine, store: RedisStore) -> None:
     """Its lines arrive, once, whatever the limits; the target keeps its own time to live."""
     fill(store)
-    Cart("target", store, ttl=3600).add("apple", "10.5", 9_998)
+    Cart("target", store, ttl=3600).add("apple", 9_998, unit_price="10.5")
     with any_engine.connected() as client:
         begin_merge(store, client, minutes=61)
 
@@ -175,7 +175,7 @@ def test_repairing_while_carts_are_written(any_engine: Engine) -> None:
         with closing(RedisStore(any_engine.url)) as store:
             while not ended.is_set():
                 for cart_id in mine:
-                    Cart(cart_id, store).add("apple", "0.3")
+                    Cart(cart_id, store).add("apple", unit_price="0.3")
                     acknowledged[cart_id] += 1
 
     def spoil(client: Any) -> None:

@@ -31,8 +31,8 @@ pytestmark = pytest.mark.timeout(TIMEOUT)
 def fill(client: Any, first: int, last: int) -> None:
     """Sound carts by the thousand: copies of one, each under its own key."""
     with closing(RedisStore(client)) as store:
-        Cart(str(first), store).add("apple", "0.5", 3)
-        made = Cart(str(first), store).add("pear", "1.25", options={"size": "M"}).summary
+        Cart(str(first), store).add("apple", 3, unit_price="0.5")
+        made = Cart(str(first), store).add("pear", unit_price="1.25", options={"size": "M"}).summary
     assert made is not None
     # Their common end as a time: however long the copying takes, it is right for each.
     dumped, end = client.dump(KEYS.cart(str(first))), made.updated_ms + made.ttl_ms

@@ -356,7 +356,7 @@ def test_a_check_out_is_released(inside: Operator, engine: Engine) -> None:
     """The one that the page showed, and no later one."""
     with engine.connected() as client:
         cart = Cart("user-42", client)
-        cart.add("apple", "0.5", 3)
+        cart.add("apple", 3, unit_price="0.5")
         cart.begin_checkout()
     confirm = inside.page("/cart/release", id="user-42")
     fields = {

@@ -90,7 +90,7 @@ def test_the_first_look_is_at_once(inside: Operator, client: Any) -> None:
     """The number of entries, and a page that comes again when the rest has been counted."""
     store = RedisStore(client)
     for n in range(20):
-        Cart(f"c-{n}", store).add("apple", "1.25", 2)
+        Cart(f"c-{n}", store).add("apple", 2, unit_price="1.25")
 
     first = inside.page()
     page = inside.surveyed()
@@ -108,10 +108,10 @@ def test_what_is_counted(inside: Operator, client: Any) -> None:
     store = RedisStore(client)
     for n in range(1, 9):
         for line in range(n):
-            Cart(f"c-{n}", store).add(f"sku-{line}", "4", 1)
-    Cart("old", store).add("apple", "7000", 1)
+            Cart(f"c-{n}", store).add(f"sku-{line}", 1, unit_price="4")
+    Cart("old", store).add("apple", 1, unit_price="7000")
     age(client, "old", 30 * HOUR)
-    Cart("held", store).add("apple", "3", 1)
+    Cart("held", store).add("apple", 1, unit_price="3")
     Cart("held", store).begin_checkout()
     Cart("empty", store).add("apple")
     Cart("empty", store).clear()
@@ -162,8 +162,8 @@ def test_what_happens_per_minute(inside: Operator, live: Service) -> None:
 def test_two_currencies_are_two_sums(inside: Operator, client: Any) -> None:
     """Nobody adds euros to dollars."""
     store = RedisStore(client)
-    Cart("a", store).add("apple", "1.5", 2)
-    Cart("b", store, currency="EUR").add("apple", "1", 3)
+    Cart("a", store).add("apple", 2, unit_price="1.5")
+    Cart("b", store, currency="EUR").add("apple", 3, unit_price="1")
 
     assert "Value 3.00 EUR 3.00 USD" in figures(inside.surveyed())
 
@@ -241,7 +241,7 @@ def test_carts_by_their_last_activity(inside: Operator, client: Any) -> None:
     """Page after page, each cart once; the other way round, too."""
     store = RedisStore(client)
     for n in range(120):
-        Cart(f"c-{n}", store).add("apple", "1.5", n + 1)
+        Cart(f"c-{n}", store).add("apple", n + 1, unit_price="1.5")
     for n in range(40):
         age(client, f"c-{n}", (100 - n) * HOUR)
 
@@ -274,9 +274,11 @@ def test_a_list_that_nobody_gave(inside: Operator) -> None:
 def test_one_cart_in_full(inside: Operator, client: Any) -> None:
     """Lines, sums, state, version, expiry and records."""
     cart = Cart("user-42", client)
-    cart.add("shirt", "19.90", 2, title="Shirt", options={"size": "M"}, details={"gift": True})
+    cart.add(
+        "shirt", 2, unit_price="19.90", title="Shirt", options={"size": "M"}, details={"gift": True}
+    )
     cart.add("note")
-    cart.add("apple", "0.5", 3, operation_id="order-7")
+    cart.add("apple", 3, unit_price="0.5", operation_id="order-7")
     checkout = cart.begin_checkout()
 
     page = inside.page("/cart", id="user-42")
@@ -305,7 +307,7 @@ def test_one_cart_in_full(inside: Operator, client: Any) -> None:
 
 def test_carts_that_have_ended(inside: Operator, client: Any) -> None:
     """Merged and destroyed ones are shown for as long as they are kept."""
-    Cart("visitor", client).add("tea", "4.85")
+    Cart("visitor", client).add("tea", unit_price="4.85")
     Cart("user-42", client).merge_from("visitor")
     Cart("left", client).add("tea")
     Cart("left", client).destroy()
@@ -320,6 +322,40 @@ def test_carts_that_have_ended(inside: Operator, client: Any) -> None:
     assert [row[0] for row in record].count("merge") == 1
     assert "1 added, 0 raised, 0 clamped, 0 left" in str(record)
     assert "State gone" in gone.text
+
+
+def test_an_empty_cart(inside: Operator, client: Any) -> None:
+    """It is shown as any other, and can be purged: a cart without lines is a cart."""
+    Cart("user-42", client).add("apple")
+    Cart("user-42", client).clear()
+
+    page, confirm = inside.page("/cart", id="user-42"), inside.page("/cart/purge", id="user-42")
+
+    assert "cannot be read" not in page.text
+    assert "State open Subtotal 0.00 USD 0 lines, 0 units Last change" in page.text
+    assert "Lines There are none." in page.text
+    assert "Version 2 Entity tag" in page.text
+    assert "In it 0 lines, 0 units, 0.00 USD Last change" in confirm.text
+
+
+@pytest.mark.foreign_data
+def test_an_empty_cart_in_check_out(inside: Operator, client: Any) -> None:
+    """Its check-out is shown and can be released. No change leaves a cart so; only its fields."""
+    cart, key = Cart("user-42", client), KEYS.cart("user-42")
+    cart.add("apple")
+    checkout = cart.begin_checkout()
+    client.hdel(key, ":apple")
+    client.hset(key, "c", "0|0|0|0|1")
+
+    page, confirm = inside.page("/cart", id="user-42"), inside.page("/cart/release", id="user-42")
+
+    assert "cannot be read" not in page.text
+    assert "State locked until" in page.text
+    assert "0 lines, 0 units" in page.text
+    assert f"Check-out {checkout.checkout_id}" in page.text
+    assert "/admin/cart/release?id=user-42" in page.links()
+    assert "In it 0 lines, 0 units, 0.00 USD Last change" in confirm.text
+    assert confirm.value("checkout") == checkout.checkout_id
 
 
 @pytest.mark.foreign_data
@@ -373,7 +409,7 @@ def test_hostile_strings_are_text(inside: Operator, client: Any) -> None:
     ids = {text: f"{text}\x1b[31m\n" for text in HOSTILE}
     for text, cart_id in ids.items():
         cart = Cart(cart_id, client)
-        cart.add(text, "1", 1, title=text, options={text: text}, details={text: text})
+        cart.add(text, 1, unit_price="1", title=text, options={text: text}, details={text: text})
         cart.begin_checkout()
 
     for page in (inside.surveyed(), inside.page("/carts")):

@@ -91,7 +91,7 @@ def test_each_version_is_told(
     second = following_it.event()
     told_after = time.monotonic() - began
     store = RedisStore(engine.url)
-    Cart(second[1]["cart_id"], store).add("tea", "4.85")
+    Cart(second[1]["cart_id"], store).add("tea", unit_price="4.85")
     began = time.monotonic()
     third = following_it.event()
     print(f"own: {told_after:.3f} s, of others: {time.monotonic() - began:.2f} s")

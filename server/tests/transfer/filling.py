@@ -26,16 +26,16 @@ HOSTILE = [
 
 
 def plain(cart: Cart) -> None:
-    cart.add("apple", "0.5", 3, title='An "apple" | 100%7C', operation_id="job-1")
-    cart.add("shirt", "19.90", options={"size": "M", "gift": True, "no": None, "n": 7})
+    cart.add("apple", 3, unit_price="0.5", title='An "apple" | 100%7C', operation_id="job-1")
+    cart.add("shirt", unit_price="19.90", options={"size": "M", "gift": True, "no": None, "n": 7})
     cart.add("note", details={"text": "\x1b[31m \x7f é \u2028", "deep": [1.5, -0.0, {"a": 10**30}]})
-    cart.add("odd:abcdefghijklmnop", "0.000000001", title="")
+    cart.add("odd:abcdefghijklmnop", unit_price="0.000000001", title="")
 
 
 def removed_from(cart: Cart) -> None:
     plain(cart)
     cart.remove("apple")
-    cart.add("apple", "999999999999999", 9)
+    cart.add("apple", 9, unit_price="999999999999999")
 
 
 def empty(cart: Cart) -> None:
@@ -44,12 +44,12 @@ def empty(cart: Cart) -> None:
 
 
 def pinned(cart: Cart) -> None:
-    cart.add("apple", "1")
+    cart.add("apple", unit_price="1")
     cart.set_ttl(86_400)
 
 
 def for_ever(cart: Cart) -> None:
-    Cart(cart.cart_id, cart.store, ttl=None, currency="JPY").add("apple", "100")
+    Cart(cart.cart_id, cart.store, ttl=None, currency="JPY").add("apple", unit_price="100")
 
 
 def locked(cart: Cart) -> None:
@@ -60,8 +60,8 @@ def locked(cart: Cart) -> None:
 def locked_and_added_to(cart: Cart) -> None:
     plain(cart)
     cart.begin_checkout(keep_additions=True)
-    cart.add("apple", "0.5")
-    cart.add("late", "2")
+    cart.add("apple", unit_price="0.5")
+    cart.add("late", unit_price="2")
 
 
 def completed(cart: Cart) -> None:
@@ -83,8 +83,8 @@ def merged(cart: Cart) -> None:
 
 def refused_merge(cart: Cart) -> None:
     source = Cart(cart.cart_id[:200] + " source", cart.store, currency="EUR")
-    source.add("apple", "1")
-    cart.add("apple", "1")
+    source.add("apple", unit_price="1")
+    cart.add("apple", unit_price="1")
     try:
         cart.merge_from(source.cart_id)
     except errors.CurrencyMismatchError:

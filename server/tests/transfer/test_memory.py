@@ -36,8 +36,8 @@ def copies(line: bytes, first: int, last: int) -> Iterator[bytes]:
 def test_more_carts_take_no_more_memory(engine: Engine) -> None:
     """Neither on the way in nor on the way out."""
     with closing(RedisStore(engine.url)) as store:
-        Cart("0", store).add("apple", "0.5", 3, title="An apple")
-        Cart("0", store).add("pear", "1.25", options={"size": "M"})
+        Cart("0", store).add("apple", 3, unit_price="0.5", title="An apple")
+        Cart("0", store).add("pear", unit_price="1.25", options={"size": "M"})
     (text,) = lines_of_store(engine.url)
     line = text.encode()
 

@@ -123,10 +123,10 @@ def test_other_prefixes_are_left_out(engine: Engine) -> None:
 def test_a_named_change_is_known_again(engine: Engine, target: Engine) -> None:
     """A repeat of an operation id, after the move, changes nothing."""
     with closing(RedisStore(engine.url)) as there, closing(RedisStore(target.url)) as here:
-        Cart("c", there).add("apple", "1", 3, operation_id="job-1")
+        Cart("c", there).add("apple", 3, unit_price="1", operation_id="job-1")
         taken_in(target.url, lines_of_store(engine.url))
 
-        again = Cart("c", here).add("apple", "1", 3, operation_id="job-1")
+        again = Cart("c", here).add("apple", 3, unit_price="1", operation_id="job-1")
 
         assert again.replayed
         assert Cart("c", here).get().total_quantity == 3
@@ -150,8 +150,8 @@ def test_a_change_without_a_name_is_known_again(engine: Engine, target: Engine) 
 def test_a_merge_is_finished_once(engine: Engine, target: Engine) -> None:
     """One that was under way goes on; one that was done is not done again."""
     with closing(RedisStore(engine.url)) as there, closing(RedisStore(target.url)) as here:
-        Cart("guest", there).add("apple", "1", 2)
-        Cart("user", there).add("apple", "1", 3)
+        Cart("guest", there).add("apple", 2, unit_price="1")
+        Cart("user", there).add("apple", 3, unit_price="1")
         merge = Merge("abcdefghijk", "sum", "user")
         there.execute("guest", BeginMerge(merge=merge))
         guest, user = (Cart(name, there).get() for name in ("guest", "user"))
@@ -177,9 +177,9 @@ def test_a_check_out_is_completed(engine: Engine, target: Engine) -> None:
     """What it saw is taken, what was added since stays; it is held as long as it was."""
     with closing(RedisStore(engine.url)) as there, closing(RedisStore(target.url)) as here:
         cart = Cart("c", there)
-        cart.add("apple", "1", 2)
+        cart.add("apple", 2, unit_price="1")
         begun = cart.begin_checkout(keep_additions=True)
-        cart.add("apple", "1", 5)
+        cart.add("apple", 5, unit_price="1")
         taken_in(target.url, lines_of_store(engine.url))
         moved = Cart("c", here)
 

@@ -43,6 +43,7 @@ from ecart.operations import (
     SetQuantity,
     addition,
 )
+from ecart.operations.arguments import check_quantity
 
 SomeCart = TypeVar("SomeCart", bound=CartSummary)
 
@@ -74,17 +75,21 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     product = yield from _product(sku, settings)
     options = body.get("options", {})
     _check_options(product, options)
+    rules = _limited(settings.rules, product)
+    terms = terms_of(request, rules)
+    # Checked before AddItem does: its message names unit_price, which no request has.
+    quantity = check_quantity(body.get("quantity", 1), at_least=1, limit=rules.max_quantity)
     return (
         yield from change_cart(
             request.session.cart_id,
             addition(
                 sku=sku,
-                quantity=body.get("quantity", 1),
+                quantity=quantity,
                 unit_price=product.unit_price,
                 currency=product.currency,
                 title=product.title,
                 options=options,
-                **terms_of(request, _limited(settings.rules, product)),
+                **terms,
             ),
         )
     )

@@ -9,6 +9,7 @@ import re
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 from ecart.errors import (
     InvalidDetailsError,
@@ -51,15 +52,23 @@ def ttl_milliseconds(ttl: Ttl) -> int:
     return round(seconds * 1000)
 
 
-def check_quantity(quantity: object, *, at_least: int, limit: int) -> int:
+def check_quantity(
+    quantity: object, *, at_least: int, limit: int, may_be_price: bool = False
+) -> int:
     """`quantity` if a line can have it.
+
+    With `may_be_price`, the refusal of a `str`, `Decimal` or `float` names the argument that
+    takes a price.
 
     Raises:
         InvalidQuantityError: not an `int`, or below `at_least`.
         QuantityLimitExceededError: above `limit`.
     """
     if type(quantity) is not int or quantity < at_least:
-        raise InvalidQuantityError(f"a quantity is a whole number, {at_least} or more")
+        message = f"a quantity is a whole number, {at_least} or more"
+        if may_be_price and isinstance(quantity, (str, Decimal, float)):
+            message += "; a price is given as unit_price=..."
+        raise InvalidQuantityError(message)
     if quantity > limit:
         raise QuantityLimitExceededError(limit)
     return quantity

@@ -167,12 +167,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
 
     def _own_fingerprint(self) -> str:
         mark, identity_of = _identity_of(type(self))
-        arguments = identity_of(self)
-        try:
-            said = _encode(arguments)
-        except OverflowError:  # details may hold integers of more than 64 bits
-            said = repr(arguments).encode()
-        return f"{crc32(said, mark):08x}"
+        return f"{crc32(_encode(identity_of(self)), mark):08x}"
 
     def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:
         record = stored.records.get(self.operation_id) if self.operation_id else None

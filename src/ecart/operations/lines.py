@@ -53,7 +53,7 @@ class AddItem(Change, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_sku(self.sku)
-        check_quantity(self.quantity, at_least=1, limit=self.rules.max_quantity)
+        check_quantity(self.quantity, at_least=1, limit=self.rules.max_quantity, may_be_price=True)
         if self.unit_price is not None:
             put_in_place(self, "unit_price", parse_amount(self.unit_price))
         if self.currency:

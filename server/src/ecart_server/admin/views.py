@@ -139,7 +139,8 @@ class Views:
         found, cart_id = await self._found(asked.query)
         if found is None:
             return self._nothing(asked, cart_id)
-        lines = [(line, _text_of(line.details)) for line in found.cart.lines] if found.cart else []
+        held = () if found.cart is None else found.cart.lines
+        lines = [(line, _text_of(line.details)) for line in held]
         done = DONE.get(asked.query.get("done", ""))
         return self._pages.show("cart", token=asked.token, one=found, lines=lines, done=done)
 
