@@ -50,8 +50,8 @@ from ecart_server.transfer import (
     MigrationReport,
     RecordLine,
 )
+from ecart_server.transfer.conversion import fields_of
 from ecart_server.transfer.format import from_text
-from ecart_server.transfer.to_fields import fields_of
 from engines import free_port, missing
 from invariants import wrong_with_cart
 from pages import codes_in, table

@@ -50,11 +50,24 @@ _ENDED_MS: dict[State, int] = {
 }
 
 
+def stored_as(letter: str) -> msgspec.Meta:
+    """Annotates an optional text field of `LineItem` with the letter that it is stored under.
+
+    For example `note: Annotated[str | None, stored_as("n")] = None`. Letters of a stored version
+    are never reused.
+    """
+    return msgspec.Meta(extra={"letter": letter})
+
+
 class LineItem(msgspec.Struct, frozen=True):
     """A row of the cart: one SKU in one choice of options.
 
     `unit_price` is None until the line has been priced. `position` orders the lines by when each
-    was first added.
+    was first added. `other` holds attributes that a newer version stored with the line, by their
+    letters: they are copied, merged and exported along.
+
+    A further field that is optional text needs no more than its declaration with `stored_as`: the
+    codec, export, import, copy and merge read it from here.
     """
 
     line_id: str
@@ -64,6 +77,7 @@ class LineItem(msgspec.Struct, frozen=True):
     title: str | None = None
     options: Options = {}
     details: Details | None = None
+    other: Mapping[str, str] = {}
 
     @property
     def sku(self) -> str:
@@ -79,6 +93,18 @@ class LineItem(msgspec.Struct, frozen=True):
         options = f" options={_SHORT.repr(dict(self.options))}" if self.options else ""
         name = _SHORT.repr(self.line_id)
         return f"<LineItem {name} quantity={self.quantity} unit_price={self.unit_price}{options}>"
+
+
+def _letters() -> dict[str, str]:
+    found = {}
+    for field in msgspec.structs.fields(LineItem):
+        for part in getattr(field.type, "__metadata__", ()):
+            found[part.extra["letter"]] = field.name
+    return found
+
+
+LINE_ATTRIBUTES: Mapping[str, str] = _letters()
+"""The fields of `LineItem` that were declared with `stored_as`, by their letters."""
 
 
 class Lock(msgspec.Struct, frozen=True):
@@ -179,10 +205,12 @@ class CartSnapshot(CartSummary, frozen=True):
     `line_count` or `len()`.
 
     `ordered` holds, for lines that were added to since check-out began, the units that it saw.
+    `other` holds fields of the cart that a newer version stored: they are copied and merged along.
     """
 
     lines: tuple[LineItem, ...] = ()
     ordered: Mapping[str, int] = {}
+    other: Mapping[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -9,13 +9,15 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from ecart.errors import CorruptCartError, StoreUnavailableError
 from ecart.model import CartSnapshot
-from ecart.stores.redis.codec import Record, read_records, read_snapshot
+from ecart.stores.redis.cart_hash import kind_of
+from ecart.stores.redis.codec import read_record, read_snapshot
 from ecart_server.admin.survey_cache import Surveys
 from ecart_server.cart_index import Page, Survey, index_sizes, list_carts
 from ecart_server.doctor import Engine, Finding, examine
@@ -60,6 +62,16 @@ class Overview(msgspec.Struct, frozen=True):
     report: Report
 
 
+class ShownRecord(msgspec.Struct, frozen=True):
+    """The record of a change, as the page of a cart shows it; `number` is that of a lane."""
+
+    kind: str
+    name: str
+    number: int | None
+    at: datetime
+    result: str
+
+
 class OneCart(msgspec.Struct, frozen=True):
     """All that is kept of one cart. `cart` is None if it cannot be read: then `fields` tell."""
 
@@ -69,7 +81,7 @@ class OneCart(msgspec.Struct, frozen=True):
     pttl: int
     size: int
     cart: CartSnapshot | None
-    records: tuple[Record, ...]
+    records: tuple[ShownRecord, ...]
     findings: tuple[tuple[Finding, str], ...]
     fields: tuple[tuple[str, str], ...]
 
@@ -151,11 +163,11 @@ class Reading:
 
     def _one(self, cart_id: str, held: Held) -> OneCart:
         cart: CartSnapshot | None = None
-        records: tuple[Record, ...] = ()
+        records: tuple[ShownRecord, ...] = ()
         with contextlib.suppress(CorruptCartError):
             cart = read_snapshot(held.key, cart_id, "USD", held.fields)
         with contextlib.suppress(CorruptCartError):
-            records = tuple(read_records(held.key, held.fields))
+            records = _records(held)
         faults = examine_cart(held, self._keys).faults
         return OneCart(
             cart_id=cart_id,
@@ -213,3 +225,16 @@ def _finding(code: str) -> Finding:
 
 def _text(data: bytes) -> str:
     return data.decode(errors="backslashreplace")
+
+
+def _records(held: Held) -> tuple[ShownRecord, ...]:
+    """The records among the fields of a cart, the latest first."""
+    found = []
+    for name, text in held.fields.items():
+        kind, shown = kind_of(name), _text(name)
+        if kind in ("lane", "key", "merge"):
+            record = read_record(held.key, shown, text)
+            number = record.sequence if kind == "lane" else None
+            at = datetime.fromtimestamp(record.at, UTC)
+            found.append(ShownRecord(kind, shown[1:], number, at, record.outcome))
+    return tuple(sorted(found, key=lambda record: (record.at, record.name), reverse=True))

@@ -5,16 +5,21 @@ Fields are read by the store's own reading, so that what is called readable here
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from ecart.errors import CorruptCartError
 from ecart.model import CartSummary, LineItem
-from ecart.money import add_up, to_parts
 from ecart.operations import Rules
-from ecart.stores.redis.codec import HEADER, read_line, read_summary
+from ecart.stores.redis.cart_hash import (
+    decode_lines,
+    is_readable,
+    kind_of,
+    read_counters,
+    right_counters,
+)
+from ecart.stores.redis.codec import read_summary
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.server import Fault
 
@@ -24,10 +29,6 @@ READ_LIMIT = 16 << 20
 """Bytes of memory above which a key is not read."""
 
 _MOST_LINES = 10_000
-_COUNTERS = re.compile(rb"\d+\|\d+\|\d+\|\d+\|\d+", re.ASCII)
-_RECORD = re.compile(rb"\d+\|[0-9a-f]+\|\d+(?:\|.*)?", re.ASCII)
-_LINE = ord(":")
-_VALUES = {**dict.fromkeys(b"~#&", _RECORD), ord("!"): re.compile(rb"\d+", re.ASCII)}
 _NAMES = ("line count", "total quantity", "whole units", "billionths", "last position")
 
 
@@ -65,13 +66,8 @@ def examine_cart(held: Held, keys: Keyspace) -> Examined:
         found.faults.append(("orphan", f"its id belongs to {right}"))
         return found
     try:
-        header = {name: text for name in HEADER if (text := held.fields.get(name)) is not None}
-        cart = read_summary(held.key, keys.cart_id(held.key), "USD", header)
-        lines = [
-            read_line(held.key, name, text)
-            for name, text in held.fields.items()
-            if name[:1] == b":"
-        ]
+        cart = read_summary(held.key, keys.cart_id(held.key), "USD", held.fields)
+        lines = decode_lines(held.key, held.fields)
     except CorruptCartError as error:
         found.faults.append(("unreadable_cart", f"field {error.field}"))
         return found
@@ -80,7 +76,7 @@ def examine_cart(held: Held, keys: Keyspace) -> Examined:
     return found
 
 
-def _faults(held: Held, cart: CartSummary, lines: list[LineItem]) -> Iterator[Fault]:
+def _faults(held: Held, cart: CartSummary, lines: tuple[LineItem, ...]) -> Iterator[Fault]:
     yield from _counter_faults(held, cart, lines)
     yield from _field_faults(held, cart)
     if cart.lifetime_ms and held.pttl == -1:
@@ -94,20 +90,16 @@ def _faults(held: Held, cart: CartSummary, lines: list[LineItem]) -> Iterator[Fa
         yield "large_cart", f"{len(lines)} lines, {held.size} bytes"
 
 
-def _counter_faults(held: Held, cart: CartSummary, lines: list[LineItem]) -> Iterator[Fault]:
+def _counter_faults(held: Held, cart: CartSummary, lines: tuple[LineItem, ...]) -> Iterator[Fault]:
     if cart.state == "gone":
         if lines:
             yield "unreadable_cart", "field s: gone, but with lines"
         return
-    text = held.fields.get(b"c", b"")
-    if _COUNTERS.fullmatch(text) is None:
+    has = read_counters(held.fields.get(b"c", b""))
+    if has is None:
         yield "unreadable_cart", "field c"
         return
-    has = [int(part) for part in text.split(b"|")]
-    units, nanos = to_parts(add_up(line.subtotal for line in lines if line.subtotal is not None))
-    quantity = sum(line.quantity for line in lines)
-    position = max([has[4], *(line.position for line in lines)])
-    right = [len(lines), quantity, units, nanos, position]
+    right = right_counters(lines, max([has[4], *(line.position for line in lines)]))
     if has != right:
         wrong = zip(_NAMES, has, right, strict=True)
         yield "counters_differ", ", ".join(f"{n} {a}, not {b}" for n, a, b in wrong if a != b)
@@ -115,12 +107,10 @@ def _counter_faults(held: Held, cart: CartSummary, lines: list[LineItem]) -> Ite
 
 def _field_faults(held: Held, cart: CartSummary) -> Iterator[Fault]:
     for name, text in held.fields.items():
-        kind = name[0] if name else 0
         shown = name.decode(errors="replace")
-        if kind != _LINE and kind not in _VALUES:
-            if name not in HEADER:
-                yield "unknown_field", f"field {shown}"
-        elif kind != _LINE and _VALUES[kind].fullmatch(text) is None:
+        if kind_of(name) == "other":
+            yield "unknown_field", f"field {shown}"
+        elif not is_readable(name, text):
             yield "unreadable_cart", f"field {shown}"
     marks = sum(1 for name in held.fields if name[:1] == b"!")
     if marks and cart.state != "locked":

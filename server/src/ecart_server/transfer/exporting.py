@@ -17,8 +17,8 @@ from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.carts import Held, misplaced
 from ecart_server.doctor.scan import Unread, read_at_once, read_carts
 from ecart_server.redis_admin.connections import PAGE, Node, opened, pages
+from ecart_server.transfer.conversion import exported
 from ecart_server.transfer.format import to_text
-from ecart_server.transfer.from_fields import exported
 from ecart_server.transfer.problems import Problem, Problems, Tell
 
 Progress = Callable[[int, int], None]

@@ -1,6 +1,7 @@
-"""The form in which a cart travels: one line of JSON with every fact of it, each fact once.
+"""The exported form of a cart: one line of JSON with every fact once. It is public.
 
-Whatever follows from something else is not written: line ids, counters, the number of records.
+What follows from something else is not written: line ids, counters, the number of records. The
+fields of a line are those of `LineItem`, so that a new one is exported as soon as it is declared.
 Nothing here does I/O. docs/command-line.md has a table of the names.
 """
 
@@ -11,27 +12,45 @@ from typing import Any, Literal
 
 import msgspec
 
-from ecart.model import MergePolicy, OptionValue, State
+from ecart.model import LineItem, MergePolicy, OptionValue, State
 
 FORMAT = 1
-"""Stands in every line. A reader of another format does not guess."""
+"""In every line. A line of another format is refused, not guessed at."""
 
 
 class _Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     pass
 
 
-class CartLine(_Part, frozen=True):
-    """A line of the cart. `line_id` is given only if SKU and options do not make it."""
+_FIRST: list[Any] = [("sku", str), ("quantity", int), ("position", int)]
+_AS_JSON: dict[str, Any] = {
+    "unit_price": str | None,
+    "options": dict[str, OptionValue],
+    "details": dict[str, Any] | None,
+    "other": dict[str, str],
+}
+"""Types of fields that JSON has no other form for."""
 
-    sku: str
-    quantity: int
-    position: int
-    unit_price: str | None = None
-    title: str | None = None
-    options: dict[str, OptionValue] = {}
-    details: dict[str, Any] | None = None
-    line_id: str | None = None
+
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """The default of a field of `LineItem`: all but its first ones have one."""
+    is_made = field.default is msgspec.NODEFAULT
+    return msgspec.field(default_factory=field.default_factory) if is_made else field.default
+
+
+_OF_A_LINE = [
+    (field.name, _AS_JSON.get(field.name, field.type), _default_of(field))
+    for field in msgspec.structs.fields(LineItem)
+    if field.name not in ("line_id", "quantity", "position")
+]
+CartLine: Any = msgspec.defstruct(
+    "CartLine",
+    [*_FIRST, *_OF_A_LINE, ("line_id", str | None, None)],
+    bases=(_Part,),
+    frozen=True,
+    module=__name__,
+)
+"""A line of the cart. `line_id` is given only if SKU and options do not make it."""
 
 
 class LockLine(_Part, frozen=True):
@@ -85,7 +104,7 @@ class ExportedCart(_Part, frozen=True):
 
 
 def to_text(cart: ExportedCart) -> str:
-    """The line, without its end. It is ASCII and holds no control character, so that it passes
+    """The line, without its end. It is ASCII without control characters, so that it passes
     through terminals, mails and editors unharmed."""
     plain = {"format": FORMAT, **msgspec.to_builtins(cart)}
     return json.dumps(plain, separators=(",", ":"), allow_nan=False)
@@ -95,7 +114,7 @@ def from_text(text: bytes) -> ExportedCart:
     """The cart in a line.
 
     Raises:
-        ValueError: it is no such line; the message says where.
+        ValueError: the line is not of this form; the message says where.
     """
     try:
         plain = json.loads(text)

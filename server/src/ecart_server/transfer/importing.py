@@ -14,9 +14,9 @@ import msgspec
 
 from ecart.errors import EcartError
 from ecart.stores.redis.keys import Keyspace
+from ecart_server.transfer.conversion import fields_of
 from ecart_server.transfer.format import from_text
 from ecart_server.transfer.problems import Problem, Problems, Tell
-from ecart_server.transfer.to_fields import fields_of
 from ecart_server.transfer.writer import Placed, Placer
 
 BATCH_LINES = 250

@@ -3,7 +3,7 @@
 The first character of a field's name is its kind:
 
     v  c  m  s        the header: version, counters, what was fixed at creation, state
-    :<line id>        a line: quantity|unit price|position|title|extra
+    :<line id>        a line: quantity|unit price|position|title|attributes and extra
     !<line id>        the units of a line that the check-out saw
     ~<producer>.<n>   the record of a lane: see `deduplication`
     #<digest>         the record of a caller's operation id
@@ -11,11 +11,10 @@ The first character of a field's name is its kind:
 
 Values are separated by bars; docs/data-model.md has a table of all. A value that does not have its
 form is `CorruptCartError` with the field's name. Fields of other kinds are a newer version's:
-readers ignore them, and export, import and the doctor carry them along.
+they stay, and are copied, merged, exported and imported along, unread.
 
-There are two ways to read. `read_header`, `read_snapshot` and `read_line` are what operations need,
-and are fast. `decode` reads everything that a hash holds into a `CartHash`, strictly, and `encode`
-writes it again: export, import and the doctor share it.
+This module is what operations need, and is fast. `cart_hash` reads and writes everything that a
+hash holds with it, strictly: for export, import and the doctor.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-import msgspec
+from msgspec.structs import replace
 
 from ecart.errors import CorruptCartError
 from ecart.model import (
+    LINE_ATTRIBUTES,
     CartSnapshot,
     CartSummary,
     Details,
@@ -54,7 +53,7 @@ HEADER = (b"v", b"c", b"s", b"m")
 _VERSION = re.compile(rb"(\d{1,16})\|([\w-]+)\|(\d{1,16})\|\d+\|\d+\|\d+", re.ASCII)
 _COUNTERS = re.compile(rb"(\d{1,9})\|(\d{1,16})\|(\d{1,16})\|(\d{1,9})\|(\d{1,16})", re.ASCII)
 _MADE = re.compile(rb"1\|([\w-]+)\|([A-Z]{3})\|(\d{1,16})\|(!?)(\d{1,16})", re.ASCII)
-_RECORD = re.compile(rb"(\d{1,16})\|[0-9a-f]+\|(\d{1,11})(?:\||$)", re.ASCII)
+_RECORD = re.compile(rb"(\d{1,16})\|([0-9a-f]+)\|(\d{1,11})(?:\|(.*))?", re.ASCII | re.DOTALL)
 
 
 def line_field(line_id: str) -> str:
@@ -79,8 +78,27 @@ def extra_text(options: Options, details: Details | None) -> str:
 
 def line_text(line: LineItem) -> str:
     """The value of a line without its position, which the script inserts."""
-    extra = extra_text(line.options, line.details)
-    return f"{line.quantity}|{price_text(line)}|{title_text(line.title)}|{extra}"
+    rest = attributes_text(line) + extra_text(line.options, line.details)
+    return f"{line.quantity}|{price_text(line)}|{title_text(line.title)}|{rest}"
+
+
+def attributes_text(line: LineItem) -> str:
+    """The attributes of a line, each `=<letter><text>|`; empty for none."""
+    if not line.other and not LINE_ATTRIBUTES:
+        return ""
+    values = {**line.other}
+    for letter, name in LINE_ATTRIBUTES.items():
+        if (value := getattr(line, name)) is not None:
+            values[letter] = value
+    return "".join(attribute_text(letter, values[letter]) for letter in sorted(values))
+
+
+def attribute_text(letter: str, value: str | None) -> str:
+    """One attribute of a line, escaped so that the extra behind it is found; empty for none."""
+    if value is None:
+        return ""
+    escaped = value.replace("%", "%25").replace("|", "%7C").replace("{", "%7B")
+    return f"={letter}{escaped}|"
 
 
 def as_mapping(reply: Any) -> dict[bytes, bytes]:
@@ -120,14 +138,31 @@ def read_snapshot(key: str, cart_id: str, currency: str, fields: Fields) -> Cart
     ordered = {}
     if header[_STATE] == "locked":
         ordered = {name[1:].decode(): int(n) for name, n in fields.items() if name[:1] == b"!"}
-    return CartSnapshot(*[*header, tuple(lines), ordered])
+    return CartSnapshot(*[*header, tuple(lines), ordered, read_other(key, fields)])
+
+
+KNOWN_KINDS = (b":", b"!", b"~", b"#", b"&")
+"""The first characters of the names of fields, but for the header's."""
+
+
+def read_other(key: str, fields: Fields) -> dict[str, str]:
+    """The fields of kinds that this version does not know."""
+    other = {}
+    for name in [name for name in fields if name[:1] != b":"]:  # a cart is mostly lines
+        if name[:1] not in KNOWN_KINDS and name not in HEADER:
+            try:
+                other[name.decode()] = fields[name].decode()
+            except UnicodeDecodeError as error:
+                raise CorruptCartError(key, name.decode(errors="replace")) from error
+    return other
 
 
 def _lines(key: str, fields: Fields) -> list[LineItem]:
     names = [name for name in fields if name[:1] == b":"]
     texts = list(map(fields.__getitem__, names))
     try:
-        if _EXTRA in b"".join(texts):
+        joined = b"".join(texts)
+        if _EXTRA in joined or _ATTRIBUTE in joined:
             return list(map(_line_of, names, texts))
         return list(map(_plain_line, names, texts))
     except (ValueError, AttributeError, RecursionError):
@@ -135,8 +170,8 @@ def _lines(key: str, fields: Fields) -> list[LineItem]:
         return [read_line(key, name, text) for name, text in zip(names, texts, strict=True)]
 
 
-_EXTRA = b"|{"
-"""No price or number has it, and in a title there is no bar."""
+_EXTRA, _ATTRIBUTE = b"|{", b"|="
+"""What begins the extra and an attribute. Numbers do not, and a title has no bar."""
 
 
 def read_line(key: str, field: bytes, text: bytes) -> LineItem:
@@ -148,23 +183,43 @@ def read_line(key: str, field: bytes, text: bytes) -> LineItem:
 
 
 def _line_of(field: bytes, text: bytes) -> LineItem:
-    return _line(field, text) if _EXTRA in text else _plain_line(field, text)
+    has_more = _EXTRA in text or _ATTRIBUTE in text
+    return _line(field, text) if has_more else _plain_line(field, text)
 
 
 def _line(field: bytes, text: bytes) -> LineItem:
-    quantity, price, position, title, extra = text.split(b"|", 4)
+    quantity, price, position, title, rest = text.split(b"|", 4)
     if not quantity.isdigit() or not position.isdigit() or len(quantity) > _DIGITS:
         raise ValueError
-    options, details = _NO_EXTRA if not extra else _read_extra(extra)
-    return LineItem(
+    attributes, brace, extra = rest.partition(b"{")
+    options, details = _NO_EXTRA if not brace else _read_extra(brace + extra)
+    line = LineItem(
         field[1:].decode(),
         int(quantity),
         parse_amount(price.decode()) if price else None,
         int(position),
-        _title(title.decode()) if title else None,
+        _unescaped(title[1:].decode()) if title else None,
         options,
         details,
     )
+    return _with_attributes(line, attributes.decode()) if attributes else line
+
+
+def _with_attributes(line: LineItem, text: str) -> LineItem:
+    known: dict[str, str] = {}
+    other: dict[str, str] = {}
+    *attributes, end = text.split("|")
+    for attribute in attributes:
+        if attribute[:1] != "=" or len(attribute) < 2:
+            raise ValueError
+        letter, value = attribute[1], _unescaped(attribute[2:])
+        if letter in LINE_ATTRIBUTES:
+            known[LINE_ATTRIBUTES[letter]] = value
+        else:
+            other[letter] = value
+    if end:
+        raise ValueError
+    return replace(line, other=other, **known)
 
 
 # A change touches one line, so the others are read again unchanged; and carts of other shoppers
@@ -180,48 +235,31 @@ def _read_extra(text: bytes) -> tuple[Options, Details | None]:
     return parts.get("o", {}), parts.get("d")
 
 
-def read_record(key: str, field: str, text: bytes | None, sequence: int) -> datetime | None:
-    """When the change with this number was recorded; None if the record is of another number."""
-    if text is None:
-        return None
-    match = _RECORD.match(text)
-    if match is None:
-        raise CorruptCartError(key, field)
-    return datetime.fromtimestamp(int(match[2]), UTC) if int(match[1]) == sequence else None
+class Record(NamedTuple):
+    """That a change was applied to the cart, by which a retry of it is recognised.
 
-
-class Record(msgspec.Struct, frozen=True):
-    """What a cart remembers of changes, so that a repeat is known; docs/data-model.md.
-
-    `kind`: a `lane` of a process, an operation's `key`, a `merge` taken in. `number` is that of a
-    lane's last change. `result` tells what a merge did: refused, or counts of lines.
+    `sequence` is the number of a lane's last change, 1 for others. `at` is seconds since 1970.
+    `outcome` is what a merge did: refused, or counts of lines.
     """
 
-    kind: str
-    name: str
-    number: int | None
-    at: datetime
-    result: str = ""
+    sequence: int
+    fingerprint: str
+    at: int
+    outcome: str = ""
 
 
-def read_records(key: str, fields: Fields) -> list[Record]:
-    """All records among the fields of a hash, the latest first."""
-    found = []
-    for name, text in fields.items():
-        kind = _RECORDS.get(name[:1])
-        if kind is None:
-            continue
-        match = _RECORD.match(text)
-        if match is None:
-            raise CorruptCartError(key, name.decode(errors="replace"))
-        at = datetime.fromtimestamp(int(match[2]), UTC)
-        number = int(match[1]) if kind == "lane" else None
-        result = text[match.end() :].decode(errors="replace")
-        found.append(Record(kind, name[1:].decode(errors="replace"), number, at, result))
-    return sorted(found, key=lambda record: (record.at, record.name), reverse=True)
-
-
-_RECORDS = {b"~": "lane", b"#": "key", b"&": "merge"}
+def read_record(key: str, field: str, text: bytes) -> Record:
+    """The record in a field."""
+    match = _RECORD.fullmatch(text)
+    if match is None:
+        raise CorruptCartError(key, field)
+    sequence, fingerprint, at, outcome = match.groups()
+    return Record(
+        int(sequence),
+        fingerprint.decode(),
+        int(at),
+        "" if outcome is None else outcome.decode(errors="replace"),
+    )
 
 
 def _header(
@@ -323,10 +361,10 @@ def read_merge(merge_id: str, policy: Any, target: str) -> Merge:
     return Merge(merge_id, policy, unquote(target))
 
 
-def _title(text: str) -> str:
+def _unescaped(text: str) -> str:
     if "%" not in text:
-        return text[1:]
-    return text[1:].replace("%7C", "|").replace("%25", "%")
+        return text
+    return text.replace("%7C", "|").replace("%7B", "{").replace("%25", "%")
 
 
 _POSITION = attrgetter("position")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ecart.model import CartSnapshot, CartSummary, LineItem
@@ -60,8 +60,11 @@ def _line(key: str, cart_id: str, read: GetLine, values: Any) -> LineItem | None
 
 
 def _operation(key: str, cart_id: str, read: GetOperation, values: Any) -> datetime | None:
-    record, sequence = record_of(read.operation_id)
-    return read_record(key, record, values[0], sequence)
+    field, sequence = record_of(read.operation_id)
+    record = None if values[0] is None else read_record(key, field, values[0])
+    if record is None or record.sequence != sequence:
+        return None
+    return datetime.fromtimestamp(record.at, UTC)
 
 
 def _ttl(key: str, cart_id: str, read: GetTtl, values: Any) -> Any:
