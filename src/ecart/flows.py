@@ -111,7 +111,7 @@ def copy(source_id: str, target: str | int, rules: Rules) -> Flow[CartChange | N
     if source_id == target_id:
         return None
     source = yield from perform(source_id, GetCart(rules=rules))
-    put = PutLines(lines=source.lines, currency=source.currency, rules=rules)
+    put = PutLines(lines=source.lines, currency=source.currency, other=source.other, rules=rules)
     return (yield from perform(target_id, put))
 
 
@@ -192,6 +192,7 @@ def finish_merge(source_id: str, merge: Merge, epoch: str, rules: Rules) -> Flow
         policy=merge.policy,
         lines=source.lines,
         currency=source.currency,
+        other=source.other,
         rules=rules,
     )
     try:

@@ -21,7 +21,7 @@ def seen(cart: CartSnapshot) -> CartSnapshot:
     """The cart as readers see it: what was merged into another cart is no longer here."""
     if cart.state != "merged":
         return cart
-    return replace(with_lines(cart, ()), last_position=0)
+    return replace(with_lines(cart, ()), last_position=0, other={})
 
 
 def handed_over(cart: CartSnapshot) -> CartSnapshot:
@@ -84,7 +84,7 @@ def reborn(cart: CartSnapshot, currency: str, now_ms: int) -> CartSnapshot:
 
 def entombed(cart: CartSnapshot) -> CartSnapshot:
     """What is left of a cart that has ended."""
-    return replace(with_lines(cart, ()), state="gone", last_position=0)
+    return replace(with_lines(cart, ()), state="gone", last_position=0, other={})
 
 
 def in_currency(cart: CartSnapshot, currency: str | None) -> CartSnapshot:

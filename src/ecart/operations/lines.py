@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from ecart.errors import LineLimitExceededError, QuantityLimitExceededError
 from ecart.model import (
@@ -213,12 +214,16 @@ class RemoveLine(Change, frozen=True, kw_only=True):
 
 
 class PutLines(Change, frozen=True, kw_only=True):
-    """Makes the cart hold these lines as they are given; its other lines stay."""
+    """Makes the cart hold these lines as they are given; its other lines stay.
 
-    identity = ("lines", "currency")
+    `other` are fields of the cart that it is to have as well.
+    """
+
+    identity = ("line_values", "currency")
 
     lines: tuple[LineItem, ...]
     currency: str
+    other: Mapping[str, str] = {}
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
@@ -226,6 +231,14 @@ class PutLines(Change, frozen=True, kw_only=True):
         for line in self.lines:
             check_quantity(line.quantity, at_least=1, limit=self.rules.max_quantity)
         super().__post_init__()
+
+    @property
+    def line_values(self) -> list[dict[str, Any]]:
+        """The lines as the fingerprint covers them: a field that is added later, only if set."""
+        return [
+            {name: value for name, value in asdict(line).items() if value or name in _FIRST_FIELDS}
+            for line in self.lines
+        ]
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
         if not self.lines:
@@ -244,7 +257,12 @@ class PutLines(Change, frozen=True, kw_only=True):
             raise LineLimitExceededError(self.rules.max_lines)
         priced = any(line.unit_price is not None for line in self.lines)
         cart = in_currency(cart, self.currency if priced else None)
-        return with_lines(replace(cart, last_position=last), mine.values())
+        other = {**cart.other, **self.other}
+        return with_lines(replace(cart, last_position=last, other=other), mine.values())
+
+
+_FIRST_FIELDS = ("line_id", "quantity", "unit_price", "position", "title", "options", "details")
+"""The fields of a line in fingerprints from the beginning: they never change."""
 
 
 class Clear(Change, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ half-done merge takes those that are left.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import get_args
 
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from ecart.errors import (
     VersionConflictError,
 )
 from ecart.model import (
+    LINE_ATTRIBUTES,
     CartChange,
     CartSnapshot,
     LineItem,
@@ -86,8 +88,8 @@ class MergeLines(Change, frozen=True, kw_only=True):
     """Takes another cart's lines in, by policy.
 
     Of a line that both have, `sum` adds the units, `max` takes the larger number, `keep_target`
-    leaves the target's line, `replace` takes the source's. Price, title and details stay the
-    target's where it has them, except by `replace`.
+    leaves the target's line, `replace` takes the source's. Price, title, details and attributes
+    stay the target's where it has them, except by `replace`; so do `other` fields of the cart.
 
     A refusal is remembered like a success: no second try may come between it and the opening of
     the source. What the target remembers goes with its epoch, so a target of another than the
@@ -101,6 +103,7 @@ class MergeLines(Change, frozen=True, kw_only=True):
     policy: MergePolicy
     lines: tuple[LineItem, ...]
     currency: str
+    other: Mapping[str, str] = {}
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
@@ -126,7 +129,9 @@ class MergeLines(Change, frozen=True, kw_only=True):
         taken = _Taken(self, target)
         for line in self.lines:
             taken.take(line)
-        stamped = self._stamp(taken.cart, now_ms)
+        first, second = (self, taken.cart) if self.policy == "replace" else (taken.cart, self)
+        merged = replace(taken.cart, other={**second.other, **first.other})
+        stamped = self._stamp(merged, now_ms)
         report = MergeReport(self.merge_id, taken.added, taken.raised, taken.clamped, taken.left)
         record = Record(self.fingerprint, now_ms, HORIZON_MS, report)
         records = {**stored.records, f"&{self.merge_id}": record}
@@ -212,10 +217,8 @@ class _Taken:
         if own is None:
             return replace(offered, quantity=quantity, position=self.cart.last_position + 1)
         first, second = (offered, own) if self._change.policy == "replace" else (own, offered)
-        return replace(
-            own,
-            quantity=quantity,
-            unit_price=second.unit_price if first.unit_price is None else first.unit_price,
-            title=second.title if first.title is None else first.title,
-            details=second.details if first.details is None else first.details,
-        )
+        chosen = {
+            name: getattr(second if getattr(first, name) is None else first, name)
+            for name in ("unit_price", "title", "details", *LINE_ATTRIBUTES.values())
+        }
+        return replace(own, quantity=quantity, other={**second.other, **first.other}, **chosen)
