@@ -86,9 +86,9 @@ def _let_time_run_out(cart: Cart) -> None:
 def _end_the_hold(store: Store, cart_id: str) -> None:
     """Makes it now be after the deadline of a hold, however slow this machine is."""
     if isinstance(store, RedisStore):
-        client, key = store._client, store.keys.cart(cart_id)
-        state, checkout_id, _, keeps = client.hget(key, "s").decode().split("|")
-        client.hset(key, "s", f"{state}|{checkout_id}|1|{keeps}")
+        key = store.keys.cart(cart_id)
+        state, checkout_id, _, keeps = store.send(key, ("HGET", key, "s")).decode().split("|")
+        store.send(key, ("HSET", key, "s", f"{state}|{checkout_id}|1|{keeps}"))
     else:
         _let_time_run_out(Cart(cart_id, store))
 

@@ -142,7 +142,7 @@ own = acquire_lane("k") if not child else None
 release_lane(held)
 again = acquire_lane("k")
 if not child:
-    os._exit(0 if again is not held and again.writer is own.writer else 1)
+    os._exit(0 if again is not held and again.producer is own.producer else 1)
 print(again is held, os.waitpid(child, 0)[1])
 """
     assert finish(start(program)) == "True 0"
