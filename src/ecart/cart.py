@@ -67,8 +67,8 @@ def _terms(
 class Cart:
     """One cart, by its id, in a store.
 
-    `store` is a redis-py or valkey-py client, a URL, a `RedisStore`, which tells what URLs there
-    are, or a `MemoryStore`. `ttl` is how long the cart lives after each change: seconds, a
+    `store` is a redis-py or valkey-py client, a URL in a form of `RedisStore`, a `RedisStore` or a
+    `MemoryStore`. `ttl` is how long the cart lives after each change: seconds, a
     `timedelta`, or None for ever. `currency` is that of the prices given here. `rules` replaces
     both and sets the limits too.
 
@@ -240,7 +240,7 @@ class Cart:
     def merge_from(self, source_id: str | int, policy: MergePolicy = "sum") -> MergeReport:
         """Moves the lines of another cart of this store into this one, and ends that cart.
 
-        It happens once, however often it is called and wherever it was broken off. Of a line that
+        It happens once, however often it is called and wherever it was interrupted. Of a line that
         both have, `sum` adds the units up to the limit, `max` takes the larger number,
         `keep_target` leaves this cart's line, `replace` takes the other's.
 
@@ -305,7 +305,7 @@ class Cart:
 class AsyncCart:
     """One cart for asyncio, by its id, in a store.
 
-    `store` is a redis-py or valkey-py asyncio client, a URL, an `AsyncRedisStore`, which tells
+    `store` is a redis-py or valkey-py asyncio client, a URL, an `AsyncRedisStore`, which lists
     what URLs there are, or an `AsyncMemoryStore`. `ttl` is how long the cart lives after each
     change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices given here.
     `rules` replaces both and sets the limits too.
@@ -480,7 +480,7 @@ class AsyncCart:
     async def merge_from(self, source_id: str | int, policy: MergePolicy = "sum") -> MergeReport:
         """Moves the lines of another cart of this store into this one, and ends that cart.
 
-        It happens once, however often it is called and wherever it was broken off. Of a line that
+        It happens once, however often it is called and wherever it was interrupted. Of a line that
         both have, `sum` adds the units up to the limit, `max` takes the larger number,
         `keep_target` leaves this cart's line, `replace` takes the other's.
 

@@ -21,7 +21,7 @@ def _now_ms() -> int:
 
 
 class MemoryStore:
-    """A `Store` without an engine. `clock` tells milliseconds since 1970."""
+    """A `Store` without an engine. `clock` returns milliseconds since 1970."""
 
     def __init__(self, *, clock: Callable[[], int] = _now_ms, currency: str = "USD") -> None:
         self._clock = clock

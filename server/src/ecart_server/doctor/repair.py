@@ -77,7 +77,9 @@ def _finishing(source_id: str) -> Flow[bool]:
     if source.merge is None or source.state != "merging":
         return False
     target = yield from _look(source.merge.target_id)
-    yield from flows.settle(source_id, source.merge, _rules(target if target.epoch else source))
+    yield from flows.finish_foreign_merge(
+        source_id, source.merge, _rules(target if target.epoch else source)
+    )
     return (yield from _look(source_id)).state != "merging"
 
 

@@ -57,15 +57,15 @@ class Observability:
         self.sources: list[Source] = [self._engine]
 
     def watched(self, store: AsyncStore) -> AsyncStore:
-        """The store, whose operations are counted and traced."""
+        """The store, whose operations are counted and tombstone_for."""
         counted = OperationNumbers(self._layout, self._workers.own)
-        traced = TracedStore(store, self._tracer) if self._tracer else store
-        return ObservedStore(traced, (counted, self._minutes))
+        tombstone_for = TracedStore(store, self._tracer) if self._tracer else store
+        return ObservedStore(tombstone_for, (counted, self._minutes))
 
     def around(
         self, app: ASGIApp, pages: Mapping[str, ASGIApp] = {}, answer: Answering | None = None
     ) -> ASGIApp:
-        """The app, and pages at some paths, whose requests are counted, named and traced.
+        """The app, and pages at some paths, whose requests are counted, named and tombstone_for.
 
         `/metrics` is there, too. `answer` is as `ObservedApp` says.
         """

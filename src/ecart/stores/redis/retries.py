@@ -4,7 +4,7 @@ Every attempt of a change carries the same deduplication id (see `deduplication`
 always safe: whatever attempts reached the engine, the change is applied once. What differs is what
 may be concluded when time runs out. Failures are of four classes, which no code may blur:
 
-- **not executed**: refused, or the engine said that it did not run the command. Retried; at the
+- **not executed**: refused, or the engine replied that it did not run it. Retried; at the
   deadline it is `StoreUnavailableError`: the change was not applied.
 - **unknown**: sent, and no reply. Retried; if that never succeeds, it is `OutcomeUnknownError` with
   the id by which the caller can repeat or resolve the change. One unknown attempt makes the whole
@@ -199,8 +199,8 @@ def _execute_read(
     attempts, command = _Attempts(execution), read.command(key, operation)
     reply = yield from _ask(execution, attempts, key, command)
     if not read.finds_cart(reply):
-        # Either there is no cart, or another hash is under its key. `EXISTS` tells; the question is
-        # repeated, since the cart may have been created in between.
+        # Either there is no cart, or another hash is under its key. `EXISTS` decides; the command
+        # is sent again, since the cart may have been created in between.
         for _ in range(2):
             if not (yield from _ask(execution, attempts, key, ("EXISTS", key))):
                 break
