@@ -67,7 +67,7 @@ def _terms(
 class Cart:
     """One cart, by its id, in a store.
 
-    `store` is a redis-py or valkey-py client, a URL in a form of `RedisStore`, a `RedisStore` or a
+    `store` is a redis-py or valkey-py client, `RedisStore`, a URL in one of its forms, or
     `MemoryStore`. `ttl` is how long the cart lives after each change: seconds, a
     `timedelta`, or None for ever. `currency` is that of the prices given here. `rules` replaces
     both and sets the limits too.
@@ -305,8 +305,8 @@ class Cart:
 class AsyncCart:
     """One cart for asyncio, by its id, in a store.
 
-    `store` is a redis-py or valkey-py asyncio client, a URL, an `AsyncRedisStore`, which lists
-    what URLs there are, or an `AsyncMemoryStore`. `ttl` is how long the cart lives after each
+    `store` is a redis-py or valkey-py asyncio client, `AsyncRedisStore`, a URL in one of its
+    forms, or `AsyncMemoryStore`. `ttl` is how long the cart lives after each
     change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices given here.
     `rules` replaces both and sets the limits too.
 
