@@ -545,9 +545,10 @@ def test_a_change_that_no_replica_has_is_not_acknowledged(
 GARBAGE = """
 import gc
 from ecart_server.app.application import COLLECT_AFTER, create_app
-from ecart_server.settings import ServiceSettings, hand_to_workers
+from ecart_server.settings import ServiceSettings, StoreSettings, hand_to_workers
 
-settings = ServiceSettings(redis_url="redis://localhost:1", secrets=("of this test",))
+store = StoreSettings(url="redis://localhost:1")
+settings = ServiceSettings(secrets=("of this test",), store=store)
 usual = gc.get_threshold(), gc.get_freeze_count()
 create_app(settings)
 assert (gc.get_threshold(), gc.get_freeze_count()) == usual

@@ -20,7 +20,7 @@ import ecart.integrations.asgi_messages
 from ecart_server.app import protocol as connections
 from ecart_server.app.application import create_app
 from ecart_server.app.protocol import Bounded
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import ServiceSettings, StoreSettings
 from engines import eventually, free_port
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def port(
     """The service behind each parser, with little patience."""
     monkeypatch.setattr(connections, "LOOK_SECONDS", LOOK)
     monkeypatch.setattr(ecart.integrations.asgi_messages, "BODY_SECONDS", LOOK)
-    app = create_app(ServiceSettings(redis_url=engine.url, secrets=("a secret of the tests",)))
+    store = StoreSettings(url=engine.url)
+    app = create_app(ServiceSettings(secrets=("a secret of the tests",), store=store))
     port = free_port()
     config = uvicorn.Config(app, port=port, http=request.param, log_level="critical", lifespan="on")
     server = uvicorn.Server(config)

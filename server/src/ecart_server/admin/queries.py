@@ -79,10 +79,10 @@ class Reading:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
-        self._keys = settings.keys
+        self._keys = settings.store.keys
         self._nodes: list[Node] = []
         self._opening = threading.Lock()
-        self.surveys = Surveys(settings.redis_url, self._keys)
+        self.surveys = Surveys(settings.store.url, self._keys)
 
     def overview(self) -> Overview:
         """The page that an operator sees first; what is old is surveyed anew meanwhile."""
@@ -136,8 +136,8 @@ class Reading:
 
     def report(self) -> Report:
         """What the doctor says of the engine; it looks at no cart."""
-        settings = self._settings
-        return examine(settings.redis_url, self._keys, sample=0, is_embedded=settings.is_embedded)
+        store = self._settings.store
+        return examine(store.url, self._keys, sample=0, is_embedded=store.is_embedded)
 
     def purged(self) -> None:
         """A cart was erased: what was surveyed before names it no more."""
@@ -176,7 +176,7 @@ class Reading:
         An engine that is away is told at once, not after all the patience of a command.
         """
         with self._opening:
-            self._nodes = self._nodes or open_nodes(self._settings.redis_url)
+            self._nodes = self._nodes or open_nodes(self._settings.store.url)
             nodes = self._nodes
         try:
             nodes[0].ask("PING", patience=FIRST_PATIENCE)

@@ -14,9 +14,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from ecart.catalog import as_catalog
-from ecart.http import HttpSettings
 from ecart.integrations.asgi_endpoint import CartEndpoint
-from ecart.operations import Rules, ttl_milliseconds
 from ecart.stores.redis import AsyncRedisStore
 from ecart_server.admin import Admin, is_of_admin
 from ecart_server.app.protocol import ON_LAST_CALL
@@ -24,7 +22,7 @@ from ecart_server.app.sweeper import Sweeps
 from ecart_server.observability import Observability
 from ecart_server.observability.logs import configure_logs
 from ecart_server.rate_limits import RateGate
-from ecart_server.settings import ServiceSettings, handed_settings
+from ecart_server.settings import ServiceSettings, inherited_settings
 from ecart_server.shop.dispatch import ROUTES, site
 from ecart_server.shop.subscriptions import Following, TellingStore
 
@@ -57,24 +55,31 @@ class Service(Starlette):
 def create_app(settings: ServiceSettings | None = None) -> Service:
     """The app; without settings, those that `ecart serve` handed to its workers."""
     if settings is None:
-        settings = handed_settings()
-        configure_logs(settings.log_format, settings.log_level)
+        settings = inherited_settings()
+        configure_logs(settings.logs.format, settings.logs.level)
         collect_rarely()
     observed = Observability(settings, pages=ROUTES)
-    store, contract = _store_of(settings, observed), _contract_of(settings)
+    where, rules = settings.store, settings.http.rules
+    store = AsyncRedisStore(
+        where.url,
+        prefix=where.prefix,
+        partitions=where.partitions,
+        durability=where.durability,
+        replicas=where.replicas,
+        observer=observed.attempts,
+    )
     endpoint = CartEndpoint(
         observed.watched(store),
         secret=settings.secrets,
-        catalog=as_catalog(settings.catalog, settings.currency),
-        settings=contract,
+        catalog=as_catalog(settings.catalog, rules.currency),
+        settings=settings.http,
         standalone=True,
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
-    rules = contract.rules
     following = Following(store, rules)
     endpoint.store = TellingStore(endpoint.store, following)
-    admin = Admin(settings, store, rules) if settings.admin_key else None
-    sweeps = Sweeps(settings.redis_url, settings.keys, settings.sweep_every)
+    admin = Admin(settings, store, rules) if settings.admin.key else None
+    sweeps = Sweeps(where.url, where.keys, settings.sweep_every)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -91,30 +96,6 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
 
     pages = site(endpoint, settings.secrets, following)
     return Service(observed.around(endpoint, pages, endpoint.answer), lifespan, admin)
-
-
-def _store_of(settings: ServiceSettings, observed: Observability) -> AsyncRedisStore:
-    return AsyncRedisStore(
-        settings.redis_url,
-        prefix=settings.prefix,
-        partitions=settings.partitions,
-        durability=settings.durability,
-        replicas=settings.replicas,
-        observer=observed.attempts,
-    )
-
-
-def _contract_of(settings: ServiceSettings) -> HttpSettings:
-    return HttpSettings(
-        rules=Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency),
-        accept_unknown_skus=settings.catalog is None,
-        trusted_origins=frozenset(settings.trusted_origins),
-        office_keys=settings.office_keys,
-        hold_seconds=settings.hold_seconds,
-        keep_additions=settings.keep_additions,
-        merge_policy=settings.merge_policy,
-        first_ttl_seconds=settings.first_ttl_seconds,
-    )
 
 
 def collect_rarely() -> None:

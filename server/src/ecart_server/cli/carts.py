@@ -14,11 +14,11 @@ from rich.text import Text
 
 from ecart.money import display_text
 from ecart_server.app.deployment_check import check_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
 from ecart_server.cart_index import Listed, list_carts, listed
 from ecart_server.cli.durations import DURATION, spoken
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.cli.where import where
 from ecart_server.redis_admin.connections import opened
 
 
@@ -31,7 +31,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 @click.command("carts")
-@where
+@takes_location
 @click.option(
     "--idle",
     type=DURATION,
@@ -64,17 +64,21 @@ def carts_command(as_json: bool, **arguments: Any) -> None:
 
 
 def _find(
-    idle: int, limit: int, after: str | None, newest: bool, with_empty: bool, **where: Any
+    location: CartLocation,
+    idle: int,
+    limit: int,
+    after: str | None,
+    newest: bool,
+    with_empty: bool,
 ) -> _Found:
-    options = Options(fsync="everysec", **where)
-    with engine_url(options) as (url, _):
-        check_deployment(url, options.keys)
+    with location.engine_url() as url:
+        check_deployment(url, location.keys)
         with opened(url) as nodes:
             seconds, micros = nodes[0].ask("TIME")
             now_ms = int(seconds) * 1000 + int(micros) // 1000
             page = list_carts(
                 nodes,
-                options.keys,
+                location.keys,
                 limit=limit,
                 until_ms=now_ms - 1000 * idle if idle else None,
                 newest_first=newest,

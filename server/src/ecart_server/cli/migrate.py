@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from typing import Any
 
 import click
 
 from ecart.money import check_currency
-from ecart.stores.redis import RedisStore
 from ecart_server.app.deployment_check import check_deployment, settle_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.progress import meter
 from ecart_server.cli.reports import counted, listed, problem_line, problem_lines, say, speed
-from ecart_server.cli.where import where
 from ecart_server.redis_admin.connections import opened
 from ecart_server.transfer import Migration, MigrationReport, Wishes
 
@@ -26,7 +23,7 @@ def _checked_template(context: click.Context, parameter: click.Parameter, value:
 
 
 @click.command("migrate-1.0")
-@where
+@takes_location
 @click.option(
     "--from",
     "source",
@@ -62,7 +59,7 @@ def migrate_command(
     currency: str,
     cart_id: str,
     as_json: bool,
-    **where: Any,
+    location: CartLocation,
 ) -> None:
     """Bring the carts of E-Cart 1.0.2 over: say what would become of them, or do it with --write.
 
@@ -72,22 +69,20 @@ def migrate_command(
     if delete and not write:
         raise click.UsageError("--delete is for what --write has written")
     wishes = Wishes(write=write, delete=delete, currency=check_currency(currency), cart_id=cart_id)
-    report = _migrate(Options(fsync="everysec", **where), source, wishes)
+    report = _migrate(location, source, wishes)
     say(report, _lines(report, delete), as_json)
     sys.exit(1 if report.refused else 0)
 
 
-def _migrate(options: Options, source: str | None, wishes: Wishes) -> MigrationReport:
+def _migrate(location: CartLocation, source: str | None, wishes: Wishes) -> MigrationReport:
     with (
-        engine_url(options) as (url, _),
+        location.engine_url() as url,
         meter("carts") as told,
-        contextlib.closing(
-            RedisStore(url, prefix=options.prefix, partitions=options.partitions)
-        ) as store,
+        location.store(url) as store,
         opened(source or url) as nodes,
     ):
         look = settle_deployment if wishes.write else check_deployment
-        look(url, options.keys)
+        look(url, location.keys)
         migration = Migration(
             nodes, store, wishes, lambda problem: told.tell(problem_line(problem))
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from typing import Any
 
 import click
 import msgspec
@@ -12,12 +10,11 @@ import msgspec
 from ecart.cart import Cart
 from ecart.errors import EcartError
 from ecart.model import check_cart_id
-from ecart.stores.redis import RedisStore
 from ecart_server.app.deployment_check import check_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.reports import counted, say
 from ecart_server.cli.terminal import one_line
-from ecart_server.cli.where import where
 
 
 class _Purged(msgspec.Struct):
@@ -30,10 +27,12 @@ class _Purged(msgspec.Struct):
 
 @click.command("purge")
 @click.argument("cart_ids", nargs=-1, required=True, metavar="CART_ID...")
-@where
+@takes_location
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @click.option("--json", "as_json", is_flag=True, help="What became of each, as JSON.")
-def purge_command(cart_ids: tuple[str, ...], yes: bool, as_json: bool, **where: Any) -> None:
+def purge_command(
+    cart_ids: tuple[str, ...], location: CartLocation, yes: bool, as_json: bool
+) -> None:
     """Erase carts and every trace of them, as on a request to be forgotten.
 
     A cart that is not there needs no erasing, and is no error.
@@ -42,7 +41,7 @@ def purge_command(cart_ids: tuple[str, ...], yes: bool, as_json: bool, **where: 
         check_cart_id(cart_id)
     if not yes:
         _ask(cart_ids)
-    report = _purge(dict.fromkeys(cart_ids), Options(fsync="everysec", **where))
+    report = _purge(dict.fromkeys(cart_ids), location)
     for cart_id, why in report.failed.items():
         click.echo(f"{one_line(cart_id)!r} was not purged: {one_line(why)}", err=True)
     lines = [f"{counted(len(report.purged), 'cart')} purged."]
@@ -60,12 +59,11 @@ def _ask(cart_ids: tuple[str, ...]) -> None:
     click.confirm(f"Erase {what} for good ({shown})?", abort=True, err=True)
 
 
-def _purge(cart_ids: dict[str, None], options: Options) -> _Purged:
+def _purge(cart_ids: dict[str, None], location: CartLocation) -> _Purged:
     report = _Purged()
-    with engine_url(options) as (url, _):
-        check_deployment(url, options.keys)
-        store = RedisStore(url, prefix=options.prefix, partitions=options.partitions)
-        with contextlib.closing(store):
+    with location.engine_url() as url:
+        check_deployment(url, location.keys)
+        with location.store(url) as store:
             for cart_id in cart_ids:
                 _purge_one(Cart(cart_id, store), report)
     return report

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
 
 import click
 import msgspec
@@ -15,12 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ecart.errors import StoreUnavailableError
+from ecart.stores.redis.keys import Keyspace
 from ecart_server.app.deployment_check import check_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
 from ecart_server.cart_index import Pulse, Watch
 from ecart_server.cli.carts import content, idle
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.cli.where import where
 from ecart_server.redis_admin.connections import opened
 
 _FRAME = 7
@@ -31,7 +31,7 @@ _SHORTEST = 12
 
 
 @click.command("top")
-@where
+@takes_location
 @click.option(
     "--every",
     type=click.FloatRange(0.1, 3600),
@@ -43,24 +43,25 @@ _SHORTEST = 12
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Carts.")
 @click.option("--once", is_flag=True, help="Look once; the rates are those of one interval.")
 @click.option("--json", "as_json", is_flag=True, help="One look as JSON.")
-def top_command(every: float, limit: int, once: bool, as_json: bool, **where: Any) -> None:
+def top_command(
+    location: CartLocation, every: float, limit: int, once: bool, as_json: bool
+) -> None:
     """Watch the carts that are being changed. Ctrl-C ends it.
 
     Where the output is no terminal it looks once.
     """
-    console = Console(highlight=False)
-    options = Options(fsync="everysec", **where)
-    with engine_url(options) as (url, _), contextlib.suppress(KeyboardInterrupt):
-        check_deployment(url, options.keys)
+    console, keys = Console(highlight=False), location.keys
+    with location.engine_url() as url, contextlib.suppress(KeyboardInterrupt):
+        check_deployment(url, keys)
         if once or as_json or not console.is_terminal:
-            _show_once(url, options, every, limit, as_json)
+            _show_once(url, keys, every, limit, as_json)
         else:
-            _show_on(console, url, options, every, min(limit, max(1, console.height - _FRAME)))
+            _show_on(console, url, keys, every, min(limit, max(1, console.height - _FRAME)))
 
 
-def _show_once(url: str, options: Options, every: float, limit: int, as_json: bool) -> None:
+def _show_once(url: str, keys: Keyspace, every: float, limit: int, as_json: bool) -> None:
     with opened(url) as nodes:
-        watch = Watch(nodes, options.keys, limit)
+        watch = Watch(nodes, keys, limit)
         watch.look()
         time.sleep(every)
         pulse = watch.look()
@@ -71,12 +72,12 @@ def _show_once(url: str, options: Options, every: float, limit: int, as_json: bo
         console.print(_screen(pulse, console.width))
 
 
-def _show_on(console: Console, url: str, options: Options, every: float, limit: int) -> None:
+def _show_on(console: Console, url: str, keys: Keyspace, every: float, limit: int) -> None:
     with (
         opened(url) as nodes,
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
-        watch, shown = Watch(nodes, options.keys, limit), Group()
+        watch, shown = Watch(nodes, keys, limit), Group()
         while True:
             try:
                 shown = _screen(watch.look(), console.width)

@@ -6,15 +6,15 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 
 from ecart_server.app.deployment_check import check_deployment, settle_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.progress import meter
 from ecart_server.cli.reports import counted, listed, problem_line, problem_lines, say, speed
-from ecart_server.cli.where import where
 from ecart_server.transfer import (
     ExportReport,
     Importer,
@@ -30,7 +30,7 @@ _STDIO = "-"
 
 
 @click.command("export")
-@where
+@takes_location
 @click.option(
     "--to",
     type=click.Path(dir_okay=False, allow_dash=True),
@@ -46,23 +46,22 @@ _STDIO = "-"
     help="By partition and key, so that two exports of the same carts are the same bytes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
-def export_command(to: str, in_order: bool, as_json: bool, **where: Any) -> None:
+def export_command(to: str, in_order: bool, as_json: bool, location: CartLocation) -> None:
     """Write every cart as a line of JSON.
 
     The report goes to standard output, or to standard error if the carts go there. Exit code 1
     if a cart was left out.
     """
-    options = Options(fsync="everysec", **where)
     is_seen = to == _STDIO and sys.stdout.isatty()
     with (
-        engine_url(options) as (url, _),
+        location.engine_url() as url,
         meter("carts", is_shown=not is_seen) as told,
         _opened(to) as file,
     ):
-        check_deployment(url, options.keys)
+        check_deployment(url, location.keys)
         report = export_carts(
             url,
-            options.keys,
+            location.keys,
             lambda line: file.write(line.encode("ascii")),
             in_order=in_order,
             tell=lambda problem: told.tell(problem_line(problem)),
@@ -74,7 +73,7 @@ def export_command(to: str, in_order: bool, as_json: bool, **where: Any) -> None
 
 @click.command("import")
 @click.argument("file", type=click.File("rb"), default=_STDIO)
-@where
+@takes_location
 @click.option("--update", is_flag=True, help="Replace older versions of the same cart.")
 @click.option("--replace", is_flag=True, help="Replace whatever cart is there.")
 @click.option(
@@ -86,7 +85,12 @@ def export_command(to: str, in_order: bool, as_json: bool, **where: Any) -> None
 )
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def import_command(
-    file: BinaryIO, update: bool, replace: bool, from_line: int, as_json: bool, **where: Any
+    file: BinaryIO,
+    update: bool,
+    replace: bool,
+    from_line: int,
+    as_json: bool,
+    location: CartLocation,
 ) -> None:
     """Put carts in place from the lines of FILE, or of standard input.
 
@@ -95,11 +99,10 @@ def import_command(
     """
     if update and replace:
         raise click.UsageError("--replace does all that --update does: leave one away")
-    options = Options(fsync="everysec", **where)
     policy: Policy = "replace" if replace else "update" if update else "keep"
     report = ImportReport()
     try:
-        _take_in(file, options, policy, from_line, report)
+        _take_in(file, location, policy, from_line, report)
     finally:
         if report.lines or report.complete:
             say(report, _import_lines(report), as_json, err=not report.complete)
@@ -107,18 +110,18 @@ def import_command(
 
 
 def _take_in(
-    file: BinaryIO, options: Options, policy: Policy, from_line: int, report: ImportReport
+    file: BinaryIO, location: CartLocation, policy: Policy, from_line: int, report: ImportReport
 ) -> None:
     size = _size_of(file)
     with (
-        engine_url(options) as (url, _),
+        location.engine_url() as url,
         # Who feeds a pipe knows how much is to come, and shows it.
         meter("carts", is_shown=size is not None) as told,
     ):
-        settle_deployment(url, options.keys)
+        settle_deployment(url, location.keys)
         with contextlib.closing(Placer(url, policy)) as placer:
             importer = Importer(
-                placer, options.keys, report, lambda problem: told.tell(problem_line(problem))
+                placer, location.keys, report, lambda problem: told.tell(problem_line(problem))
             )
             importer.run(
                 lines_of(file),

@@ -7,7 +7,7 @@ never a guess about process ids, so a crash at any instant leaves nothing to cle
 from __future__ import annotations
 
 from ecart_server.engine.binary import Binary, find_binary
-from ecart_server.engine.handle import Engine, open_engine
+from ecart_server.engine.handle import Engine, Fsync, open_engine
 from ecart_server.engine.launch import engine_environ
 
-__all__ = ["Binary", "Engine", "engine_environ", "find_binary", "open_engine"]
+__all__ = ["Binary", "Engine", "Fsync", "engine_environ", "find_binary", "open_engine"]
