@@ -24,11 +24,11 @@ from ecart_server.doctor.findings import KINDS, Report
 from ecart_server.doctor.scan import Unread, read_carts
 from ecart_server.doctor.server import Facts
 from ecart_server.redis_admin.connections import (
-    FIRST_PATIENCE,
+    FIRST_RETRY_SECONDS,
     Node,
     open_nodes,
     owner_of,
-    patiently,
+    with_retries,
 )
 from ecart_server.redis_admin.minutes import Minute, recent_minutes
 from ecart_server.settings import ServiceSettings
@@ -179,7 +179,7 @@ class Reading:
             self._nodes = self._nodes or open_nodes(self._settings.store.url)
             nodes = self._nodes
         try:
-            nodes[0].ask("PING", patience=FIRST_PATIENCE)
+            nodes[0].call("PING", timeout=FIRST_RETRY_SECONDS)
             yield nodes
         except StoreUnavailableError:
             self._forget()
@@ -193,7 +193,7 @@ class Reading:
 
 
 def _health(node: Node) -> Health:
-    info: dict[str, Any] = patiently(node.client.info)
+    info: dict[str, Any] = with_retries(node.client.info)
     return Health(
         engine=Facts(node.at, info, {}).engine,
         uptime_seconds=int(info.get("uptime_in_seconds", 0)),

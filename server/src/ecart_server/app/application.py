@@ -18,7 +18,7 @@ from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.stores.redis import AsyncRedisStore
 from ecart_server.admin import Admin, is_of_admin
 from ecart_server.app.protocol import ON_LAST_CALL
-from ecart_server.app.sweeper import Sweeps
+from ecart_server.app.sweeper import Sweeper
 from ecart_server.observability import Observability
 from ecart_server.observability.logs import configure_logs
 from ecart_server.rate_limits import RateGate
@@ -79,15 +79,15 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     following = Following(store, rules)
     endpoint.store = TellingStore(endpoint.store, following)
     admin = Admin(settings, store, rules) if settings.admin.key else None
-    sweeps = Sweeps(where.url, where.keys, settings.sweep_every)
+    sweeper = Sweeper(where.url, where.keys, settings.sweep_every)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         watch = asyncio.create_task(_leave_with(settings.parent_pid))
-        sweeps.start()
+        sweeper.start()
         async with observed.running(store):
             yield {ON_LAST_CALL: following.end}
-            sweeps.end()
+            sweeper.end()
             if admin is not None:
                 admin.end()
         following.end()

@@ -11,7 +11,7 @@ import uvicorn
 from msgspec.structs import replace
 
 from ecart_server.app.address import check_address, is_loopback
-from ecart_server.app.deployment_check import settled_deployment
+from ecart_server.app.deployment_check import deployment_guard
 from ecart_server.app.location import engine_url
 from ecart_server.app.protocol import BoundedProtocol
 from ecart_server.observability.logs import configure_logs
@@ -35,7 +35,7 @@ def serve(settings: ServiceSettings, process: ProcessSettings) -> None:
     with (
         engine_url(store.url, process.data_dir, process.engine, process.fsync) as (url, described),
         contextlib.suppress(KeyboardInterrupt),
-        settled_deployment(url, store.keys),
+        deployment_guard(url, store.keys),
         folder_of_workers() as metrics_folder,
     ):
         host = process.host

@@ -19,7 +19,7 @@ from ecart_server.cart_index import Listed, list_carts, listed
 from ecart_server.cli.durations import DURATION, spoken
 from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -73,8 +73,8 @@ def _find(
 ) -> _Found:
     with location.engine_url() as url:
         check_deployment(url, location.keys)
-        with opened(url) as nodes:
-            seconds, micros = nodes[0].ask("TIME")
+        with opened_nodes(url) as nodes:
+            seconds, micros = nodes[0].call("TIME")
             now_ms = int(seconds) * 1000 + int(micros) // 1000
             page = list_carts(
                 nodes,

@@ -7,12 +7,12 @@ import sys
 import click
 
 from ecart.money import check_currency
-from ecart_server.app.deployment_check import check_deployment, settle_deployment
+from ecart_server.app.deployment_check import check_deployment, ensure_deployment
 from ecart_server.app.location import CartLocation
 from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.progress import meter
 from ecart_server.cli.reports import counted, listed, problem_line, problem_lines, say, speed
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 from ecart_server.transfer import Migration, MigrationReport, Wishes
 
 
@@ -79,10 +79,10 @@ def _migrate(location: CartLocation, source: str | None, wishes: Wishes) -> Migr
         location.engine_url() as url,
         meter("carts") as told,
         location.store(url) as store,
-        opened(source or url) as nodes,
+        opened_nodes(source or url) as nodes,
     ):
-        look = settle_deployment if wishes.write else check_deployment
-        look(url, location.keys)
+        check = ensure_deployment if wishes.write else check_deployment
+        check(url, location.keys)
         migration = Migration(
             nodes, store, wishes, lambda problem: told.tell(problem_line(problem))
         )

@@ -21,7 +21,7 @@ from ecart_server.cart_index import Pulse, Watch
 from ecart_server.cli.carts import content, idle
 from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 
 _FRAME = 7
 """Rows of the terminal that are no carts."""
@@ -60,7 +60,7 @@ def top_command(
 
 
 def _show_once(url: str, keys: Keyspace, every: float, limit: int, as_json: bool) -> None:
-    with opened(url) as nodes:
+    with opened_nodes(url) as nodes:
         watch = Watch(nodes, keys, limit)
         watch.look()
         time.sleep(every)
@@ -74,7 +74,7 @@ def _show_once(url: str, keys: Keyspace, every: float, limit: int, as_json: bool
 
 def _show_on(console: Console, url: str, keys: Keyspace, every: float, limit: int) -> None:
     with (
-        opened(url) as nodes,
+        opened_nodes(url) as nodes,
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
         watch, shown = Watch(nodes, keys, limit), Group()

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import click
 
-from ecart_server.app.deployment_check import check_deployment, settle_deployment
+from ecart_server.app.deployment_check import check_deployment, ensure_deployment
 from ecart_server.app.location import CartLocation
 from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.progress import meter
@@ -118,7 +118,7 @@ def _take_in(
         # Who feeds a pipe knows how much is to come, and shows it.
         meter("carts", is_shown=size is not None) as told,
     ):
-        settle_deployment(url, location.keys)
+        ensure_deployment(url, location.keys)
         with contextlib.closing(Placer(url, policy)) as placer:
             importer = Importer(
                 placer, location.keys, report, lambda problem: told.tell(problem_line(problem))
