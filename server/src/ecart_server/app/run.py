@@ -1,4 +1,4 @@
-"""Runs the service: finds or starts the engine, then serves until it is stopped by a signal."""
+"""Runs the service: finds or starts the engine, then serves until a signal stops it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ecart_server.app.address import check_address, is_loopback
 from ecart_server.app.deployment_check import deployment_guard
 from ecart_server.app.location import engine_url
-from ecart_server.app.protocol import BoundedProtocol
+from ecart_server.app.protocol import ServiceProtocol
 from ecart_server.observability.logs import configure_logs
 from ecart_server.observability.workers import folder_of_workers
 from ecart_server.settings import ProcessSettings, ServiceSettings, hand_to_workers
@@ -23,11 +23,10 @@ GRACE_SECONDS = 8
 
 
 def serve(settings: ServiceSettings, process: ProcessSettings) -> None:
-    """Serves until SIGINT or SIGTERM; then finishes running requests and stops the engine if it
-    is ours.
+    """Serves until SIGINT or SIGTERM, finishes running requests, and closes the embedded engine.
 
     Raises:
-        ConfigurationError, EngineError: it cannot begin; the message says what to do.
+        ConfigurationError, EngineError: it cannot start; the message says what to do.
     """
     configure_logs(settings.logs.format, settings.logs.level)
     check_address(process.host, process.port)
@@ -62,7 +61,7 @@ def _serve_until_stopped(process: ProcessSettings) -> None:
             port=process.port,
             workers=process.workers,
             forwarded_allow_ips=process.trusted_proxies,
-            http=BoundedProtocol,
+            http=ServiceProtocol,
             log_config=None,
             log_level="warning",
             access_log=False,
