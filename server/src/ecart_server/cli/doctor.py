@@ -14,7 +14,7 @@ from rich.text import Text
 from ecart.errors import EngineError
 from ecart_server.app.location import CartLocation
 from ecart_server.cli.location_options import takes_location
-from ecart_server.cli.progress import meter
+from ecart_server.cli.progress import progress_bar
 from ecart_server.cli.terminal import one_line, printable_json
 from ecart_server.doctor import AS_OF, SEVERITIES, Finding, Report, examine
 
@@ -54,11 +54,11 @@ def doctor_command(
     sys.exit(0 if report.is_well else 1)
 
 
-def _examined(location: CartLocation, **wishes: Any) -> Report:
+def _examined(location: CartLocation, **options: Any) -> Report:
     try:
-        with location.engine_url() as url, meter("carts") as told:
+        with location.engine_url() as url, progress_bar("carts") as bar:
             embedded = location.is_embedded
-            return examine(url, location.keys, is_embedded=embedded, progress=told.show, **wishes)
+            return examine(url, location.keys, is_embedded=embedded, progress=bar.update, **options)
     except EngineError as error:
         report = Report()
         report.add("engine_unreachable", str(location.data_dir), str(error))

@@ -47,7 +47,7 @@ _OPTIONS = (
         type=click.Choice(["remote", "all", "off"]),
         default="remote",
         show_default=True,
-        help="Who is limited: remote clients, those of this machine too, or nobody.",
+        help="Who is limited: remote clients, those of this machine too, or none.",
     ),
     _rate("--session-rate", "limits__session", "Changes of one session; 0: any number."),
     _rate("--address-rate", "limits__address", "Changes from one address; 0: any number."),

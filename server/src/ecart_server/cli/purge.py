@@ -13,12 +13,12 @@ from ecart.model import check_cart_id
 from ecart_server.app.deployment_check import check_deployment
 from ecart_server.app.location import CartLocation
 from ecart_server.cli.location_options import takes_location
-from ecart_server.cli.reports import counted, say
+from ecart_server.cli.reports import pluralize, print_report
 from ecart_server.cli.terminal import one_line
 
 
 class _Purged(msgspec.Struct):
-    """What became of the carts that were named."""
+    """The outcome for each cart that was named."""
 
     purged: list[str] = []
     not_there: list[str] = []
@@ -40,22 +40,22 @@ def purge_command(
     for cart_id in cart_ids:
         check_cart_id(cart_id)
     if not yes:
-        _ask(cart_ids)
+        _confirm(cart_ids)
     report = _purge(dict.fromkeys(cart_ids), location)
     for cart_id, why in report.failed.items():
         click.echo(f"{one_line(cart_id)!r} was not purged: {one_line(why)}", err=True)
-    lines = [f"{counted(len(report.purged), 'cart')} purged."]
+    lines = [f"{pluralize(len(report.purged), 'cart')} purged."]
     if report.not_there:
         lines.append(f"Not there: {', '.join(map(one_line, report.not_there))}")
-    say(report, lines, as_json)
+    print_report(report, lines, as_json)
     sys.exit(1 if report.failed else 0)
 
 
-def _ask(cart_ids: tuple[str, ...]) -> None:
+def _confirm(cart_ids: tuple[str, ...]) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody is there to be asked: --yes says that you mean it")
+        raise click.UsageError("there is no terminal to ask on: use --yes")
     shown = ", ".join(map(one_line, cart_ids[:10])) + (", ..." if len(cart_ids) > 10 else "")
-    what = counted(len(cart_ids), "cart")
+    what = pluralize(len(cart_ids), "cart")
     click.confirm(f"Erase {what} for good ({shown})?", abort=True, err=True)
 
 
@@ -71,8 +71,8 @@ def _purge(cart_ids: dict[str, None], location: CartLocation) -> _Purged:
 
 def _purge_one(cart: Cart, report: _Purged) -> None:
     try:
-        # Also one that is gone or merged has lines or records to be erased; and of one that has
-        # expired the index may still have the id.
+        # A cart that is gone or merged has records to be erased, too, and the index may still
+        # have the id of one that has expired.
         there = report.purged if cart.summary().epoch else report.not_there
         cart.purge()
         there.append(cart.cart_id)

@@ -13,8 +13,14 @@ import click
 from ecart_server.app.deployment_check import check_deployment, ensure_deployment
 from ecart_server.app.location import CartLocation
 from ecart_server.cli.location_options import takes_location
-from ecart_server.cli.progress import meter
-from ecart_server.cli.reports import counted, listed, problem_line, problem_lines, say, speed
+from ecart_server.cli.progress import progress_bar
+from ecart_server.cli.reports import (
+    breakdown,
+    pluralize,
+    print_report,
+    problem_counts,
+    timing,
+)
 from ecart_server.transfer import (
     ExportReport,
     Importer,
@@ -52,10 +58,10 @@ def export_command(to: str, in_order: bool, as_json: bool, location: CartLocatio
     The report goes to standard output, or to standard error if the carts go there. Exit code 1
     if a cart was left out.
     """
-    is_seen = to == _STDIO and sys.stdout.isatty()
+    is_mixed = to == _STDIO and sys.stdout.isatty()
     with (
         location.engine_url() as url,
-        meter("carts", is_shown=not is_seen) as told,
+        progress_bar("carts", is_shown=not is_mixed) as bar,
         _opened(to) as file,
     ):
         check_deployment(url, location.keys)
@@ -64,10 +70,10 @@ def export_command(to: str, in_order: bool, as_json: bool, location: CartLocatio
             location.keys,
             lambda line: file.write(line.encode("ascii")),
             in_order=in_order,
-            tell=lambda problem: told.tell(problem_line(problem)),
-            progress=told.show,
+            tell=bar.print_problem,
+            progress=bar.update,
         )
-    say(report, _export_lines(report), as_json, err=to == _STDIO)
+    print_report(report, _export_lines(report), as_json, err=to == _STDIO)
     sys.exit(1 if report.problems.total else 0)
 
 
@@ -75,13 +81,13 @@ def export_command(to: str, in_order: bool, as_json: bool, location: CartLocatio
 @click.argument("file", type=click.File("rb"), default=_STDIO)
 @takes_location
 @click.option("--update", is_flag=True, help="Replace older versions of the same cart.")
-@click.option("--replace", is_flag=True, help="Replace whatever cart is there.")
+@click.option("--replace", is_flag=True, help="Replace any cart that is there.")
 @click.option(
     "--from-line",
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help="Pass over the lines before this one.",
+    help="Skip the lines before this one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def import_command(
@@ -92,41 +98,39 @@ def import_command(
     as_json: bool,
     location: CartLocation,
 ) -> None:
-    """Put carts in place from the lines of FILE, or of standard input.
+    """Import carts from the lines of FILE, or of standard input.
 
     A repeat changes nothing. A cart that is there and differs stays as it is and is reported,
-    unless --update or --replace says otherwise. Exit code 1 if a line was broken or refused.
+    unless --update or --replace is given. Exit code 1 if a line was broken or refused.
     """
     if update and replace:
         raise click.UsageError("--replace does all that --update does: leave one away")
     policy: Policy = "replace" if replace else "update" if update else "keep"
     report = ImportReport()
     try:
-        _take_in(file, location, policy, from_line, report)
+        _import(file, location, policy, from_line, report)
     finally:
         if report.lines or report.complete:
-            say(report, _import_lines(report), as_json, err=not report.complete)
+            print_report(report, _import_lines(report), as_json, err=not report.complete)
     sys.exit(1 if report.problems.total else 0)
 
 
-def _take_in(
+def _import(
     file: BinaryIO, location: CartLocation, policy: Policy, from_line: int, report: ImportReport
 ) -> None:
     size = _size_of(file)
     with (
         location.engine_url() as url,
-        # Who feeds a pipe knows how much is to come, and shows it.
-        meter("carts", is_shown=size is not None) as told,
+        # Of a pipe the size is not known, and the program that feeds it may show its own progress.
+        progress_bar("carts", is_shown=size is not None) as bar,
     ):
         ensure_deployment(url, location.keys)
         with contextlib.closing(Placer(url, policy)) as placer:
-            importer = Importer(
-                placer, location.keys, report, lambda problem: told.tell(problem_line(problem))
-            )
+            importer = Importer(placer, location.keys, report, bar.print_problem)
             importer.run(
                 lines_of(file),
                 from_line=from_line,
-                progress=lambda lines, taken: told.show(lines, 0, of=taken / (size or 1)),
+                progress=lambda lines, taken: bar.update(lines, 0, fraction=taken / (size or 1)),
             )
 
 
@@ -141,7 +145,7 @@ def _opened(to: str) -> Iterator[BinaryIO]:
 
 
 def _size_of(file: BinaryIO) -> int | None:
-    """In bytes; None for what has no end yet."""
+    """In bytes; None for a stream of unknown length."""
     try:
         path = Path(str(file.name))
         return path.stat().st_size if path.is_file() else None
@@ -151,13 +155,13 @@ def _size_of(file: BinaryIO) -> int | None:
 
 def _export_lines(report: ExportReport) -> list[str]:
     states = sorted((state, count) for state, count in report.states.items())
-    did = f"{counted(report.carts, 'cart')} exported {speed(report.carts, report.seconds)}"
-    did += listed(*((count, state) for state, count in states))
-    return [did, *problem_lines(report.problems, "left out")]
+    done = f"{pluralize(report.carts, 'cart')} exported {timing(report.carts, report.seconds)}"
+    done += breakdown(*((count, state) for state, count in states))
+    return [done, *problem_counts(report.problems, "left out")]
 
 
 def _import_lines(report: ImportReport) -> list[str]:
-    did = listed(
+    done = breakdown(
         (report.written, "written"),
         (report.same, "here already"),
         (report.newer, "here in a later version"),
@@ -165,11 +169,11 @@ def _import_lines(report: ImportReport) -> list[str]:
         (report.refused, "refused"),
         (report.broken, "broken"),
     )
-    lines = [f"{counted(report.lines, 'line')} read {speed(report.lines, report.seconds)}{did}"]
-    lines += problem_lines(report.problems, "not taken")
+    lines = [f"{pluralize(report.lines, 'line')} read {timing(report.lines, report.seconds)}{done}"]
+    lines += problem_counts(report.problems, "not taken")
     if not report.complete:
         lines.append(
-            f"Stopped. All before line {report.next_line} is settled: begin again, "
-            f"or go on with --from-line {report.next_line}."
+            f"Stopped. All lines before {report.next_line} are done: start again, "
+            f"or continue with --from-line {report.next_line}."
         )
     return lines
