@@ -21,7 +21,7 @@ from ecart.stores.redis.keys import Keyspace
 from ecart_server.cli import main
 from ecart_server.doctor import AS_OF
 from ecart_server.engine import open_engine
-from ecart_server.engine.wire import ask
+from ecart_server.engine.resp import call
 from serving import engine_pid
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def test_looking_changes_no_setting(tmp_path: Path, arguments: list[str]) -> Non
     with open_engine(tmp_path, fsync="everysec", watch=False) as engine:
         CliRunner().invoke(main, [*arguments, "--data-dir", str(tmp_path)])
 
-        assert ask(engine.socket, "CONFIG GET appendfsync") == [[b"appendfsync", b"everysec"]]
+        assert call(engine.socket, "CONFIG GET appendfsync") == [[b"appendfsync", b"everysec"]]
 
 
 def test_an_embedded_engine_that_cannot_start(tmp_path: Path) -> None:

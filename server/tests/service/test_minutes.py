@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ecart import AsyncRedisStore
+from ecart.http import HttpSettings
 from ecart.operations import AddItem, GetCart
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.observability.minutes import MinuteCounts
@@ -42,7 +43,9 @@ def summed(minutes: list[Minute]) -> Counts:
 
 def test_what_shoppers_did_is_counted(engine: Engine) -> None:
     """Each change once; when the worker ends, it is in the engine."""
-    with client_of(engine.url, office_keys=("an office key that is long",)) as client:
+    with client_of(
+        engine.url, http=HttpSettings(office_keys=("an office key that is long",))
+    ) as client:
         client.post("/cart/items", json={"sku": "apple", "quantity": 3})
         for _ in range(2):
             body = {"sku": "tea", "quantity": 2}

@@ -42,18 +42,18 @@ def is_of_admin(scope: Scope) -> bool:
 
 
 class Admin:
-    """The operator's view of one deployment, for those who know its `admin_key`.
+    """The operator's view of one deployment, for those who know its `admin.key`.
 
     `store` is the service's own; through it carts are purged and check-outs released, which
-    `admin_write` allows.
+    `admin.can_write` allows.
     """
 
     def __init__(self, settings: ServiceSettings, store: AsyncStore, rules: Rules) -> None:
-        if not settings.admin_key:
+        if not settings.admin.key:
             raise ValueError("the view wants a key")
-        self._access = Access(settings.admin_key, settings.secrets)
+        self._access = Access(settings.admin.key, settings.secrets)
         self._attempts = Attempts()
-        self._pages = Pages(can_write=settings.admin_write)
+        self._pages = Pages(can_write=settings.admin.can_write)
         self._views = Views(settings, self._pages, store, rules)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

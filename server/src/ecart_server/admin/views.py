@@ -67,7 +67,7 @@ class Views:
             "/admin/cart": {"GET": self._cart},
             "/admin/engine": {"GET": self._engine},
         }
-        if settings.admin_write:
+        if settings.admin.can_write:
             self._handlers |= {
                 "/admin/cart/purge": {"GET": self._ask_purge, "POST": self._purge},
                 "/admin/cart/release": {"GET": self._ask_release, "POST": self._release},

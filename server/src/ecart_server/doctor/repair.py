@@ -48,7 +48,7 @@ class Repairer:
     def _mend_cart(self, node: Node, held: Held) -> dict[str, str]:
         arguments = (1, held.key, held.fields[b"v"], new_token()[:8])
         try:
-            reply = node.ask("EVAL", _MEND.text, *arguments, patience=0)
+            reply = node.call("EVAL", _MEND.text, *arguments, timeout=0)
         except StoreUnavailableError:  # a full memory, a replica: it stays as it is
             return {}
         if reply[0] != b"ok":

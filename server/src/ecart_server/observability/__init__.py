@@ -49,9 +49,9 @@ class Observability:
         self._layout = Layout(
             [*requests.families(self._names), *operations.FAMILIES, *loop.FAMILIES], reserved=1
         )
-        self._workers = Workers(self._layout.size, settings.metrics_folder)
+        self._workers = Workers(self._layout.size, settings.metrics.folder)
         self._minutes = MinuteCounts()
-        self._engine = EngineGauges(settings.redis_url)
+        self._engine = EngineGauges(settings.store.url)
         self._tracer = find_tracer()
         self.attempts = AttemptNumbers(self._layout, self._workers.own)
         self.sources: list[Source] = [self._engine]
@@ -77,15 +77,15 @@ class Observability:
             self._layout,
             self._workers,
             self.sources,
-            keys=self._settings.metrics_keys,
-            is_open=self._settings.is_local,
+            keys=self._settings.metrics.keys,
+            is_open=self._settings.metrics.is_open,
         )
         return ObservedApp(
             app,
             RequestNumbers(self._layout, self._workers.own, self._names),
             pages={**pages, PATH: page},
             answer=answer,
-            is_logged=self._settings.access_log,
+            is_logged=self._settings.logs.access,
         )
 
     @contextlib.asynccontextmanager

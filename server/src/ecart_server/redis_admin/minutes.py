@@ -77,7 +77,7 @@ def recent_minutes(
     found = dict.fromkeys(wanted.values(), ())
     for node in nodes:
         mine = [key for key in wanted if node.owns(key)]
-        for key, reply in zip(mine, node.ask_all(("HVALS", key) for key in mine), strict=True):
+        for key, reply in zip(mine, node.pipeline(("HVALS", key) for key in mine), strict=True):
             if isinstance(reply, Exception):
                 raise StoreUnavailableError(str(reply)) from reply
             found[wanted[key]] = reply
