@@ -6,9 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ecart_server.admin.formatting import amount, memory, moment, short, span, visible
 from ecart_server.admin.plots import ages_plot, sizes_plot, values_plot
 from ecart_server.cart_index import Bucket
+from ecart_server.pages.formatting import (
+    amount,
+    byte_size,
+    duration,
+    short,
+    timestamp,
+    visible,
+)
 
 
 def test_a_plot_of_sizes() -> None:
@@ -69,9 +76,9 @@ def test_values() -> None:
     assert amount("1500", "JPY") == "1,500"
     assert amount(None, "USD") == "–"
     told = '<time datetime="2026-11-22T09:05:07Z">2026-11-22 09:05:07 UTC</time>'
-    assert moment(datetime(2026, 11, 22, 9, 5, 7, tzinfo=UTC)) == told
-    assert moment(1_795_338_307_000) == told
-    assert [span(n) for n in (0, 59, 60, 3725, 90_000, 864_000)] == [
+    assert timestamp(datetime(2026, 11, 22, 9, 5, 7, tzinfo=UTC)) == told
+    assert timestamp(1_795_338_307_000) == told
+    assert [duration(n) for n in (0, 59, 60, 3725, 90_000, 864_000)] == [
         "0 s",
         "59 s",
         "1 min",
@@ -79,7 +86,7 @@ def test_values() -> None:
         "1 d 1 h",
         "10 d",
     ]
-    assert [memory(n) for n in (0, 1023, 1536, 5 << 20, 3 << 30)] == [
+    assert [byte_size(n) for n in (0, 1023, 1536, 5 << 20, 3 << 30)] == [
         "0 bytes",
         "1023 bytes",
         "1.5 KiB",

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import msgspec
 
-from ecart_server.admin.formatting import short, span
 from ecart_server.cart_index import Bucket
+from ecart_server.pages.formatting import duration, short
 from ecart_server.redis_admin.minutes import Minute
 
 WIDTH, LONG, HEIGHT = 360, 960, 200
@@ -118,7 +118,7 @@ def values_plot(buckets: Sequence[Bucket]) -> Plot:
 def ages_plot(buckets: Sequence[Bucket]) -> Plot:
     """Carts by the time since their last change."""
     unit = "time since the last change"
-    return _plot("ages", "Carts by age", unit, buckets, _brief, _below(span))
+    return _plot("ages", "Carts by age", unit, buckets, _brief, _below(duration))
 
 
 def _plot(
@@ -191,4 +191,4 @@ def _below(shown: Callable[[int], str]) -> Callable[[int, int | None], str]:
 
 
 def _brief(seconds: int) -> str:
-    return span(seconds).replace(" min", "m").replace(" ", "") if seconds else "0"
+    return duration(seconds).replace(" min", "m").replace(" ", "") if seconds else "0"
