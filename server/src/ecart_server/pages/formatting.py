@@ -89,14 +89,6 @@ def byte_size(size: int) -> str:
     return f"{size} bytes"
 
 
-def short(number: int) -> str:
-    """A number for an axis: `500`, `2k`, `1.5M`."""
-    for size, letter in ((1_000_000, "M"), (1000, "k")):
-        if number >= size:
-            return f"{number / size:.1f}".removesuffix(".0") + letter
-    return str(number)
-
-
 FILTERS = {
     "visible": visible,
     "count": count,
