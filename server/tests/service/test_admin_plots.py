@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from ecart_server.admin.plots import Bar, ages_plot, minutes_plot, sizes_plot, values_plot
 from ecart_server.cart_index import Bucket
+from ecart_server.observability.minutes import Counts, Minute
 from ecart_server.pages.formatting import amount, byte_size, duration, timestamp, visible
-from ecart_server.redis_admin.minutes import Counts, Minute
 
 
 def test_a_plot_of_sizes() -> None:

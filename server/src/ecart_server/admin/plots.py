@@ -14,8 +14,8 @@ from itertools import pairwise
 import msgspec
 
 from ecart_server.cart_index import Bucket
+from ecart_server.observability.minutes import Minute
 from ecart_server.pages.formatting import duration
-from ecart_server.redis_admin.minutes import Minute
 
 
 class Bar(msgspec.Struct, frozen=True):

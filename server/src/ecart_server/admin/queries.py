@@ -23,6 +23,7 @@ from ecart_server.doctor.carts import Held, examine_cart
 from ecart_server.doctor.findings import KINDS, Report
 from ecart_server.doctor.scan import Unread, read_carts
 from ecart_server.doctor.server import Facts
+from ecart_server.observability.minutes import Minute, recent_minutes
 from ecart_server.redis_admin.connections import (
     FIRST_PATIENCE,
     Node,
@@ -30,7 +31,6 @@ from ecart_server.redis_admin.connections import (
     owner_of,
     patiently,
 )
-from ecart_server.redis_admin.minutes import Minute, recent_minutes
 from ecart_server.settings import ServiceSettings
 
 PAGE = 50
