@@ -16,7 +16,7 @@ from ecart_server.app.run import Options, engine_url
 from ecart_server.cli.progress import meter
 from ecart_server.cli.terminal import one_line, printable_json
 from ecart_server.cli.where import where
-from ecart_server.doctor import AS_OF, SEVERITIES, Finding, Report, examine
+from ecart_server.doctor import SEVERITIES, Finding, Report, examine
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
@@ -49,7 +49,7 @@ def doctor_command(
         Options(fsync="everysec", **where), sample=0 if no_scan else sample, repair=repair
     )
     if as_json:
-        document = {"ok": report.is_well, "advisories_of": AS_OF, **_plain(report)}
+        document = {"ok": report.is_well, **_plain(report)}
         click.echo(printable_json(msgspec.json.encode(document)))
     else:
         show_report(report, Console(highlight=False))
