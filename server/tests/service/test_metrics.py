@@ -22,9 +22,9 @@ from ecart_server.observability import Observability
 from ecart_server.observability.exposition import Collected, is_from_here
 from ecart_server.observability.operations import (
     FAMILIES,
-    AttemptNumbers,
+    AttemptCounters,
     ObservedStore,
-    OperationNumbers,
+    OperationCounters,
 )
 from ecart_server.observability.requests import CONTRACT, RouteNames
 from ecart_server.observability.series import Layout
@@ -262,10 +262,10 @@ def test_failures_of_the_store_are_counted(own_engine: Engine) -> None:
 
     async def ask() -> None:
         store = AsyncRedisStore(
-            own_engine.url, deadline=0.2, observer=AttemptNumbers(layout, cells)
+            own_engine.url, deadline=0.2, observer=AttemptCounters(layout, cells)
         )
         with pytest.raises(StoreUnavailableError):
-            await ObservedStore(store, [OperationNumbers(layout, cells)]).execute("c", GetCart())
+            await ObservedStore(store, OperationCounters(layout, cells)).execute("c", GetCart())
         await store.close()
 
     asyncio.run(ask())

@@ -25,6 +25,7 @@ from ecart_server.doctor.carts import Held, examine_cart
 from ecart_server.doctor.findings import KINDS, Report
 from ecart_server.doctor.scan import Unread, read_carts
 from ecart_server.doctor.server import Facts
+from ecart_server.observability.minutes import Minute, recent_minutes
 from ecart_server.redis_admin.connections import (
     FIRST_RETRY_SECONDS,
     Node,
@@ -32,7 +33,6 @@ from ecart_server.redis_admin.connections import (
     owner_of,
     with_retries,
 )
-from ecart_server.redis_admin.minutes import Minute, recent_minutes
 from ecart_server.settings import ServiceSettings
 
 PAGE = 50

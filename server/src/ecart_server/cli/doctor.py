@@ -16,7 +16,7 @@ from ecart_server.app.location import CartLocation
 from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.progress import progress_bar
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.doctor import AS_OF, SEVERITIES, Finding, Report, examine
+from ecart_server.doctor import SEVERITIES, Finding, Report, examine
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
@@ -47,7 +47,7 @@ def doctor_command(
         raise click.UsageError("--no-scan looks at no cart: leave --repair and --sample away")
     report = _examined(location, sample=0 if no_scan else sample, repair=repair)
     if as_json:
-        document = {"ok": report.is_well, "advisories_of": AS_OF, **_plain(report)}
+        document = {"ok": report.is_well, **_plain(report)}
         click.echo(printable_json(msgspec.json.encode(document)))
     else:
         show_report(report, Console(highlight=False))

@@ -17,8 +17,12 @@ from ecart.stores.redis import AsyncRedisStore
 from ecart_server.observability import loop, operations, requests
 from ecart_server.observability.engines import EngineGauges
 from ecart_server.observability.exposition import PATH, MetricsPage, Source
-from ecart_server.observability.minutes import MinuteCounts
-from ecart_server.observability.operations import AttemptNumbers, ObservedStore, OperationNumbers
+from ecart_server.observability.minute_writer import MinuteWriter
+from ecart_server.observability.operations import (
+    AttemptCounters,
+    ObservedStore,
+    OperationCounters,
+)
 from ecart_server.observability.requests import (
     CONTRACT,
     Answering,
@@ -50,22 +54,22 @@ class Observability:
             [*requests.families(self._names), *operations.FAMILIES, *loop.FAMILIES], reserved=1
         )
         self._workers = Workers(self._layout.size, settings.metrics.folder)
-        self._minutes = MinuteCounts()
         self._engine = EngineGauges(settings.store.url)
         self._tracer = find_tracer()
-        self.attempts = AttemptNumbers(self._layout, self._workers.own)
+        self._operations = OperationCounters(self._layout, self._workers.own)
+        self._minutes = MinuteWriter(self._operations.counts)
+        self.attempts = AttemptCounters(self._layout, self._workers.own)
         self.sources: list[Source] = [self._engine]
 
     def watched(self, store: AsyncStore) -> AsyncStore:
-        """The store, whose operations are counted and tombstone_for."""
-        counted = OperationNumbers(self._layout, self._workers.own)
-        tombstone_for = TracedStore(store, self._tracer) if self._tracer else store
-        return ObservedStore(tombstone_for, (counted, self._minutes))
+        """The store, whose operations are counted and traced."""
+        traced = TracedStore(store, self._tracer) if self._tracer else store
+        return ObservedStore(traced, self._operations)
 
     def around(
         self, app: ASGIApp, pages: Mapping[str, ASGIApp] = {}, answer: Answering | None = None
     ) -> ASGIApp:
-        """The app, and pages at some paths, whose requests are counted, named and tombstone_for.
+        """The app, and pages at some paths, whose requests are counted, named and traced.
 
         `/metrics` is there, too. `answer` is as `ObservedApp` says.
         """
