@@ -47,10 +47,18 @@ from ecart.operations import (
     addition,
     ttl_milliseconds,
 )
-from ecart.store import AsyncStore, Store, perform, perform_async, run, run_async, steps_on
+from ecart.store import (
+    AsyncStore,
+    Store,
+    perform_on,
+    perform_on_async,
+    run,
+    run_async,
+    steps_on,
+)
 from ecart.stores.redis import Client, async_store_for, store_for
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 def _id(line_id: str, options: Options | None) -> str:
@@ -294,11 +302,11 @@ class Cart:
         """
         return self.perform(ReleaseCheckout(checkout_id=checkout_id, rules=self.rules))
 
-    def perform(self, operation: Operation[Result]) -> Result:
+    def perform(self, operation: Operation[_Result]) -> _Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return perform(self.store, self.cart_id, operation)
+        return perform_on(self.store, self.cart_id, operation)
 
-    def _run(self, flow: Flow[Result]) -> Result:
+    def _run(self, flow: Flow[_Result]) -> _Result:
         return run(flow, steps_on(self.store))
 
 
@@ -534,9 +542,9 @@ class AsyncCart:
         """
         return await self.perform(ReleaseCheckout(checkout_id=checkout_id, rules=self.rules))
 
-    async def perform(self, operation: Operation[Result]) -> Result:
+    async def perform(self, operation: Operation[_Result]) -> _Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return await perform_async(self.store, self.cart_id, operation)
+        return await perform_on_async(self.store, self.cart_id, operation)
 
-    async def _run(self, flow: Flow[Result]) -> Result:
+    async def _run(self, flow: Flow[_Result]) -> _Result:
         return await run_async(flow, steps_on(self.store))

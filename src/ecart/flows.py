@@ -46,8 +46,8 @@ from ecart.operations import (
 if TYPE_CHECKING:  # who has no HTTP needs no catalog
     from ecart.catalog import Products
 
-Result = TypeVar("Result")
-Flow = Generator[Any, Any, Result]
+_Result = TypeVar("_Result")
+Flow = Generator[Any, Any, _Result]
 
 MAX_FOREIGN_MERGES = 8
 """How often a flow goes on after a merge of others that stood in its way; each was another one."""
@@ -66,14 +66,14 @@ class Quote(msgspec.Struct, frozen=True):
     skus: tuple[str, ...]
 
 
-def perform(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
+def perform(cart_id: str, operation: Operation[_Result]) -> Flow[_Result]:
     """Yields the step and returns the operation's result, typed.
 
     A half-done merge in its way is finished first, even another process's.
     """
     for _ in range(MAX_FOREIGN_MERGES):
         try:
-            result: Result = yield Perform(cart_id, operation)
+            result: _Result = yield Perform(cart_id, operation)
             return result
         except CartMergingError as error:
             yield from finish_foreign_merge(cart_id, error.merge, operation.rules)
@@ -206,6 +206,6 @@ def finish_merge(source_id: str, merge: Merge, epoch: str, rules: Rules) -> Flow
     return report or MergeReport()
 
 
-def _step(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
-    result: Result = yield Perform(cart_id, operation)
+def _step(cart_id: str, operation: Operation[_Result]) -> Flow[_Result]:
+    result: _Result = yield Perform(cart_id, operation)
     return result

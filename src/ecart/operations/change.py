@@ -44,7 +44,7 @@ KEY_HORIZON_MS = 24 * 3600 * 1000
 MAX_KEYS = 1000
 """Young operation ids that one cart remembers; beyond, changes that bring one are refused."""
 
-Result = TypeVar("Result", covariant=True)
+_Result = TypeVar("_Result", covariant=True)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -92,17 +92,17 @@ class RecordedRefusalError(Exception):
         self.stored = stored
 
 
-class Operation(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
+class Operation(msgspec.Struct, Generic[_Result], frozen=True, kw_only=True):
     """Something to do to one cart, read or change, under the rules of the handle it came from."""
 
     rules: Rules = Rules()
 
-    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, Result]:
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, _Result]:
         """The cart after the operation, and the operation's result."""
         raise AssertionError(f"{type(self).__name__} does not define its meaning")
 
 
-class Read(Operation[Result], Generic[Result], frozen=True, kw_only=True):
+class Read(Operation[_Result], Generic[_Result], frozen=True, kw_only=True):
     """An operation that changes nothing: repeating it is always safe."""
 
 

@@ -14,7 +14,8 @@ from ecart.stores.redis.codec import HEADER, read_summary
 from ecart.stores.redis.index import EVERY, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
 from ecart.stores.redis.scripts import load_script
-from ecart_server.redis_admin.connections import Command, Node, owner_of, parse_scores
+from ecart.stores.redis.transport.wire import Command
+from ecart_server.redis_admin.connections import Node, owner_of, parse_scores
 
 AT_ONCE = 500
 """Carts that are asked for in one packet."""

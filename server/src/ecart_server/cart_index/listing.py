@@ -12,8 +12,9 @@ import msgspec
 from ecart.errors import EcartError
 from ecart.model import CartSummary
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.transport.wire import Command
 from ecart_server.cart_index.index_reader import Entry, look_at, mend
-from ecart_server.redis_admin.connections import Command, Node, owner_of, parse_scores
+from ecart_server.redis_admin.connections import Node, owner_of, parse_scores
 
 _AT_FIRST = 8
 """Entries that each partition is asked for to begin with; then more of those that need it."""

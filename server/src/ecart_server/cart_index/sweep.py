@@ -12,8 +12,9 @@ import msgspec
 
 from ecart.stores.redis.index import LIFETIME, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
+from ecart.stores.redis.transport.wire import Command
 from ecart_server.cart_index.index_reader import Entry, entries_of, look_at, mend
-from ecart_server.redis_admin.connections import Command, Node, owner_of, scan_pages
+from ecart_server.redis_admin.connections import Node, owner_of, scan_pages
 
 Progress = Callable[[int], None]
 

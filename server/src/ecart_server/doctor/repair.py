@@ -20,7 +20,7 @@ from ecart.stores.redis.scripts import load_script
 from ecart_server.doctor.carts import Held
 from ecart_server.redis_admin.connections import Node
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 _MEND = load_script("mend_cart", "ecart_server.doctor")
 _DONE = {"counters_differ": "counted again", "no_expiry": "given a life again"}
@@ -63,7 +63,7 @@ class Repairer:
         except EcartError:
             return False
 
-    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `Store.execute`, on the node that owns the cart."""
         key = self._keys.cart(cart_id)
         store = next((store for node, store in self._stores if node.owns(key)), None)

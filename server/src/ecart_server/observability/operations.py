@@ -30,7 +30,7 @@ from ecart_server.observability.series import (
     observe,
 )
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 class ObservedStore:
@@ -40,7 +40,7 @@ class ObservedStore:
         self._store = store
         self._counters = counters
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As the store behind it."""
         began = perf_counter()
         try:

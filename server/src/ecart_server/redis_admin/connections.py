@@ -18,10 +18,10 @@ import msgspec
 from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.clients import open_client
 from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.transport.wire import Command
 from ecart.stores.redis.urls import read_url
 
 Reply = TypeVar("Reply")
-Command = tuple[str | bytes | int, ...]
 
 RETRY_SECONDS = 5.0
 """How long a command is repeated."""

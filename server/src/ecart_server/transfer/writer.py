@@ -16,7 +16,8 @@ from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.index import note
 from ecart.stores.redis.scripts import load_script
-from ecart_server.redis_admin.connections import RETRY_SECONDS, Command, opened_nodes
+from ecart.stores.redis.transport.wire import Command
+from ecart_server.redis_admin.connections import RETRY_SECONDS, opened_nodes
 
 Policy = Literal["keep", "update", "replace"]
 """What becomes of a cart that is there and differs: it stays; a later version of the same cart

@@ -21,8 +21,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from ecart.stores.redis.keys import place_in_index
-
-Command = tuple[str | int, ...]
+from ecart.stores.redis.transport.wire import Command
 
 EVERY = 60.0
 """Seconds for which a process does not write the same cart's entry again."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ecart.stores.redis.clients import open_client
-from ecart.stores.redis.retries import Send
+from ecart.stores.redis.retries import SendStep
 from ecart.stores.redis.transport.cluster import (
     ASKING,
     asked_node,
@@ -33,7 +33,7 @@ from ecart.stores.redis.urls import Address
 class Transport(Protocol):
     """Sends the commands of a step to the engine that has its key."""
 
-    def send(self, step: Send, /) -> list[Any]:
+    def send(self, step: SendStep, /) -> list[Any]:
         """The reply to the step's command first, that to its `confirm` last.
 
         Raises the first reply if that is an error.
@@ -47,7 +47,7 @@ class PoolTransport:
     def __init__(self, source: ConnectionSource) -> None:
         self._source = source
 
-    def send(self, step: Send) -> list[Any]:
+    def send(self, step: SendStep) -> list[Any]:
         """As `Transport.send`."""
         commands = step.commands
         if len(commands) == 1:
@@ -61,7 +61,7 @@ class ClientTransport:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def send(self, step: Send) -> list[Any]:
+    def send(self, step: SendStep) -> list[Any]:
         """As `Transport.send`."""
         if step.confirm is not None:
             return checked(_pipelined(self._client, step.commands))
@@ -81,7 +81,7 @@ class ClusterTransport:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def send(self, step: Send) -> list[Any]:
+    def send(self, step: SendStep) -> list[Any]:
         """As `Transport.send`."""
         client, commands = self._client, step.commands
         try:
@@ -112,7 +112,7 @@ class UrlTransport:
         self._client: Any = None
         self._transport: Transport | None = None
 
-    def send(self, step: Send) -> list[Any]:
+    def send(self, step: SendStep) -> list[Any]:
         """As `Transport.send`."""
         is_short = step.seconds < self._reply_timeout and step.confirm is None
         if is_short and not self._address.kind:
@@ -126,7 +126,7 @@ class UrlTransport:
                 self._client.close()
                 self._client = self._transport = None
 
-    def _send_alone(self, step: Send) -> list[Any]:
+    def _send_alone(self, step: SendStep) -> list[Any]:
         """An attempt over a connection of its own, whose time-outs end with the deadline.
 
         A hung engine hangs the handshake of a new connection, too, so it is not the reply alone. A
