@@ -1,7 +1,7 @@
 """Administrative connections to the engines behind a URL: one, or every primary of a cluster.
 
-Commands are repeated while an engine is busy or away. So they must be ones that may run twice:
-reads, and writes that have the same effect when repeated.
+Commands are repeated while an engine is busy or away, also when only the reply was lost. So they
+have to be reads, or writes of which a repeat does no harm.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.clients import open_client, read_url
 from ecart.stores.redis.failures import Failure, classify
 
-Reply = TypeVar("Reply")
+T = TypeVar("T")
 Command = tuple[str | bytes | int, ...]
 
 RETRY_SECONDS = 5.0
@@ -80,7 +80,7 @@ def owner_of(nodes: Sequence[Node], key: str) -> Node:
     return next((node for node in nodes if node.owns(key)), nodes[0])
 
 
-def with_retries(call: Callable[[], Reply], timeout: float = RETRY_SECONDS) -> Reply:
+def with_retries(call: Callable[[], T], timeout: float = RETRY_SECONDS) -> T:
     """The result of a call, which is repeated for `timeout` seconds while it fails.
 
     Raises:
