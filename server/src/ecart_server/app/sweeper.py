@@ -11,7 +11,7 @@ from ecart_server.cart_index import sweep
 from ecart_server.redis_admin.connections import opened_nodes
 from ecart_server.redis_admin.lease import END_SECONDS, Lease, Stopped, Throttle
 
-CHECK_SECONDS = 60
+DUE_CHECK_SECONDS = 60
 """How often a process checks whether a sweep is due, and how long it serves before its first."""
 
 logger = logging.getLogger("ecart.service")
@@ -39,7 +39,7 @@ class Sweeper:
             self._thread.join(END_SECONDS)
 
     def _run(self) -> None:
-        while not self._ending.wait(min(self._interval, CHECK_SECONDS)):
+        while not self._ending.wait(min(self._interval, DUE_CHECK_SECONDS)):
             try:
                 self._sweep_if_due()
             except Stopped:

@@ -1,7 +1,7 @@
 """Administrative connections to the engines behind a URL: one, or every primary of a cluster.
 
-Commands are repeated while an engine is busy or away. So they must be ones that may run twice:
-reads, and writes that have the same effect when repeated.
+Commands are repeated while an engine is busy or away, also when only the reply was lost. So they
+have to be reads, or writes of which a repeat does no harm.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.transport.wire import Command
 from ecart.stores.redis.urls import read_url
 
-Reply = TypeVar("Reply")
+T = TypeVar("T")
 
 RETRY_SECONDS = 5.0
 """How long a command is repeated."""
@@ -81,7 +81,7 @@ def owner_of(nodes: Sequence[Node], key: str) -> Node:
     return next((node for node in nodes if node.owns(key)), nodes[0])
 
 
-def with_retries(call: Callable[[], Reply], timeout: float = RETRY_SECONDS) -> Reply:
+def with_retries(call: Callable[[], T], timeout: float = RETRY_SECONDS) -> T:
     """The result of a call, which is repeated for `timeout` seconds while it fails.
 
     Raises:
