@@ -46,7 +46,6 @@ class AsyncPoolTransport:
         self._reply_timeout = reply_timeout
 
     async def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         source, reply_timeout = self._source, self._reply_timeout
         if step.confirm is not None:
             return checked(await send_all_async(source, step.commands, reply_timeout))
@@ -63,7 +62,6 @@ class AsyncClientTransport:
         self._client = client
 
     async def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         if step.confirm is not None:
             return checked(await _pipelined(self._client, step.commands))
         reply = await self._call(step.command)
@@ -83,7 +81,6 @@ class AsyncClusterTransport:
         self._client = client
 
     async def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         client, commands = self._client, step.commands
         try:
             await client.initialize()
@@ -120,7 +117,6 @@ class AsyncLoopTransport:
         self._latest: tuple[Any, AsyncTransport] | None = None
 
     async def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         loop, latest = asyncio.get_running_loop(), self._latest
         if latest is None or latest[0] is not loop:
             latest = self._latest = loop, self._transport_in(loop)

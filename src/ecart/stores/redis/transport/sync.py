@@ -48,7 +48,6 @@ class PoolTransport:
         self._source = source
 
     def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         commands = step.commands
         if len(commands) == 1:
             return [send_one(self._source, commands[0])]
@@ -62,7 +61,6 @@ class ClientTransport:
         self._client = client
 
     def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         if step.confirm is not None:
             return checked(_pipelined(self._client, step.commands))
         reply = self._call(step.command)
@@ -82,7 +80,6 @@ class ClusterTransport:
         self._client = client
 
     def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         client, commands = self._client, step.commands
         try:
             node = client.get_node_from_key(step.key)
@@ -113,7 +110,6 @@ class UrlTransport:
         self._transport: Transport | None = None
 
     def send(self, step: SendStep) -> list[Any]:
-        """As `Transport.send`."""
         is_short = step.seconds < self._reply_timeout and step.confirm is None
         if is_short and not self._address.kind:
             return self._send_alone(step)
