@@ -19,7 +19,7 @@ from ecart.model import CartSnapshot
 from ecart.stores.redis.cart_hash import kind_of
 from ecart.stores.redis.codec import read_record, read_snapshot
 from ecart_server.admin.survey_cache import Surveys
-from ecart_server.cart_index import Page, Survey, index_sizes, list_carts
+from ecart_server.cart_index import CartPage, Survey, index_sizes, list_carts
 from ecart_server.doctor import Engine, Finding, examine
 from ecart_server.doctor.carts import Held, examine_cart
 from ecart_server.doctor.findings import KINDS, Report
@@ -38,7 +38,7 @@ from ecart_server.settings import ServiceSettings
 PAGE = 50
 
 
-class Health(msgspec.Struct, frozen=True):
+class EngineHealth(msgspec.Struct, frozen=True):
     """What an engine says of itself. Memory in bytes; `most_memory` 0: no limit."""
 
     engine: Engine
@@ -58,7 +58,7 @@ class Overview(msgspec.Struct, frozen=True):
     indexed: int
     survey: Survey | None
     minutes: tuple[Minute, ...]
-    health: tuple[Health, ...]
+    health: tuple[EngineHealth, ...]
     report: Report
 
 
@@ -111,7 +111,7 @@ class Reading:
                 report=self.report(),
             )
 
-    def carts(self, idle_seconds: int, newest_first: bool, after: str | None) -> Page:
+    def carts(self, idle_seconds: int, newest_first: bool, after: str | None) -> CartPage:
         """A page of carts by their last activity.
 
         Raises:
@@ -141,7 +141,7 @@ class Reading:
             return OneCart(cart_id, key, 0, -1, 0, None, (), (told,), ())
         return self._one(cart_id, found)
 
-    def health(self) -> tuple[Health, ...]:
+    def health(self) -> tuple[EngineHealth, ...]:
         """What each engine says of itself."""
         with self._asked() as nodes:
             return tuple(map(_health, nodes))
@@ -204,9 +204,9 @@ class Reading:
             node.client.close()
 
 
-def _health(node: Node) -> Health:
+def _health(node: Node) -> EngineHealth:
     info: dict[str, Any] = with_retries(node.client.info)
-    return Health(
+    return EngineHealth(
         engine=Facts(node.at, info, {}).engine,
         uptime_seconds=int(info.get("uptime_in_seconds", 0)),
         memory=int(info.get("used_memory", 0)),
