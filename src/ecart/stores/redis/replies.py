@@ -50,7 +50,7 @@ _REFUSALS: dict[str, Callable[..., EcartError]] = {
 
 
 MARKS = (b"0", b"1", b"2")
-"""With one of these begins the reply to a change that was done, or is known; see `answer.lua`."""
+"""With one of these begins the reply to a change that was done, or is known; see `reply.lua`."""
 
 
 def mark_of(reply: Any) -> bytes:
