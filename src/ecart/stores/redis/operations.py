@@ -260,7 +260,7 @@ def _digest(text: str, size: int) -> str:
 
 
 APPLIED = (b"0", b"1", b"2")
-"""The first part of a reply to a change that is applied (`answer.lua`). Any other is a code."""
+"""The first part of a reply to a change that is applied (`reply.lua`). Any other is a code."""
 
 EPOCH_UNUSED, _REPLAYED = b"0", b"1"
 
