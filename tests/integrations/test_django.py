@@ -24,7 +24,7 @@ from clients.django import MIDDLEWARE
 from ecart import Cart, MemoryStore, RedisStore
 from ecart.catalog import MappingCatalog, Product
 from ecart.integrations.django.middleware import CartMiddleware
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import async_host, host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -86,7 +86,7 @@ def site(engine: Engine) -> Iterator[dict[str, Any]]:
     setting = {"REDIS_URL": engine.url}
     with override_settings(ECART=setting, ROOT_URLCONF=Urls):
         yield setting
-        installed().store.close()  # type: ignore[attr-defined]
+        host().store.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def client(site: object) -> Client:
 @pytest.fixture
 async def async_client(site: object) -> AsyncIterator[AsyncClient]:
     yield AsyncClient()
-    await installed().async_store.close()  # type: ignore[attr-defined]
+    await async_host().store.close()  # type: ignore[attr-defined]
 
 
 def add(client: Client, sku: str = "apple", **fields: Any) -> Any:
@@ -181,7 +181,7 @@ def test_a_setting_that_cannot_work(setting: Any, told: str) -> None:
     """Is an error that says so, of `manage.py check` and of the first request."""
     with override_settings(ECART=setting):
         with pytest.raises(ImproperlyConfigured, match="ECART: ") as raised:
-            installed()
+            host()
         (error,) = [message for message in run_checks() if message.id == "ecart.E001"]
 
     assert told in str(raised.value)

@@ -194,6 +194,27 @@ def test_without_a_secret(app: flask.Flask) -> None:
         app.test_client().get("/cart")
 
 
+def test_tokens_follow_the_apps_keys() -> None:
+    """The key may come after the extension; a rotated key is known while it is a fallback."""
+    app = flask.Flask("host")
+    ECart(app, store=MemoryStore())
+    client: Any = app.test_client(use_cookies=False)
+
+    def cart_of(token: str) -> tuple[str, str]:
+        answer = client.get("/cart", headers={"Cart-Token": token})
+        return answer.json["cart_id"], answer.headers["Cart-Token"]
+
+    app.secret_key = "the first key"
+    cart_id, first = cart_of("new")
+    app.config |= {"SECRET_KEY": b"the second key", "SECRET_KEY_FALLBACKS": ["the first key"]}
+    rotated, second = cart_of(first)
+    app.config["SECRET_KEY_FALLBACKS"] = []
+
+    assert (rotated, second != first) == (cart_id, True)
+    assert cart_of(second) == (cart_id, second)
+    assert cart_of(first)[0] != cart_id
+
+
 def test_with_an_asyncio_store(engine: Engine) -> None:
     """Refused at the start: a sync app cannot await."""
     with pytest.raises(TypeError, match="not a store"):

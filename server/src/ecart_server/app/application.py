@@ -72,7 +72,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     )
     rules = contract.rules
     following = Following(store, rules)
-    endpoint.store = TellingStore(endpoint.store, following)
+    endpoint.host.store = TellingStore(endpoint.host.store, following)
     admin = Admin(settings, store, rules) if settings.admin_key else None
     sweeps = Sweeps(settings.redis_url, settings.keys, settings.sweep_every)
 

@@ -1,4 +1,4 @@
-"""What the `ECART` setting says, read when it is first needed and kept for the process."""
+"""The hosts of a site's cart, made of the `ECART` setting when they are first needed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ecart.catalog import Catalog, as_catalog
-from ecart.http import Api, HttpSettings
+from ecart.http import HttpSettings
+from ecart.integrations.host import AsyncHost, Host
 from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR, WEEK, Operation, Rules, ttl_milliseconds
-from ecart.store import AsyncStore, Result, Store
+from ecart.store import Result, Store
 from ecart.stores.redis import async_store_for, store_for
 from ecart.tokens import SignedTokens
 
@@ -45,36 +46,33 @@ class Setting(
     first_ttl: int | None = None
 
 
-class Installed(msgspec.Struct, frozen=True):
-    """What the views of the site need, on a WSGI server and on an ASGI server."""
-
-    api: Api
-    store: Store
-    async_store: AsyncStore
-    catalog: Catalog
-    async_catalog: Catalog
-
-    @property
-    def settings(self) -> HttpSettings:
-        """The part of the setting that the contract knows."""
-        return self.api.settings
-
-
-@cache
-def installed() -> Installed:
-    """The setting, made into what it names. No engine is asked.
+def host() -> Host:
+    """The host for code that blocks, and for a WSGI server. Making it asks no engine.
 
     Raises:
         ImproperlyConfigured: a key is unknown, a value cannot work, or no store is named.
     """
+    return _hosts()[0]
+
+
+def async_host() -> AsyncHost:
+    """The host for asyncio, and for an ASGI server.
+
+    Raises:
+        ImproperlyConfigured: as `host`.
+    """
+    return _hosts()[1]
+
+
+@cache
+def _hosts() -> tuple[Host, AsyncHost]:
     try:
-        setting = msgspec.convert(getattr(django_settings, "ECART", {}), Setting)
-        return _install(setting)
+        return _make_hosts(msgspec.convert(getattr(django_settings, "ECART", {}), Setting))
     except (ImportError, TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"ECART: {error}") from error
 
 
-def _install(setting: Setting) -> Installed:
+def _make_hosts(setting: Setting) -> tuple[Host, AsyncHost]:
     target = setting.redis_url if setting.store is None else _named(setting.store)
     if target is None:
         # It is never memory by silence.
@@ -82,12 +80,15 @@ def _install(setting: Setting) -> Installed:
     store = store_for(target)
     async_target = target if setting.async_store is None else _named(setting.async_store)
     catalog = as_catalog(_catalog_source(setting.catalog), setting.currency)
-    return Installed(
-        api=Api(_http_settings(setting), _tokens()),
-        store=store,
-        async_store=_InThread(store) if async_target is store else async_store_for(async_target),
-        catalog=catalog,
-        async_catalog=catalog if getattr(catalog, "in_memory", False) else _Looked(catalog),
+    settings, tokens = _http_settings(setting), _tokens()
+    return (
+        Host(store, tokens=tokens, catalog=catalog, settings=settings),
+        AsyncHost(
+            _InThread(store) if async_target is store else async_store_for(async_target),
+            tokens=tokens,
+            catalog=catalog if getattr(catalog, "in_memory", False) else _Looked(catalog),
+            settings=settings,
+        ),
     )
 
 
@@ -149,7 +150,7 @@ class _Looked:
 def forget(*, setting: str, **_: Any) -> None:
     """Has the settings read again: tests change them."""
     if setting in ("ECART", "SECRET_KEY", "SECRET_KEY_FALLBACKS"):
-        installed.cache_clear()
+        _hosts.cache_clear()
 
 
 setting_changed.connect(forget, dispatch_uid="ecart")
