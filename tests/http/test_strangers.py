@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart.http import routes
+from ecart.http import bodies, routes
 from ecart.http.routes import Route
 from ecart.tokens import SignedTokens
 from engines import Engine
@@ -31,12 +31,12 @@ EVERY_ROUTE: tuple[Route, ...] = tuple(
     if isinstance(table, tuple) and all(isinstance(entry, Route) for entry in table)
     for route in table
 )
-BODIES: dict[str, dict[str, Any] | None] = {
-    "": None,
-    "AddItem": {"sku": "pear"},
-    "SetQuantity": {"quantity": 9},
-    "Merge": {"source": "{cart_id}"},
-    "CompleteCheckout": {"order_id": "order-1"},
+BODIES: dict[Any, dict[str, Any] | None] = {
+    None: None,
+    bodies.AddItemBody: {"sku": "pear"},
+    bodies.SetQuantityBody: {"quantity": 9},
+    bodies.MergeBody: {"source": "{cart_id}"},
+    bodies.CompleteCheckoutBody: {"order_id": "order-1"},
 }
 
 

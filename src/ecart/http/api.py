@@ -75,7 +75,7 @@ class Api:
         except EcartError as error:
             if isinstance(error, StoreError | CatalogError):
                 _log.warning("%s: %s", error.code, error)
-            response = problem_response(error)
+            response = problem_response(error, body=self._router.body_of(request))
         except Exception:
             _log.exception("a request failed unexpectedly")
             response = problem_response(HttpError("internal_error", ""))

@@ -18,6 +18,7 @@ from ecart.errors import (
     VersionConflictError,
 )
 from ecart.flows import Flow, perform, quote
+from ecart.http.bodies import AddItemBody, SetQuantityBody
 from ecart.http.conditional import (
     entity_tag,
     expected_versions,
@@ -25,7 +26,7 @@ from ecart.http.conditional import (
     idempotency_key,
     is_unchanged,
 )
-from ecart.http.guards import read_object
+from ecart.http.guards import read_body
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
 from ecart.http.provisional import ends_early, seen_again
@@ -69,21 +70,20 @@ def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Adds to what is there: two requests of one apple are two apples."""
-    body = read_object(request, required="sku", optional=("quantity", "options"))
-    sku = check_sku(body["sku"])
+    body = read_body(request, AddItemBody)
+    sku = check_sku(body.sku)
     product = yield from _product(sku, settings)
-    options = body.get("options", {})
-    _check_options(product, options)
+    _check_options(product, body.options)
     return (
         yield from change_cart(
             request.session.cart_id,
             addition(
                 sku=sku,
-                quantity=body.get("quantity", 1),
+                quantity=body.quantity,
                 unit_price=product.unit_price,
                 currency=product.currency,
                 title=product.title,
-                options=options,
+                options=body.options,
                 **terms_of(request, _limited(settings.rules, product)),
             ),
         )
@@ -93,10 +93,10 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
 def set_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Replaces the quantity of a line; 0 removes it."""
     line_id = _line_id(request)
-    body = read_object(request, required="quantity")
+    body = read_body(request, SetQuantityBody)
     product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
     terms = terms_of(request, _limited(settings.rules, product))
-    change = SetQuantity(line_id=line_id, quantity=body["quantity"], **terms)
+    change = SetQuantity(line_id=line_id, quantity=body.quantity, **terms)
     return (yield from change_cart(request.session.cart_id, change))
 
 
