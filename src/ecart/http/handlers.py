@@ -79,7 +79,7 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
             request.session.cart_id,
             addition(
                 sku=sku,
-                quantity=body.quantity,
+                quantity=_integer(body.quantity),
                 unit_price=product.unit_price,
                 currency=product.currency,
                 title=product.title,
@@ -96,7 +96,7 @@ def set_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
     body = read_body(request, SetQuantityBody)
     product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
     terms = terms_of(request, _limited(settings.rules, product))
-    change = SetQuantity(line_id=line_id, quantity=body.quantity, **terms)
+    change = SetQuantity(line_id=line_id, quantity=_integer(body.quantity), **terms)
     return (yield from change_cart(request.session.cart_id, change))
 
 
@@ -197,6 +197,11 @@ def _line_id(request: Request) -> str:
         return check_line_id(line_id)
     except InvalidLineIdError as error:
         raise LineNotFoundError(line_id[:300]) from error
+
+
+def _integer(number: Any) -> Any:
+    """A number without a fraction as an int: to JSON Schema, `2.0` and `1e0` are integers."""
+    return int(number) if type(number) is float and number.is_integer() else number
 
 
 def _product(sku: str, settings: HttpSettings, is_in_cart: bool = False) -> Flow[Product]:
