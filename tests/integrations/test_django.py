@@ -212,6 +212,23 @@ def test_the_setting_is_used(client: Client, site: dict[str, Any], engine: Engin
         assert 55 < connection.ttl(name) <= 60
 
 
+def test_limits_by_their_names() -> None:
+    """Every field of the settings and the rules is a key: limits are those of the deployment."""
+    limits = {"MAX_QUANTITY": 5, "MAX_LINES": 1, "BODY_LIMIT": 100}
+    with override_settings(ECART={"STORE": "ecart.MemoryStore", **limits}, ROOT_URLCONF=Urls):
+        client = Client()
+        answers = [
+            add(client, "a", quantity=6),
+            add(client, "a"),
+            add(client, "b"),
+            add(client, "a", x="y" * 100),
+        ]
+
+    assert [answer.json().get("code") for answer in answers] == [
+        "quantity_limit_exceeded", None, "line_limit_exceeded", "body_too_large",
+    ]  # fmt: skip
+
+
 class Groceries(MappingCatalog):
     """A catalog that is named by its path."""
 

@@ -179,6 +179,39 @@ def test_by_its_configuration(engine: Engine) -> None:
         assert 55 < connection.ttl(key) <= 60
 
 
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("ECART_TTl", "ECART_TTL"),
+        ("ECART_CURRENCIES", "ECART_CURRENCY"),
+        ("ECART_FIRST_TTL_SECONDS", "ECART_FIRST_TTL"),
+        ("ECART_REDIS", "ECART_REDIS_URL"),
+        ("ECART_TRUSTED_ORIGIN", "ECART_TRUSTED_ORIGINS"),
+    ],
+)
+def test_a_key_that_is_not_known(key: str, nearest: str) -> None:
+    """An error at the start that names it and the nearest that is: a typo sets nothing silently."""
+    app = flask.Flask("host")
+    app.config[key] = 60
+
+    with pytest.raises(ValueError, match=f"{key} is no key of the cart; did you mean {nearest}"):
+        ECart(app, store=MemoryStore())
+
+
+def test_limits_by_their_names() -> None:
+    """Every field of the settings and the rules is a key: limits are those of the deployment."""
+    app = flask.Flask("host")
+    app.secret_key = SECRET
+    app.config |= {"ECART_MAX_QUANTITY": 5, "ECART_MAX_LINES": 1, "ECART_BODY_LIMIT": 100}
+    ECart(app, store=MemoryStore())
+    client: Any = app.test_client()
+
+    sent = [{"sku": "a", "quantity": 6}, {"sku": "a"}, {"sku": "b"}, {"sku": "a", "x": "y" * 100}]
+    codes = [client.post("/cart/items", json=body).json.get("code") for body in sent]
+
+    assert codes == ["quantity_limit_exceeded", None, "line_limit_exceeded", "body_too_large"]
+
+
 def test_without_a_store() -> None:
     """A clear error at the start; never memory by silence."""
     with pytest.raises(RuntimeError, match="ECART_REDIS_URL"):

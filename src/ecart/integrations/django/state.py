@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -15,35 +14,30 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
+from msgspec import UNSET, UnsetType
 
 from ecart.catalog import Catalog, as_catalog
-from ecart.http import HttpSettings
+from ecart.integrations.config_keys import KEYS, settings_from
 from ecart.integrations.host import AsyncHost, Host
-from ecart.model import MergePolicy
-from ecart.operations import QUARTER_HOUR, WEEK, Operation, Rules, ttl_milliseconds
+from ecart.operations import Operation
 from ecart.store import Result, Store
 from ecart.stores.redis import async_store_for, store_for
 from ecart.tokens import SignedTokens
 
-
-class Setting(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="upper"
-):
-    """The keys of `ECART`; their meaning is in docs/integrations/django.md."""
-
-    redis_url: str | None = None
-    store: Any = None
-    async_store: Any = None
-    catalog: Any = None
-    ttl: int | timedelta | None = WEEK
-    currency: str = "USD"
-    accept_unknown_skus: bool | None = None
-    trusted_origins: tuple[str, ...] = ()
-    hold: int = QUARTER_HOUR
-    keep_additions: bool = False
-    merge_policy: MergePolicy = "sum"
-    office_keys: tuple[str, ...] | str = ()
-    first_ttl: int | None = None
+Setting: Any = msgspec.defstruct(
+    "Setting",
+    [
+        ("redis_url", str | None, None),
+        ("store", Any, None),
+        ("async_store", Any, None),
+        ("catalog", Any, None),
+        *((name.lower(), key.accepts | UnsetType, UNSET) for name, key in KEYS.items()),
+    ],
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename="upper",
+)
+"""The keys of `ECART`; their meaning is in docs/integrations/django.md."""
 
 
 def host() -> Host:
@@ -72,15 +66,18 @@ def _hosts() -> tuple[Host, AsyncHost]:
         raise ImproperlyConfigured(f"ECART: {error}") from error
 
 
-def _make_hosts(setting: Setting) -> tuple[Host, AsyncHost]:
+def _make_hosts(setting: Any) -> tuple[Host, AsyncHost]:
     target = setting.redis_url if setting.store is None else _named(setting.store)
     if target is None:
         # It is never memory by silence.
         raise ValueError("say where the carts are: REDIS_URL, or STORE")
     store = store_for(target)
     async_target = target if setting.async_store is None else _named(setting.async_store)
-    catalog = as_catalog(_catalog_source(setting.catalog), setting.currency)
-    settings, tokens = _http_settings(setting), _tokens()
+    given = {name: getattr(setting, name.lower()) for name in KEYS}
+    given = {name: value for name, value in given.items() if value is not UNSET}
+    settings = settings_from(given, accept_unknown_skus=setting.catalog is None)
+    catalog = as_catalog(_catalog_source(setting.catalog), settings.rules.currency)
+    tokens = _tokens()
     return (
         Host(store, tokens=tokens, catalog=catalog, settings=settings),
         AsyncHost(
@@ -89,20 +86,6 @@ def _make_hosts(setting: Setting) -> tuple[Host, AsyncHost]:
             catalog=catalog if getattr(catalog, "in_memory", False) else _Looked(catalog),
             settings=settings,
         ),
-    )
-
-
-def _http_settings(setting: Setting) -> HttpSettings:
-    accepts = setting.accept_unknown_skus
-    return HttpSettings(
-        rules=Rules(ttl_ms=ttl_milliseconds(setting.ttl), currency=setting.currency),
-        accept_unknown_skus=setting.catalog is None if accepts is None else accepts,
-        trusted_origins=frozenset(setting.trusted_origins),
-        office_keys=tuple(setting.office_keys),  # of a text its letters, which are refused
-        hold_seconds=setting.hold,
-        keep_additions=setting.keep_additions,
-        merge_policy=setting.merge_policy,
-        first_ttl_seconds=setting.first_ttl,
     )
 
 

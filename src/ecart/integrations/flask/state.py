@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import flask
 
-from ecart.http import HttpSettings
+from ecart.integrations.config_keys import KEYS, settings_from
 from ecart.integrations.host import Host
-from ecart.operations import QUARTER_HOUR, WEEK, Rules, ttl_milliseconds
 from ecart.store import Store
 from ecart.stores.redis import Client, store_for
 from ecart.tokens import SignedTokens
+
+CONFIG_KEYS = ("ECART_REDIS_URL", "ECART_CATALOG", *(f"ECART_{key}" for key in KEYS))
+"""All keys of an app's config that the cart reads."""
 
 
 class AppTokens:
@@ -44,11 +47,12 @@ class AppTokens:
 
 def install(app: flask.Flask, store: Store | Client | str | None, catalog: Any) -> None:
     """Makes the host of an app, of its config where nothing is given, and keeps it with the app."""
-    store = store or app.config.get("ECART_REDIS_URL")
+    given = _given_keys(app.config)
+    store = store or given.get("REDIS_URL")
     if store is None:
         raise RuntimeError('set app.config["ECART_REDIS_URL"], or pass store=')
-    catalog = catalog or app.config.get("ECART_CATALOG")
-    settings = _settings(app.config, has_own_catalog=catalog is not None)
+    catalog = catalog or given.get("CATALOG")
+    settings = settings_from(given, accept_unknown_skus=catalog is None)
     app.extensions["ecart"] = Host(
         store_for(store), tokens=AppTokens(app.config), catalog=catalog, settings=settings
     )
@@ -66,18 +70,15 @@ def host_of(app: flask.Flask) -> Host:
     return host
 
 
-def _settings(config: flask.Config, *, has_own_catalog: bool) -> HttpSettings:
-    rules = Rules(
-        ttl_ms=ttl_milliseconds(config.get("ECART_TTL", WEEK)),
-        currency=config.get("ECART_CURRENCY", "USD"),
-    )
-    return HttpSettings(
-        rules=rules,
-        accept_unknown_skus=config.get("ECART_ACCEPT_UNKNOWN_SKUS", not has_own_catalog),
-        trusted_origins=frozenset(config.get("ECART_TRUSTED_ORIGINS", ())),
-        office_keys=tuple(config.get("ECART_OFFICE_KEYS", ())),
-        hold_seconds=config.get("ECART_HOLD", QUARTER_HOUR),
-        keep_additions=config.get("ECART_KEEP_ADDITIONS", False),
-        merge_policy=config.get("ECART_MERGE_POLICY", "sum"),
-        first_ttl_seconds=config.get("ECART_FIRST_TTL"),
-    )
+def _given_keys(config: flask.Config) -> dict[str, Any]:
+    """The config's keys of the cart, without their prefix.
+
+    Raises:
+        ValueError: a key that is not known, such as one that is misspelt.
+    """
+    given = {key: value for key, value in config.items() if key.startswith("ECART_")}
+    for key in given:
+        if key not in CONFIG_KEYS:
+            nearest = difflib.get_close_matches(key, CONFIG_KEYS, n=1, cutoff=0)
+            raise ValueError(f"{key} is no key of the cart; did you mean {nearest[0]}?")
+    return {key.removeprefix("ECART_"): value for key, value in given.items()}
