@@ -506,12 +506,12 @@ def shop(app: flask.Flask) -> flask.Flask:
 
     @app.post("/login/<user_id>")
     def log_in(user_id: str) -> dict[str, Any]:
-        done = sign_in(user_id)
+        done = sign_in(flask.request, user_id)
         return {"cart_id": done.cart_id, "refused": done.refused}
 
     @app.post("/logout")
     def log_out() -> str:
-        sign_out()
+        sign_out(flask.request)
         return "bye"
 
     return app
@@ -587,7 +587,7 @@ def test_the_policy_of_a_log_in(store: RedisStore, policy: str, apples: int) -> 
 
     with app.test_request_context():
         current_cart.add("apple", quantity=3)
-        sign_in(42)
+        sign_in(flask.request, 42)
         assert current_cart.summary().total_quantity == apples
 
 
@@ -636,7 +636,7 @@ def test_a_log_in_without_an_engine(own_engine: Engine) -> None:
         visitor_id = current_cart.cart_id
         own_engine.kill()
         with pytest.raises(StoreUnavailableError):
-            sign_in(42)
+            sign_in(flask.request, 42)
         assert flask.session["ecart_cart_id"] == visitor_id
 
 

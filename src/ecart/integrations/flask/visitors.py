@@ -31,7 +31,7 @@ current_cart: Cart = LocalProxy(lambda: cart_from(flask.request))  # type: ignor
 """The cart of the session of the request at hand: `cart_from(request)`, made when it is used."""
 
 
-def sign_in(user_id: str | int) -> SignIn:
+def sign_in(request: flask.Request, user_id: str | int) -> SignIn:
     """Merges the visitor's cart into the user's, by `ECART_MERGE_POLICY`; the session keeps that.
 
     To be called once your own code has let the user in. A further call costs nothing. Where the
@@ -49,7 +49,7 @@ def sign_in(user_id: str | int) -> SignIn:
     return done
 
 
-def sign_out() -> None:
+def sign_out(request: flask.Request) -> None:
     """Has the session forget the cart; the next request that needs one gets a new one."""
     flask.session.pop(SESSION_KEY, None)
 
