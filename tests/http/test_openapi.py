@@ -35,6 +35,7 @@ ROUTES = {
     ("get", "/cart/summary"),
     ("get", "/cart/operations/{key}"),
     ("post", "/cart/items"),
+    ("patch", "/cart/items"),
     ("patch", "/cart/items/{line_id}"),
     ("delete", "/cart/items/{line_id}"),
     ("post", "/cart/checkout"),

@@ -86,6 +86,15 @@ class SetQuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
 
 
+class SetLineQuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The line, by its `id`, and the quantity that it is to have; 0 removes the line."""
+
+    line_id: Annotated[str, Meta(min_length=1, extra=codes("line_not_found"))]
+    quantity: Annotated[
+        int, Meta(ge=0, extra_json_schema={LIMIT: "max_quantity"}, extra=_QUANTITY_CODES)
+    ]
+
+
 class MergeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The cart whose lines are to be moved, and what becomes of lines that both carts have."""
 

@@ -18,7 +18,7 @@ from ecart.errors import (
     VersionConflictError,
 )
 from ecart.flows import Flow, perform, quote
-from ecart.http.bodies import AddItemBody, SetQuantityBody
+from ecart.http.bodies import AddItemBody, SetLineQuantityBody, SetQuantityBody
 from ecart.http.conditional import (
     entity_tag,
     expected_versions,
@@ -92,17 +92,30 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def set_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Replaces the quantity of a line; 0 removes it."""
-    line_id = _line_id(request)
+    line_id = _line_id(request.params["line_id"])
     body = read_body(request, SetQuantityBody)
+    return _set_quantity(request, settings, line_id, body.quantity)
+
+
+def set_line_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Replaces the quantity of the line that the body names; 0 removes it."""
+    body = read_body(request, SetLineQuantityBody)
+    return _set_quantity(request, settings, _line_id(body.line_id), body.quantity)
+
+
+def _set_quantity(
+    request: Request, settings: HttpSettings, line_id: str, quantity: Any
+) -> Flow[Response]:
     product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
     terms = terms_of(request, _limited(settings.rules, product))
-    change = SetQuantity(line_id=line_id, quantity=_integer(body.quantity), **terms)
+    change = SetQuantity(line_id=line_id, quantity=_integer(quantity), **terms)
     return (yield from change_cart(request.session.cart_id, change))
 
 
 def remove_line(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Takes a line out of the cart."""
-    change = RemoveLine(line_id=_line_id(request), **terms_of(request, settings.rules))
+    line_id = _line_id(request.params["line_id"])
+    change = RemoveLine(line_id=line_id, **terms_of(request, settings.rules))
     return (yield from change_cart(request.session.cart_id, change))
 
 
@@ -191,12 +204,11 @@ def terms_of(request: Request, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _line_id(request: Request) -> str:
-    line_id = request.params["line_id"]
+def _line_id(line_id: Any) -> str:
     try:
         return check_line_id(line_id)
     except InvalidLineIdError as error:
-        raise LineNotFoundError(line_id[:300]) from error
+        raise LineNotFoundError(line_id[:300] if isinstance(line_id, str) else "") from error
 
 
 def _integer(number: Any) -> Any:

@@ -10,7 +10,13 @@ import msgspec
 
 from ecart.flows import Flow
 from ecart.http import back_office, checkout, handlers
-from ecart.http.bodies import AddItemBody, CompleteCheckoutBody, MergeBody, SetQuantityBody
+from ecart.http.bodies import (
+    AddItemBody,
+    CompleteCheckoutBody,
+    MergeBody,
+    SetLineQuantityBody,
+    SetQuantityBody,
+)
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError
 from ecart.http.settings import HttpSettings
@@ -80,6 +86,14 @@ SHOPPER_ROUTES = (
             "line_limit_exceeded", "currency_mismatch",
         ),
         AddItemBody,
+    ),
+    Route(
+        "PATCH",
+        "/cart/items",
+        handlers.set_line_quantity,
+        "CartView",
+        (*_ANY_CHANGE, *_ANY_BODY, "line_not_found"),
+        SetLineQuantityBody,
     ),
     Route(
         "PATCH",

@@ -17,6 +17,8 @@ from ecart.http import HttpSettings
 from ecart.operations import Rules, Ttl, ttl_milliseconds
 
 _OTHER_NAMES = {"ttl_ms": "TTL", "hold_seconds": "HOLD", "first_ttl_seconds": "FIRST_TTL"}
+# A timedelta, too; and a text where keys are wanted: HttpSettings refuses it, and says why.
+_OTHER_TYPES: dict[str, Any] = {"ttl_ms": Ttl, "office_keys": tuple[str, ...] | str}
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -28,12 +30,17 @@ class Key(msgspec.Struct, frozen=True):
 
 
 def _key_of(field: FieldInfo) -> Key:
+    accepts = _OTHER_TYPES.get(field.name, field.type)
     if field.name == "ttl_ms":
-        return Key("ttl_ms", Ttl, ttl_milliseconds)
+        return Key(field.name, accepts, ttl_milliseconds)
     collection = get_origin(field.type)
     # A list in a configuration is a tuple or a set in the settings, which are frozen.
-    as_given = collection not in (tuple, frozenset)
-    return Key(field.name, field.type, (lambda value: value) if as_given else collection)
+    convert = collection if collection in (tuple, frozenset) else _as_given
+    return Key(field.name, accepts, convert)
+
+
+def _as_given(value: Any) -> Any:
+    return value
 
 
 def _keys_of(kind: type[msgspec.Struct]) -> dict[str, Key]:
