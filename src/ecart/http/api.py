@@ -36,7 +36,8 @@ _EVERY_ANSWER = {
 class Api:
     """The contract, for one deployment. `tokens` signs the `Cart-Token` of cookie-less clients.
 
-    A `standalone` service answers the health routes and shows its documentation too. A `gate` is
+    `routes` are those of carts: a shopper's, and with keys the back office's. A `standalone`
+    service answers the health routes and shows its documentation too. A `gate` is
     asked for each request of a shopper.
     """
 
@@ -52,9 +53,8 @@ class Api:
         self._of_first_visit = of_first_visit(settings)
         self._tokens = tokens
         self._gate = gate
-        routes: tuple[Route, ...] = SHOPPER_ROUTES
-        if settings.office_keys:
-            routes += OFFICE_ROUTES
+        self.routes = SHOPPER_ROUTES + (OFFICE_ROUTES if settings.office_keys else ())
+        routes: tuple[Route, ...] = self.routes
         if standalone:
             routes += HEALTH_ROUTES
             routes += document_routes(routes, settings.rules)
@@ -75,7 +75,7 @@ class Api:
         except EcartError as error:
             if isinstance(error, StoreError | CatalogError):
                 _log.warning("%s: %s", error.code, error)
-            response = problem_response(error)
+            response = problem_response(error, body=self._router.body_of(request))
         except Exception:
             _log.exception("a request failed unexpectedly")
             response = problem_response(HttpError("internal_error", ""))

@@ -6,12 +6,15 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from ecart.http.bodies import EmptyBody
 from ecart.http.messages import Request
 from ecart.http.problems import HttpError
+
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 MAX_DEPTH = 16
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -101,37 +104,49 @@ def check_empty(request: Request) -> None:
     """Refuses a body where there is nothing to say; `{}` says nothing.
 
     Raises:
-        HttpError: as `read_object`.
+        HttpError: as `read_body`.
     """
     if request.body:
-        read_object(request)
+        read_body(request, EmptyBody)
     elif "content-type" in request.headers:
         _check_media(request)
 
 
-def read_object(request: Request, *, required: str = "", optional: tuple[str, ...] = ()) -> Any:
-    """The JSON object in the body, holding the required name, maybe the optional ones, no other.
+def read_body(request: Request, kind: type[Body]) -> Body:
+    """The JSON object in the body, which has the fields that `kind` declares and no other.
+
+    The values of the fields are as they were sent; who uses them checks them.
 
     Raises:
-        HttpError: `unsupported_media_type`, `invalid_json`, `unknown_field`, `missing_field`.
+        HttpError: `unsupported_media_type`, `invalid_json`, `invalid_body`, `unknown_field`,
+            `missing_field`.
     """
     _check_media(request)
     value = parse_json(request.body)
     if not isinstance(value, dict):
         raise HttpError("invalid_body", "the body is a JSON object")
+    try:
+        return kind(**value)  # which checks names alone, not types
+    except TypeError:
+        raise _wrong_names(value, kind.__struct_fields__) from None
+
+
+def _wrong_names(value: dict[str, Any], known: tuple[str, ...]) -> HttpError:
+    """The refusal of an object with a field too many, or else with one too few."""
     for name in value:
-        if name != required and name not in optional:
+        if name not in known:
             shown = name[:40].encode(errors="replace").decode()
             pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
-            raise HttpError("unknown_field", f"no field {shown!r} is known here", pointer=pointer)
-    if required and required not in value:
-        raise HttpError("missing_field", f"{required!r} is needed", pointer=f"/{required}")
-    return value
+            return HttpError("unknown_field", f"no field {shown!r} is known here", pointer=pointer)
+    missing = next(name for name in known if name not in value)
+    return HttpError("missing_field", f"{missing!r} is needed", pointer=f"/{missing}")
 
 
 def _check_media(request: Request) -> None:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
+    media = request.headers.get("content-type", "")
+    if media == "application/json":  # as nearly all write it
+        return
+    if media.partition(";")[0].strip().lower() != "application/json":
         raise HttpError("unsupported_media_type", "send application/json")
 
 

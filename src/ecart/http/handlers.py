@@ -18,6 +18,7 @@ from ecart.errors import (
     VersionConflictError,
 )
 from ecart.flows import Flow, perform, quote
+from ecart.http.bodies import AddItemBody, SetLineQuantityBody, SetQuantityBody
 from ecart.http.conditional import (
     entity_tag,
     expected_versions,
@@ -25,7 +26,7 @@ from ecart.http.conditional import (
     idempotency_key,
     is_unchanged,
 )
-from ecart.http.guards import read_object
+from ecart.http.guards import read_body
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
 from ecart.http.provisional import ends_early, seen_again
@@ -70,15 +71,14 @@ def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Adds to what is there: two requests of one apple are two apples."""
-    body = read_object(request, required="sku", optional=("quantity", "options"))
-    sku = check_sku(body["sku"])
+    body = read_body(request, AddItemBody)
+    sku = check_sku(body.sku)
     product = yield from _product(sku, settings)
-    options = body.get("options", {})
-    _check_options(product, options)
+    _check_options(product, body.options)
     rules = _limited(settings.rules, product)
     terms = terms_of(request, rules)
     # Checked before AddItem does: its message names unit_price, which no request has.
-    quantity = check_quantity(body.get("quantity", 1), at_least=1, limit=rules.max_quantity)
+    quantity = check_quantity(_integer(body.quantity), at_least=1, limit=rules.max_quantity)
     return (
         yield from change_cart(
             request.session.cart_id,
@@ -88,7 +88,7 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
                 unit_price=product.unit_price,
                 currency=product.currency,
                 title=product.title,
-                options=options,
+                options=body.options,
                 **terms,
             ),
         )
@@ -97,17 +97,30 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def set_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Replaces the quantity of a line; 0 removes it."""
-    line_id = _line_id(request)
-    body = read_object(request, required="quantity")
+    line_id = _line_id(request.params["line_id"])
+    body = read_body(request, SetQuantityBody)
+    return _set_quantity(request, settings, line_id, body.quantity)
+
+
+def set_line_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Replaces the quantity of the line that the body names; 0 removes it."""
+    body = read_body(request, SetLineQuantityBody)
+    return _set_quantity(request, settings, _line_id(body.line_id), body.quantity)
+
+
+def _set_quantity(
+    request: Request, settings: HttpSettings, line_id: str, quantity: Any
+) -> Flow[Response]:
     product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
     terms = terms_of(request, _limited(settings.rules, product))
-    change = SetQuantity(line_id=line_id, quantity=body["quantity"], **terms)
+    change = SetQuantity(line_id=line_id, quantity=_integer(quantity), **terms)
     return (yield from change_cart(request.session.cart_id, change))
 
 
 def remove_line(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Takes a line out of the cart."""
-    change = RemoveLine(line_id=_line_id(request), **terms_of(request, settings.rules))
+    line_id = _line_id(request.params["line_id"])
+    change = RemoveLine(line_id=line_id, **terms_of(request, settings.rules))
     return (yield from change_cart(request.session.cart_id, change))
 
 
@@ -196,12 +209,16 @@ def terms_of(request: Request, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _line_id(request: Request) -> str:
-    line_id = request.params["line_id"]
+def _line_id(line_id: Any) -> str:
     try:
         return check_line_id(line_id)
     except InvalidLineIdError as error:
-        raise LineNotFoundError(line_id[:300]) from error
+        raise LineNotFoundError(line_id[:300] if isinstance(line_id, str) else "") from error
+
+
+def _integer(number: Any) -> Any:
+    """A number without a fraction as an int: to JSON Schema, `2.0` and `1e0` are integers."""
+    return int(number) if type(number) is float and number.is_integer() else number
 
 
 def _product(sku: str, settings: HttpSettings, is_in_cart: bool = False) -> Flow[Product]:

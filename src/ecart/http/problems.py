@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ecart.errors import EcartError
+from ecart.http.bodies import pointers
 from ecart.http.messages import Response
 
 _STATUS_BY_CODE = {
@@ -43,16 +44,6 @@ _STATUS_BY_CODE = {
     "catalog_unavailable": 503,
     "store_unavailable": 503,
     "outcome_unknown": 504,
-}
-_POINTER_BY_CODE = {
-    "invalid_sku": "/sku",
-    "unknown_sku": "/sku",
-    "invalid_quantity": "/quantity",
-    "quantity_limit_exceeded": "/quantity",
-    "invalid_options": "/options",
-    "invalid_cart_id": "/source",
-    "invalid_policy": "/policy",
-    "invalid_operation_id": "/order_id",
 }
 # As the standard has them; Python had the older names until 3.13.
 _RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -97,10 +88,16 @@ def status_of(code: str) -> int:
     return _STATUS_BY_CODE.get(code, 422)
 
 
-def problem_response(error: EcartError, *, cart: Any = None) -> Response:
-    """The answer that tells of an error; `cart` shows the current one where that helps."""
+def problem_response(
+    error: EcartError, *, body: type[msgspec.Struct] | None = None, cart: Any = None
+) -> Response:
+    """The response that tells of an error.
+
+    It points at the field of `body` that the error is about. `cart` shows the current one where
+    that helps.
+    """
     code = getattr(error, "wire_code", error.code)
-    pointer = getattr(error, "pointer", "") or _POINTER_BY_CODE.get(code, "")
+    pointer = getattr(error, "pointer", "") or (pointers(body).get(code, "") if body else "")
     headers = dict(getattr(error, "headers", {}))
     detail = _detail(error, code)
     status = status_of(code)

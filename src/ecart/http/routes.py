@@ -10,6 +10,13 @@ import msgspec
 
 from ecart.flows import Flow
 from ecart.http import back_office, checkout, handlers
+from ecart.http.bodies import (
+    AddItemBody,
+    CompleteCheckoutBody,
+    MergeBody,
+    SetLineQuantityBody,
+    SetQuantityBody,
+)
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError
 from ecart.http.settings import HttpSettings
@@ -35,7 +42,7 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     answers: str
     codes: tuple[str, ...] = ()
-    body: str = ""
+    body: type[msgspec.Struct] | None = None
     media: str = "application/json"
     access: Literal["session", "office", "all"] = "session"
 
@@ -78,7 +85,15 @@ SHOPPER_ROUTES = (
             *_ANY_CHANGE, *_ANY_BODY, "invalid_sku", "unknown_sku", "invalid_options",
             "line_limit_exceeded", "currency_mismatch",
         ),
-        "AddItem",
+        AddItemBody,
+    ),
+    Route(
+        "PATCH",
+        "/cart/items",
+        handlers.set_line_quantity,
+        "CartView",
+        (*_ANY_CHANGE, *_ANY_BODY, "line_not_found"),
+        SetLineQuantityBody,
     ),
     Route(
         "PATCH",
@@ -86,7 +101,7 @@ SHOPPER_ROUTES = (
         handlers.set_quantity,
         "CartView",
         (*_ANY_CHANGE, *_ANY_BODY, "line_not_found"),
-        "SetQuantity",
+        SetQuantityBody,
     ),
     Route(
         "DELETE", ITEM_PATH, handlers.remove_line, "CartView", (*_ANY_CHANGE, "line_not_found")
@@ -116,7 +131,7 @@ OFFICE_ROUTES = (
             *_OFFICE, *_ANY_JSON, "currency_mismatch", "merge_refused", "version_conflict",
             "invalid_cart_id", "invalid_policy",
         ),
-        "Merge",
+        MergeBody,
         access="office",
     ),
     Route(
@@ -136,7 +151,7 @@ OFFICE_ROUTES = (
             *_OFFICE, *_ANY_JSON, "checkout_not_open", "idempotency_key_reused",
             "invalid_operation_id",
         ),
-        "CompleteCheckout",
+        CompleteCheckoutBody,
         access="office",
     ),
     Route(
@@ -187,6 +202,13 @@ class Router:
             raise HttpError("not_found", "there is nothing here")
         allow = ", ".join(sorted(allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())))
         raise HttpError("method_not_allowed", "this cannot be done here", headers={"Allow": allow})
+
+    def body_of(self, request: Request) -> type[msgspec.Struct] | None:
+        """What is to be sent with such a request."""
+        try:
+            return self.find(request.method, request.path)[0].body
+        except HttpError:
+            return None
 
 
 _PARAMETER = re.compile(r"\\{(\w+)\\}")

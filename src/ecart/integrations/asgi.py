@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ecart import http
 from ecart.cart import AsyncCart
 from ecart.http import HttpSettings, SignIn
 from ecart.integrations.asgi_endpoint import VISIT, CartEndpoint
 from ecart.integrations.asgi_messages import App, Message, Receive, Scope, Send, below_root
 from ecart.integrations.cookies import Visit
-from ecart.integrations.runner import is_of_cart
-from ecart.store import AsyncStore, run_async, steps_on
+from ecart.store import AsyncStore
 from ecart.stores.redis import Client
 
 __all__ = ["CartEndpoint", "CartMiddleware", "ECart", "cart_from", "sign_in", "sign_out"]
@@ -69,7 +67,7 @@ class ECart(CartMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers what speaks of a cart."""
-        if scope["type"] == "http" and is_of_cart(below_root(scope), self.endpoint.settings):
+        if scope["type"] == "http" and self.endpoint.host.handles(below_root(scope)):
             await self.endpoint(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -78,7 +76,7 @@ class ECart(CartMiddleware):
 def cart_from(scope: Scope) -> AsyncCart:
     """The cart of the session of this request; a session without one gets one, and the cookie."""
     endpoint, visit = _visit(scope)
-    return AsyncCart(visit.begin(), endpoint.store, rules=endpoint.settings.rules)
+    return endpoint.host.cart(visit.begin())
 
 
 async def sign_in(scope: Scope, user_id: str | int) -> SignIn:
@@ -91,9 +89,7 @@ async def sign_in(scope: Scope, user_id: str | int) -> SignIn:
         StoreError: the engine failed; the session is as it was.
     """
     endpoint, visit = _visit(scope)
-    policy, rules = endpoint.settings.merge_policy, endpoint.settings.rules
-    flow = http.sign_in(visit.kept_id, user_id, policy, rules)
-    done = await run_async(flow, steps_on(endpoint.store))
+    done = await endpoint.host.sign_in(visit.kept_id, user_id)
     visit.keep(done.cart_id)
     return done
 

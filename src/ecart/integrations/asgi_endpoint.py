@@ -5,13 +5,12 @@ Under `VISIT`, the scope of a request in a host with a cart has the host's endpo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from ecart.catalog import as_catalog
-from ecart.http import Api, HttpSettings, Request, Response, Session, is_told_too_long, session_of
+from ecart.http import HttpSettings, Request, Response, Session, is_told_too_long, session_of
 from ecart.http.problems import HttpError
 from ecart.http.rate_gate import Gate
 from ecart.integrations.asgi_messages import (
@@ -29,9 +28,9 @@ from ecart.integrations.asgi_messages import (
     sent_headers,
 )
 from ecart.integrations.cookies import SignedCookie, Visit
-from ecart.integrations.runner import answer_async
+from ecart.integrations.host import AsyncHost
 from ecart.store import AsyncStore
-from ecart.stores.redis import AsyncRedisStore, Client, async_store_for
+from ecart.stores.redis import Client
 
 VISIT = "ecart.visit"
 _NO_VISIT = (None, None)
@@ -60,12 +59,15 @@ class CartEndpoint:
         standalone: bool = False,
         gate: Gate | None = None,
     ) -> None:
-        self.settings = settings or HttpSettings(accept_unknown_skus=catalog is None)
-        self._opened = AsyncRedisStore(store) if isinstance(store, str) else None
-        self.store = self._opened or async_store_for(store)
         self.cookie = SignedCookie(secret)
-        self.catalog = as_catalog(catalog, self.settings.rules.currency)
-        self._api = Api(self.settings, self.cookie.tokens, standalone=standalone, gate=gate)
+        self.host = AsyncHost(
+            store,
+            tokens=self.cookie.tokens,
+            catalog=catalog,
+            settings=settings,
+            standalone=standalone,
+            gate=gate,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request, refuses a WebSocket, or takes part in the lifespan."""
@@ -102,21 +104,20 @@ class CartEndpoint:
             address=address_of(scope),
             session=session,
         )
-        limit = self.settings.body_limit
+        limit = self.host.settings.body_limit
         if may_have_body(scope, headers) and not is_told_too_long(headers, limit):
             try:
                 body = await read_body_in_time(receive, limit)
             except TimeoutError:
-                return self.said(scope, self._api.refuse(request, _TOO_SLOW), visit)
+                return self.said(scope, self.host.api.refuse(request, _TOO_SLOW), visit)
             if body is None:
                 return None
             request = replace(request, body=body)
-        return self.said(scope, await self.ask(request), visit)
+        return self.said(scope, await self.host.answer(request), visit)
 
     async def close(self) -> None:
         """Closes what a URL opened, in this event loop."""
-        if self._opened is not None:
-            await self._opened.close()
+        await self.host.close()
 
     def visit(self, scope: Scope) -> Visit:
         """The session of a request in the host's own views."""
@@ -125,10 +126,6 @@ class CartEndpoint:
     def session_in(self, scope: Scope) -> Session:
         """The session that the cookie of a request keeps, or a new one."""
         return session_of(self.cookie.read(cookies_of(scope), is_secure(scope)))
-
-    def ask(self, request: Request) -> Awaitable[Response]:
-        """What the contract answers, for pages of the host that stand before it."""
-        return answer_async(self._api, self.store, self.catalog, request)
 
     def said(self, scope: Scope, response: Response, visit: Visit | None = None) -> Answer:
         """The response as it is sent, with the cookie of a session that is to be kept."""

@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope
 
 from ecart.cart import AsyncCart, Cart
 from ecart.http.openapi import guest_document
-from ecart.http.routes import OFFICE_ROUTES, SHOPPER_ROUTES, Route
+from ecart.http.routes import Route
 from ecart.integrations import starlette
 from ecart.integrations.asgi_messages import below_root
 from ecart.integrations.starlette import cart_from, sign_in, sign_out
@@ -73,23 +73,17 @@ class ECart(starlette.ECart):
     def router(self) -> APIRouter:
         """The routes below `/cart`, and with keys those below `/carts`."""
         router = APIRouter(route_class=_CartRoute, tags=["cart"])
-        for route in self._routes:
+        host = self.endpoint.host
+        for route in host.api.routes:
             self._add(router, route.path, route)
-        for path in ("/cart", "/cart/{rest}", *["/carts/{rest}"] * bool(self._office)):
+        for path in ("/cart", "/cart/{rest}", *["/carts/{rest}"] * bool(host.settings.office_keys)):
             self._add(router, path, None)
         return router
 
-    @property
-    def _office(self) -> tuple[Route, ...]:
-        return OFFICE_ROUTES if self.endpoint.settings.office_keys else ()
-
-    @property
-    def _routes(self) -> tuple[Route, ...]:
-        return SHOPPER_ROUTES + self._office
-
     @cached_property
     def _document(self) -> dict[str, Any]:
-        return guest_document(self._routes, self.endpoint.settings.rules, _OURS)
+        api = self.endpoint.host.api
+        return guest_document(api.routes, api.settings.rules, _OURS)
 
     def _add(self, router: APIRouter, path: str, route: Route | None) -> None:
         """Adds a route that the document shows, or one that takes every other method and path."""

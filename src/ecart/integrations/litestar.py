@@ -69,7 +69,7 @@ class ECart(InitPlugin):
         app_config.on_shutdown.append(self.endpoint.close)
         if app_config.openapi_config is not None:
             app_config.openapi_config = describing(
-                app_config.openapi_config, self.endpoint.settings, prefix
+                app_config.openapi_config, self.endpoint.host.api, prefix
             )
         return app_config
 
@@ -107,9 +107,9 @@ def _provide_cart(scope: Scope) -> AsyncCart:
 
 def _handler(endpoint: CartEndpoint, prefix: str) -> HTTPRouteHandler:
     paths = ["/cart", "/cart/{rest:path}"]
-    if endpoint.settings.office_keys:
+    if endpoint.host.settings.office_keys:
         paths.append("/carts/{rest:path}")
-    limit = endpoint.settings.body_limit
+    limit = endpoint.host.settings.body_limit
 
     @route(
         paths,

@@ -9,18 +9,17 @@ from typing import Any
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
 
-from ecart.http import HttpSettings
+from ecart.http import Api
 from ecart.http.openapi import guest_document
-from ecart.http.routes import OFFICE_ROUTES, SHOPPER_ROUTES
 
 
-def describing(config: OpenAPIConfig, settings: HttpSettings, prefix: str) -> OpenAPIConfig:
+def describing(config: OpenAPIConfig, api: Api, prefix: str) -> OpenAPIConfig:
     """A copy of the host's configuration, which other apps may have too, that tells of ours."""
 
     def to_openapi_schema() -> OpenAPI:
         made = config.to_openapi_schema()
         own = {each.name: getattr(made, each.name) for each in fields(made)}
-        return _WithCart(**own, cart=_document(settings, prefix))
+        return _WithCart(**own, cart=_document(api, prefix))
 
     described = copy.copy(config)
     described.to_openapi_schema = to_openapi_schema  # type: ignore[method-assign]
@@ -46,8 +45,7 @@ class _WithCart(OpenAPI):
         return document
 
 
-def _document(settings: HttpSettings, prefix: str) -> dict[str, Any]:
-    routes = SHOPPER_ROUTES + (OFFICE_ROUTES if settings.office_keys else ())
-    document = guest_document(routes, settings.rules, "ecart.")
+def _document(api: Api, prefix: str) -> dict[str, Any]:
+    document = guest_document(api.routes, api.settings.rules, "ecart.")
     paths = {prefix + path: item for path, item in document["paths"].items()}
     return {"paths": paths, "components": document["components"]}

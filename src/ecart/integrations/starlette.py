@@ -59,7 +59,7 @@ class ECart:
     def _add_routes(self, app: Starlette) -> None:
         app.router.routes.append(Route("/cart", self.endpoint))
         app.router.routes.append(Below("/cart/", self.endpoint))
-        if self.endpoint.settings.office_keys:
+        if self.endpoint.host.settings.office_keys:
             app.router.routes.append(Below("/carts/", self.endpoint))
 
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ecart import http
 from ecart.cart import Cart
 from ecart.http import HttpSettings, SignIn
 from ecart.integrations.cookies import Visit
-from ecart.integrations.runner import is_of_cart
 from ecart.integrations.wsgi_endpoint import VISIT, App, CartEndpoint, Environ, path_of
-from ecart.store import Store, run, steps_on
+from ecart.store import Store
 from ecart.stores.redis import Client
 
 __all__ = ["CartEndpoint", "ECart", "cart_from", "sign_in", "sign_out"]
@@ -40,7 +38,7 @@ class ECart:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answers what speaks of a cart; the app's own answers carry the cookie."""
-        if is_of_cart(path_of(environ), self.endpoint.settings):
+        if self.endpoint.host.handles(path_of(environ)):
             return self.endpoint(environ, start_response)
         visit = self.endpoint.visit(environ)
         environ[VISIT] = (self.endpoint, visit)
@@ -55,7 +53,7 @@ class ECart:
 def cart_from(environ: Environ) -> Cart:
     """The cart of the session of this request; a session without one gets one, and the cookie."""
     endpoint, visit = _visit(environ)
-    return Cart(visit.begin(), endpoint.store, rules=endpoint.settings.rules)
+    return endpoint.host.cart(visit.begin())
 
 
 def sign_in(environ: Environ, user_id: str | int) -> SignIn:
@@ -68,8 +66,7 @@ def sign_in(environ: Environ, user_id: str | int) -> SignIn:
         StoreError: the engine failed; the session is as it was.
     """
     endpoint, visit = _visit(environ)
-    policy, rules = endpoint.settings.merge_policy, endpoint.settings.rules
-    done = run(http.sign_in(visit.kept_id, user_id, policy, rules), steps_on(endpoint.store))
+    done = endpoint.host.sign_in(visit.kept_id, user_id)
     visit.keep(done.cart_id)
     return done
 

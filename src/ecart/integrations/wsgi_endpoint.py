@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from ecart.catalog import as_catalog
-from ecart.http import Api, HttpSettings, Request, is_told_too_long
+from ecart.http import HttpSettings, Request, is_told_too_long
 from ecart.integrations.cookies import SignedCookie, Visit
-from ecart.integrations.runner import answer
+from ecart.integrations.host import Host
 from ecart.store import Store
-from ecart.stores.redis import Client, RedisStore, store_for
+from ecart.stores.redis import Client
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
@@ -42,20 +41,16 @@ class CartEndpoint:
         catalog: Any = None,
         settings: HttpSettings | None = None,
     ) -> None:
-        self.settings = settings or HttpSettings(accept_unknown_skus=catalog is None)
-        self._opened = RedisStore(store) if isinstance(store, str) else None
-        self.store = self._opened or store_for(store)
         self.cookie = SignedCookie(secret)
-        self._catalog = as_catalog(catalog, self.settings.rules.currency)
-        self._api = Api(self.settings, self.cookie.tokens)
+        self.host = Host(store, tokens=self.cookie.tokens, catalog=catalog, settings=settings)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answers one request."""
         endpoint, visit = environ.get(VISIT, (None, None))
         if endpoint is not self:
             visit = self.visit(environ)
-        request = _request(environ, visit, self.settings.body_limit)
-        response = answer(self._api, self.store, self._catalog, request)
+        request = _request(environ, visit, self.host.settings.body_limit)
+        response = self.host.answer(request)
         headers = [*response.headers.items()]
         if response.keep_session:
             visit.keep(response.keep_session.cart_id)
@@ -71,8 +66,7 @@ class CartEndpoint:
 
     def close(self) -> None:
         """Closes what a URL opened; it is opened again when it is needed."""
-        if self._opened is not None:
-            self._opened.close()
+        self.host.close()
 
 
 def _request(environ: Environ, visit: Visit, limit: int) -> Request:

@@ -77,7 +77,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
     following = Following(store, rules)
-    endpoint.store = TellingStore(endpoint.store, following)
+    endpoint.host.store = TellingStore(endpoint.host.store, following)
     admin = Admin(settings, store, rules) if settings.admin.key else None
     sweeper = Sweeper(store_settings.url, store_settings.keys, settings.sweep_every)
 

@@ -51,7 +51,7 @@ def site(endpoint: CartEndpoint, secrets: Sequence[str], following: Following) -
         return await shop.front(request, _query(scope), cookies_of(scope))
 
     async def form(request: Request, scope: Scope, receive: Receive) -> Response | None:
-        whole = await _with_body(request, receive, endpoint.settings.body_limit)
+        whole = await _with_body(request, receive, endpoint.host.settings.body_limit)
         return None if whole is None else await shop.form(whole)
 
     async def drawing(request: Request, scope: Scope, receive: Receive) -> Response:
@@ -65,7 +65,7 @@ def site(endpoint: CartEndpoint, secrets: Sequence[str], following: Following) -
 
 
 def _events(endpoint: CartEndpoint, following: Following) -> App:
-    stream = EventStream(endpoint.store, endpoint.settings.rules, following)
+    stream = EventStream(endpoint.host.store, endpoint.host.settings.rules, following)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(endpoint, scope)

@@ -18,7 +18,7 @@ from ecart.http.guards import check_origin, check_size
 from ecart.http.problems import Problem, problem_response
 from ecart.http.views import CartView
 from ecart.integrations.asgi_endpoint import CartEndpoint
-from ecart.integrations.runner import list_products
+from ecart.integrations.host import list_products
 from ecart_server.pages.assets import IMMUTABLE
 from ecart_server.pages.forms import Fields, FormTokens
 from ecart_server.shop.assets import shop_assets
@@ -52,7 +52,7 @@ class ShopPages:
         asked = Request(
             method="GET", path="/cart", session=request.session, address=request.address
         )
-        answer = await self._endpoint.ask(asked)
+        answer = await self._endpoint.host.answer(asked)
         cart = msgspec.json.decode(answer.body, type=CartView) if answer.status == 200 else None
         shelf, is_catalog_away = await self._shelf(query)
         note = self._notes.read(cookies)
@@ -71,14 +71,14 @@ class ShopPages:
     async def form(self, request: Request) -> Response:
         """Does what a form asks for, and sends the browser to the page."""
         try:
-            check_size(request, self._endpoint.settings.body_limit)
-            check_origin(request, self._endpoint.settings.trusted_origins)
+            check_size(request, self._endpoint.host.settings.body_limit)
+            check_origin(request, self._endpoint.host.settings.trusted_origins)
             fields = read_form(request)
             self._tokens.check(fields, request.session.cart_id, detail=_FOREIGN_FORM)
         except EcartError as error:
             return _refused(error)
         call = FORMS[request.path](fields)
-        answer = await self._endpoint.ask(api_request(call, fields, request))
+        answer = await self._endpoint.host.answer(api_request(call, fields, request))
         if answer.status >= 500:
             return _unknown(answer, request.path, fields)
         return replace(self._done(request.path, fields, answer), keep_session=answer.keep_session)
@@ -98,7 +98,7 @@ class ShopPages:
     async def _shelf(self, query: str) -> tuple[Shelf | None, bool]:
         """The products that the page shows, and whether they cannot be read now."""
         try:
-            products = await list_products(self._endpoint.catalog)
+            products = await list_products(self._endpoint.host.catalog)
         except CatalogError:
             return None, True
         if products is None:

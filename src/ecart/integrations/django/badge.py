@@ -8,7 +8,7 @@ from functools import cached_property
 from django.http import HttpRequest
 
 from ecart.errors import StoreError
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import host
 from ecart.integrations.django.visitors import kept_cart_id
 from ecart.model import CartSummary
 from ecart.money import display_text
@@ -50,7 +50,7 @@ class Badge:
 
     @cached_property
     def _summary(self) -> CartSummary | None:
-        here = installed()
+        here = host()
         read = GetSummary(rules=here.settings.rules)
         try:
             cart_id = kept_cart_id(self._request)

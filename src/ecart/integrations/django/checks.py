@@ -13,14 +13,14 @@ from django.utils.module_loading import import_string
 
 from ecart.errors import EcartError
 from ecart.integrations.django.middleware import CartMiddleware
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import host
 from ecart.operations import GetSummary
 
 
 def check_setting(**_: Any) -> list[CheckMessage]:
     """Whether `ECART` can be used as it is."""
     try:
-        installed()
+        host()
     except ImproperlyConfigured as error:
         return [Error(str(error), id="ecart.E001")]
     return []
@@ -43,7 +43,7 @@ def check_engine(databases: Sequence[str] | None = None, **_: Any) -> list[Check
     if databases is None:
         return []
     try:
-        here = installed()
+        here = host()
         here.store.execute("readyz", GetSummary(rules=here.settings.rules))
     except ImproperlyConfigured:
         return []  # which is E001

@@ -11,7 +11,7 @@ from django.urls import ResolverMatch, URLPattern, register_converter
 from django.urls.converters import StringConverter
 from django.urls.resolvers import RoutePattern
 
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import host
 from ecart.integrations.django.views import acart_view, cart_view
 
 
@@ -22,7 +22,7 @@ class _Path(StringConverter):
 
     def to_python(self, value: str) -> str:
         """The path. Without keys the one of the back office is somebody else's."""
-        if value.startswith("carts/") and not installed().settings.office_keys:
+        if value.startswith("carts/") and not host().settings.office_keys:
             raise ValueError("there is no back office")
         return value
 

@@ -15,9 +15,8 @@ from msgspec.structs import replace
 from ecart.errors import EcartError
 from ecart.http import Request, Response, Session, is_told_too_long, session_of
 from ecart.http.problems import HttpError
-from ecart.integrations.django.state import Installed, installed
+from ecart.integrations.django.state import async_host, host
 from ecart.integrations.django.visitors import SESSION_KEY, kept_cart_id
-from ecart.integrations.runner import answer, answer_async
 
 _NOT_KNOWN = Session("")
 """That of a request whose session could not be looked at: so it keeps what it has."""
@@ -34,37 +33,35 @@ def _as_it_is(view: Any) -> Any:
 @_as_it_is
 def cart_view(request: HttpRequest, path: str, **of_prefix: Any) -> HttpResponse:
     """Answers a request below `/cart` or `/carts` on a WSGI server."""
-    here = installed()
-    asked, refused = _asked(request, path, here)
-    response = refused or answer(here.api, here.store, here.catalog, asked)
+    asked, refused = _asked(request, path)
+    response = refused or host().answer(asked)
     return _kept(request, response) if response.keep_session else _as_djangos(response)
 
 
 @_as_it_is
 async def acart_view(request: HttpRequest, path: str, **of_prefix: Any) -> HttpResponse:
     """`cart_view` on an ASGI server."""
-    here = installed()
-    asked, refused = await sync_to_async(_asked)(request, path, here)
-    response = refused or await answer_async(here.api, here.async_store, here.async_catalog, asked)
+    asked, refused = await sync_to_async(_asked)(request, path)
+    response = refused or await async_host().answer(asked)
     if response.keep_session:
         return await sync_to_async(_kept)(request, response)
     return _as_djangos(response)
 
 
-def _asked(request: HttpRequest, path: str, here: Installed) -> tuple[Request, Response | None]:
+def _asked(request: HttpRequest, path: str) -> tuple[Request, Response | None]:
     """The request as the contract has it, or why it cannot be had."""
     headers = _headers(request)
     asked = Request(
         method=request.method or "", path=f"/{path}", headers=headers, session=_NOT_KNOWN
     )
     try:
-        body = _body(request, headers, here.settings.body_limit)
+        body = _body(request, headers, host().settings.body_limit)
         # Neither the back office nor who has a token is asked for Django's session.
         is_by_session = asked.is_of_shopper and "cart-token" not in headers
         session = session_of(kept_cart_id(request) if is_by_session else None)
         asked = replace(asked, body=body, session=session)
     except EcartError as error:
-        return asked, here.api.refuse(asked, error)
+        return asked, host().api.refuse(asked, error)
     return asked, None
 
 

@@ -13,12 +13,10 @@ from django.contrib.auth import SESSION_KEY as USER_KEY
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from ecart import http
 from ecart.cart import AsyncCart, Cart
 from ecart.http import SignIn, session_of, user_cart_id
 from ecart.http.login import is_of_user
-from ecart.integrations.django.state import installed
-from ecart.store import run, steps_on
+from ecart.integrations.django.state import async_host, host
 
 SESSION_KEY = "ecart_cart_id"
 
@@ -47,13 +45,12 @@ def cart_from(request: HttpRequest) -> Cart:
     Raises:
         StoreError: a log-in that the engine missed is to be made good now, and it fails again.
     """
-    return Cart(_cart_id(request), installed().store, rules=installed().settings.rules)
+    return host().cart(_cart_id(request))
 
 
 async def acart_from(request: HttpRequest) -> AsyncCart:
     """`cart_from` for asyncio."""
-    cart_id = await sync_to_async(_cart_id)(request)
-    return AsyncCart(cart_id, installed().async_store, rules=installed().settings.rules)
+    return async_host().cart(await sync_to_async(_cart_id)(request))
 
 
 def sign_in(request: HttpRequest, user_id: str | int) -> SignIn:
@@ -111,9 +108,7 @@ def _cart_id(request: HttpRequest) -> str:
 
 
 def _merged(request: HttpRequest, user_id: str | int) -> SignIn:
-    here = installed()
-    flow = http.sign_in(_kept(request), user_id, here.settings.merge_policy, here.settings.rules)
-    signed_in = run(flow, steps_on(here.store))
+    signed_in = host().sign_in(_kept(request), user_id)
     request.session[SESSION_KEY] = signed_in.cart_id
     attach(request)
     cast(CartRequest, request).cart_sign_in = signed_in

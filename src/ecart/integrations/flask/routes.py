@@ -14,11 +14,9 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from ecart.http import Api, Request, Response, is_told_too_long, session_of
-from ecart.integrations.flask.state import installed_in
+from ecart.http import Request, Response, is_told_too_long, session_of
+from ecart.integrations.flask.state import host_of
 from ecart.integrations.flask.visitors import SESSION_KEY, kept_cart_id
-from ecart.integrations.runner import answer
-from ecart.tokens import SignedTokens
 
 
 def record_routes(state: BlueprintSetupState) -> None:
@@ -27,7 +25,7 @@ def record_routes(state: BlueprintSetupState) -> None:
     app.url_map.converters["ecart_rest"] = _Rest
     _add(state, "/cart", cart)
     _add(state, "/cart/<ecart_rest:rest>", below_cart)
-    if installed_in(app).settings.office_keys:
+    if host_of(app).settings.office_keys:
         _add(state, "/carts/<ecart_rest:rest>", office)
 
 
@@ -73,10 +71,10 @@ def office(rest: str, **of_prefix: Any) -> flask.Response:
 
 def _answered(path: str) -> flask.Response:
     app = flask.current_app
-    installed = installed_in(app)
-    api = Api(installed.settings, _tokens(app))
-    request = _request(path, installed.settings.body_limit)
-    response = answer(api, installed.store, installed.catalog, request)
+    host = host_of(app)
+    if not app.secret_key:
+        raise RuntimeError("the cart is kept by session: set app.secret_key")
+    response = host.answer(_request(path, host.settings.body_limit))
     if response.keep_session:
         flask.session[SESSION_KEY] = response.keep_session.cart_id
     return _response(response)
@@ -105,10 +103,3 @@ def _response(response: Response) -> flask.Response:
     for name, value in response.headers.items():
         answer.headers[name] = value
     return answer
-
-
-def _tokens(app: flask.Flask) -> SignedTokens:
-    if not app.secret_key:
-        raise RuntimeError("the cart is kept by session: set app.secret_key")
-    secrets = [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
-    return SignedTokens([s if isinstance(s, str) else s.hex() for s in secrets])

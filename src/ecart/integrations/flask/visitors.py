@@ -5,11 +5,9 @@ from __future__ import annotations
 import flask
 from werkzeug.local import LocalProxy
 
-from ecart import http
 from ecart.cart import Cart
 from ecart.http import SignIn, session_of
-from ecart.integrations.flask.state import installed_in
-from ecart.store import run, steps_on
+from ecart.integrations.flask.state import host_of
 
 SESSION_KEY = "ecart_cart_id"
 
@@ -22,18 +20,18 @@ def kept_cart_id() -> str | None:
 
 def cart_from(request: flask.Request) -> Cart:
     """The cart of the session of this request; a session without one gets one."""
-    installed = installed_in(flask.current_app)
+    host = host_of(flask.current_app)
     session = session_of(kept_cart_id())
     if session.is_new:
         flask.session[SESSION_KEY] = session.cart_id
-    return Cart(session.cart_id, installed.store, rules=installed.settings.rules)
+    return host.cart(session.cart_id)
 
 
 current_cart: Cart = LocalProxy(lambda: cart_from(flask.request))  # type: ignore[assignment]
 """The cart of the session of the request at hand: `cart_from(request)`, made when it is used."""
 
 
-def sign_in(user_id: str | int) -> SignIn:
+def sign_in(request: flask.Request, user_id: str | int) -> SignIn:
     """Merges the visitor's cart into the user's, by `ECART_MERGE_POLICY`; the session keeps that.
 
     To be called once your own code has let the user in. A further call costs nothing. Where the
@@ -43,17 +41,15 @@ def sign_in(user_id: str | int) -> SignIn:
         InvalidCartIdError: not an int, or text of 1 to 251 characters.
         StoreError: the engine failed; the session is as it was, and the call can be repeated.
     """
-    installed, kept = installed_in(flask.current_app), kept_cart_id()
-    settings = installed.settings
-    flow = http.sign_in(kept, user_id, settings.merge_policy, settings.rules)
-    done = run(flow, steps_on(installed.store))
+    kept = kept_cart_id()
+    done = host_of(flask.current_app).sign_in(kept, user_id)
     if done.cart_id != kept:  # else each answer would carry a cookie
         flask.session[SESSION_KEY] = done.cart_id
         _give_another_key()
     return done
 
 
-def sign_out() -> None:
+def sign_out(request: flask.Request) -> None:
     """Has the session forget the cart; the next request that needs one gets a new one."""
     flask.session.pop(SESSION_KEY, None)
 

@@ -9,10 +9,9 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ecart.cart import Cart
 from ecart.errors import EcartError
 from ecart.http.views import cart_view
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import host
 from ecart.operations import GetSummary
 
 
@@ -38,8 +37,7 @@ class Command(BaseCommand):
 
 
 def _show(cart_id: str) -> str:
-    here = installed()
-    cart = Cart(cart_id, here.store, rules=here.settings.rules).get()
+    cart = host().cart(cart_id).get()
     if not cart.exists:
         raise CommandError(f"there is no cart {cart_id!a} [cart_not_found]")
     # In ASCII: what a shopper put into a cart is not to reach the terminal as it is.
@@ -47,7 +45,7 @@ def _show(cart_id: str) -> str:
 
 
 def _ping() -> str:
-    here = installed()
+    here = host()
     began = time.perf_counter()
     here.store.execute("readyz", GetSummary(rules=here.settings.rules))
     return f"the store answers, in {(time.perf_counter() - began) * 1000:.1f} ms"
