@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ecart_server.settings import ServiceSettings, hand_to_workers
+from ecart_server.settings import ServiceSettings, StoreSettings, hand_to_workers
 
 from .figures import Figure, Measurement
 from .lab import SOCKET, Lab, answers, free_port, python
@@ -54,7 +54,7 @@ def servers(lab: Lab, path: str) -> Iterable[Figure]:
 def serve(port: int, url: str, app: str) -> None:
     """Serves with granian until it is told to stop."""
     granian: Any = importlib.import_module("granian")
-    hand_to_workers(ServiceSettings(redis_url=url, secrets=(SECRET,), is_local=True))
+    hand_to_workers(ServiceSettings(secrets=(SECRET,), store=StoreSettings(url=url)))
     options = {"interface": "asgi", "loop": "uvloop", "factory": True, "log_enabled": False}
     granian.Granian(app, address="127.0.0.1", port=port, **options).serve()
 

@@ -548,25 +548,6 @@ def test_every_finding_of_the_doctor_is_listed() -> None:
     }
 
 
-def test_every_advisory_of_the_doctor_is_listed() -> None:
-    """With the releases that mend it, and the date of the table."""
-    rows = table("docs/doctor.md", "advisory", "fault", "Redis", "Valkey")
-
-    expected = [
-        [", ".join(one.ids), one.fault, *(releases(one.fixed.get(e, {})) for e in doctor.ENGINES)]
-        for one in doctor.ADVISORIES
-    ]
-    assert rows == expected
-    assert f"As of {doctor.AS_OF}." in (ROOT / "docs/doctor.md").read_text()
-
-
-def releases(lines: dict[tuple[int, int], int | None]) -> str:
-    return ", ".join(
-        f"none in {major}.{minor}" if patch is None else f"{major}.{minor}.{patch}"
-        for (major, minor), patch in lines.items()
-    )
-
-
 def test_the_json_of_the_doctor_is_listed() -> None:
     """Each name of the document, and each of what it holds."""
     rows = table("docs/doctor.md", "name", "value")
@@ -574,7 +555,7 @@ def test_the_json_of_the_doctor_is_listed() -> None:
     kinds |= {"repairs": doctor.Repair}
 
     named = {codes_in(name)[0]: codes_in(value) for name, value in rows}
-    assert list(named) == ["ok", "advisories_of", *doctor.Report.__struct_fields__]
+    assert list(named) == ["ok", *doctor.Report.__struct_fields__]
     for name, kind in kinds.items():
         assert set(kind.__struct_fields__) <= set(named[name]), name
 

@@ -112,7 +112,7 @@ def test_bodies_differ_by_await() -> None:
     plain = {
         name: [
             line.replace("await ", "").replace("async_store_for", "store_for")
-            .replace("perform_async", "perform")
+            .replace("perform_on_async", "perform")
             .replace("run_async", "run").replace("AsyncStore", "Store").replace("AsyncCart", "Cart")
             for line in body
         ]

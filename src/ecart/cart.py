@@ -47,10 +47,18 @@ from ecart.operations import (
     addition,
     ttl_milliseconds,
 )
-from ecart.store import AsyncStore, Store, perform, perform_async, run, run_async, steps_on
+from ecart.store import (
+    AsyncStore,
+    Store,
+    perform_on,
+    perform_on_async,
+    run,
+    run_async,
+    steps_on,
+)
 from ecart.stores.redis import Client, async_store_for, store_for
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 def _id(line_id: str, options: Options | None) -> str:
@@ -67,8 +75,8 @@ def _terms(
 class Cart:
     """One cart, by its id, in a store.
 
-    `store` is a redis-py or valkey-py client, a URL, a `RedisStore`, which tells what URLs there
-    are, or a `MemoryStore`. `ttl` is how long the cart lives after each change: seconds, a
+    `store` is a redis-py or valkey-py client, `RedisStore`, a URL in one of its forms, or
+    `MemoryStore`. `ttl` is how long the cart lives after each change: seconds, a
     `timedelta`, or None for ever. `currency` is that of the prices given here. `rules` replaces
     both and sets the limits too.
 
@@ -240,7 +248,7 @@ class Cart:
     def merge_from(self, source_id: str | int, policy: MergePolicy = "sum") -> MergeReport:
         """Moves the lines of another cart of this store into this one, and ends that cart.
 
-        It happens once, however often it is called and wherever it was broken off. Of a line that
+        It happens once, however often it is called and wherever it was interrupted. Of a line that
         both have, `sum` adds the units up to the limit, `max` takes the larger number,
         `keep_target` leaves this cart's line, `replace` takes the other's.
 
@@ -294,19 +302,19 @@ class Cart:
         """
         return self.perform(ReleaseCheckout(checkout_id=checkout_id, rules=self.rules))
 
-    def perform(self, operation: Operation[Result]) -> Result:
+    def perform(self, operation: Operation[_Result]) -> _Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return perform(self.store, self.cart_id, operation)
+        return perform_on(self.store, self.cart_id, operation)
 
-    def _run(self, flow: Flow[Result]) -> Result:
+    def _run(self, flow: Flow[_Result]) -> _Result:
         return run(flow, steps_on(self.store))
 
 
 class AsyncCart:
     """One cart for asyncio, by its id, in a store.
 
-    `store` is a redis-py or valkey-py asyncio client, a URL, an `AsyncRedisStore`, which tells
-    what URLs there are, or an `AsyncMemoryStore`. `ttl` is how long the cart lives after each
+    `store` is a redis-py or valkey-py asyncio client, `AsyncRedisStore`, a URL in one of its
+    forms, or `AsyncMemoryStore`. `ttl` is how long the cart lives after each
     change: seconds, a `timedelta`, or None for ever. `currency` is that of the prices given here.
     `rules` replaces both and sets the limits too.
 
@@ -480,7 +488,7 @@ class AsyncCart:
     async def merge_from(self, source_id: str | int, policy: MergePolicy = "sum") -> MergeReport:
         """Moves the lines of another cart of this store into this one, and ends that cart.
 
-        It happens once, however often it is called and wherever it was broken off. Of a line that
+        It happens once, however often it is called and wherever it was interrupted. Of a line that
         both have, `sum` adds the units up to the limit, `max` takes the larger number,
         `keep_target` leaves this cart's line, `replace` takes the other's.
 
@@ -534,9 +542,9 @@ class AsyncCart:
         """
         return await self.perform(ReleaseCheckout(checkout_id=checkout_id, rules=self.rules))
 
-    async def perform(self, operation: Operation[Result]) -> Result:
+    async def perform(self, operation: Operation[_Result]) -> _Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return await perform_async(self.store, self.cart_id, operation)
+        return await perform_on_async(self.store, self.cart_id, operation)
 
-    async def _run(self, flow: Flow[Result]) -> Result:
+    async def _run(self, flow: Flow[_Result]) -> _Result:
         return await run_async(flow, steps_on(self.store))

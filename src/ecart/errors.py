@@ -1,9 +1,9 @@
 """Every error of ecart, each with the one code that Lua, Python, HTTP and the docs spell alike.
 
-Four families tell a caller what to do:
+Four families, by what a caller can do:
 
-- `InvalidInputError`: the value can never work; mend the call.
-- `RefusedError`: the cart's state or limits say no; nothing was changed.
+- `InvalidInputError`: the value can never work; correct the call.
+- `RefusedError`: the cart's state or limits do not allow it; nothing was changed.
 - `StoreError`: the engine or its data; see each class for what is known of the change.
 - `CatalogError`, `EngineError`: the parts beside the cart.
 """
@@ -185,7 +185,7 @@ class IdempotencyKeyReusedError(RefusedError):
 
 
 class StaleOperationError(RefusedError):
-    """A straggler: the same caller has made later changes since; this one was given up."""
+    """A straggler: the same caller has made later changes since; this attempt was abandoned."""
 
     code = "stale_operation"
 
@@ -199,7 +199,7 @@ class TooManyOperationsError(RefusedError):
     code = "too_many_operations"
 
     def __init__(self) -> None:
-        super().__init__("the cart has seen too many distinct operations lately")
+        super().__init__("the cart has had too many distinct operations lately")
 
 
 class CartLockedError(RefusedError):

@@ -1,7 +1,7 @@
 """What needs several steps, written once for sync and async: generators that yield their steps.
 
 A flow yields steps and is sent their results; an error of a step is thrown into it. Nothing here
-does I/O; the drivers `run` and `run_async` in `ecart.store` do what the steps say.
+does I/O: `run` and `run_async` in `ecart.store` perform the steps.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from ecart.operations import (
 if TYPE_CHECKING:  # who has no HTTP needs no catalog
     from ecart.catalog import Products
 
-Result = TypeVar("Result")
-Flow = Generator[Any, Any, Result]
+_Result = TypeVar("_Result")
+Flow = Generator[Any, Any, _Result]
 
-PATIENCE = 8
+MAX_FOREIGN_MERGES = 8
 """How often a flow goes on after a merge of others that stood in its way; each was another one."""
 
 
@@ -66,17 +66,17 @@ class Quote(msgspec.Struct, frozen=True):
     skus: tuple[str, ...]
 
 
-def perform(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
+def perform(cart_id: str, operation: Operation[_Result]) -> Flow[_Result]:
     """Yields the step and returns the operation's result, typed.
 
-    A half-done merge that stands in its way is finished first, whoever began it.
+    A half-done merge in its way is finished first, even another process's.
     """
-    for _ in range(PATIENCE):
+    for _ in range(MAX_FOREIGN_MERGES):
         try:
-            result: Result = yield Perform(cart_id, operation)
+            result: _Result = yield Perform(cart_id, operation)
             return result
         except CartMergingError as error:
-            yield from settle(cart_id, error.merge, operation.rules)
+            yield from finish_foreign_merge(cart_id, error.merge, operation.rules)
     return (yield from _step(cart_id, operation))
 
 
@@ -148,7 +148,7 @@ def merge(
     source_id = check_cart_id(source)
     if source_id == target_id:
         return MergeReport()
-    for _ in range(PATIENCE):
+    for _ in range(MAX_FOREIGN_MERGES):
         with contextlib.suppress(CartMergingError, MergeRefusedError, VersionConflictError):
             return (yield from _merge(source_id, target_id, policy, rules))
     return (yield from _merge(source_id, target_id, policy, rules))
@@ -158,7 +158,7 @@ def _merge(source_id: str, target_id: str, policy: MergePolicy, rules: Rules) ->
     """One try, which fails if either cart turns out to be in another merge, or the target new."""
     target = yield from _step(target_id, GetSummary(rules=rules))
     if target.state == "merging" and target.merge:
-        yield from settle(target_id, target.merge, rules)
+        yield from finish_foreign_merge(target_id, target.merge, rules)
     begin = BeginMerge(merge=Merge(new_token(), policy, target_id), rules=rules)
     source = (yield from _step(source_id, begin)).summary
     if source.merge is None:
@@ -167,12 +167,12 @@ def _merge(source_id: str, target_id: str, policy: MergePolicy, rules: Rules) ->
         return (yield from finish_merge(source_id, source.merge, target.epoch, rules))
     if source.state == "merged":
         raise CartMergedError(source.merge.target_id)
-    yield from settle(source_id, source.merge, rules)
+    yield from finish_foreign_merge(source_id, source.merge, rules)
     raise CartMergingError(source.merge)
 
 
-def settle(source_id: str, merge: Merge, rules: Rules) -> Flow[None]:
-    """Finishes somebody's half-done merge, one way or the other."""
+def finish_foreign_merge(source_id: str, merge: Merge, rules: Rules) -> Flow[None]:
+    """Finishes a half-done merge of another caller: completes it, or undoes it if refused."""
     target = yield from _step(merge.target_id, GetSummary(rules=rules))
     with contextlib.suppress(RefusedError):  # then the source is open again, or to be tried again
         yield from finish_merge(source_id, merge, target.epoch, rules)
@@ -206,6 +206,6 @@ def finish_merge(source_id: str, merge: Merge, epoch: str, rules: Rules) -> Flow
     return report or MergeReport()
 
 
-def _step(cart_id: str, operation: Operation[Result]) -> Flow[Result]:
-    result: Result = yield Perform(cart_id, operation)
+def _step(cart_id: str, operation: Operation[_Result]) -> Flow[_Result]:
+    result: _Result = yield Perform(cart_id, operation)
     return result

@@ -108,7 +108,7 @@ LINE_ATTRIBUTES: Mapping[str, str] = _letters()
 
 
 class Lock(msgspec.Struct, frozen=True):
-    """A check-out that has begun. After `deadline_ms` whoever touches the cart opens it again."""
+    """A check-out that has begun. After `deadline_ms` the next change opens the cart again."""
 
     checkout_id: str
     deadline_ms: int
@@ -132,9 +132,9 @@ class CartSummary(msgspec.Struct, frozen=True):
     """A cart without its lines: what a badge in a page header shows.
 
     A cart that does not exist reads as empty: version 0, `epoch` "". Times are milliseconds since
-    1970 by the engine's clock. `ttl_ms` is 0 for a cart that never expires; `ttl_pinned` tells
-    that `set_ttl` chose it. `last_position` is that of the line added last. `lock` tells of a
-    check-out that has begun, `merge` of a merge into another cart.
+    1970 by the engine's clock. `ttl_ms` is 0 for a cart that never expires; `ttl_pinned`:
+    `set_ttl` chose it. `last_position` is that of the line added last. `lock` is the
+    check-out that has begun, `merge` the merge into another cart.
     """
 
     cart_id: str
@@ -261,9 +261,9 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 class Checkout(msgspec.Struct, frozen=True):
-    """A cart handed over to be ordered: what was seen, and the id under which to complete it.
+    """A cart handed over to be ordered: its content then, and the id under which to complete it.
 
-    `replayed` tells that it had been handed over before, to a call of the same `operation_id`.
+    `replayed`: it had been handed over before, to a call with the same `operation_id`.
     """
 
     checkout_id: str
@@ -291,9 +291,9 @@ class MergeReport(msgspec.Struct, frozen=True):
 class CartChange:
     """What a change left behind: the cart's summary and, if one was touched, the line.
 
-    `replayed` tells that this very change had been applied before and was recognised; the rest
+    `replayed`: this very change had been applied before and was recognised; the rest
     then shows the cart as it is now. `summary` is a `CartSnapshot` if the operation asked for it;
-    `report` tells what a merge did.
+    `report` is what a merge did.
 
     A store may leave `summary` and `line` to be read from its reply when they are asked for: who
     only wants the change done waits for no more.
@@ -420,7 +420,7 @@ def has_only_characters(text: str, shortest: int, longest: int) -> bool:
     return shortest <= len(text) <= longest and _CONTROL.search(text) is None
 
 
-@lru_cache(maxsize=8192)  # the same few thousand names come again and again
+@lru_cache(maxsize=8192)  # a shop has a few thousand names
 def _is_name(text: str, longest: int) -> bool:
     return has_only_characters(text, 1, longest) and text == text.strip()
 

@@ -88,7 +88,7 @@ def _text_of(amount: Decimal) -> str | None:
     text = str(amount)
     if _AMOUNT.fullmatch(text):
         return text
-    # The exponent is looked at first: written out, 1E+9999999 is ten million digits.
+    # The exponent is checked first: written out, 1E+9999999 is ten million digits.
     plain = amount.is_finite() and -40 <= amount.adjusted() <= 15
     return format(_without_trailing_zeros(amount), "f") if plain else None
 

@@ -10,13 +10,13 @@ from ecart.errors import CartMergingError
 from ecart.flows import Flow, Perform
 from ecart.operations import Operation
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 class Store(Protocol):
     """Where carts are kept: it executes one operation on one cart, atomically."""
 
-    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """The operation's result.
 
         Raises:
@@ -29,7 +29,7 @@ class Store(Protocol):
 class AsyncStore(Protocol):
     """`Store` for asyncio."""
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `Store.execute`."""
         ...
 
@@ -39,7 +39,7 @@ def steps_on(store: Any) -> Callable[[Perform], Any]:
     return lambda step: store.execute(step.cart_id, step.operation)
 
 
-def perform(store: Store, cart_id: str, operation: Operation[Result]) -> Result:
+def perform_on(store: Store, cart_id: str, operation: Operation[_Result]) -> _Result:
     """The operation's result. It takes a flow only where a half-done merge stands in its way."""
     try:
         return store.execute(cart_id, operation)
@@ -47,15 +47,17 @@ def perform(store: Store, cart_id: str, operation: Operation[Result]) -> Result:
         return run(flows.perform(cart_id, operation), steps_on(store))
 
 
-async def perform_async(store: AsyncStore, cart_id: str, operation: Operation[Result]) -> Result:
-    """`perform` for asyncio."""
+async def perform_on_async(
+    store: AsyncStore, cart_id: str, operation: Operation[_Result]
+) -> _Result:
+    """`perform_on` for asyncio."""
     try:
         return await store.execute(cart_id, operation)
     except CartMergingError:
         return await run_async(flows.perform(cart_id, operation), steps_on(store))
 
 
-def run(flow: Flow[Result], do: Callable[[Any], Any]) -> Result:
+def run(flow: Flow[_Result], do: Callable[[Any], Any]) -> _Result:
     """Runs a flow, doing each step with `do`; what `do` raises is raised inside the flow."""
     try:
         step = next(flow)
@@ -70,7 +72,7 @@ def run(flow: Flow[Result], do: Callable[[Any], Any]) -> Result:
         return end.value  # type: ignore[no-any-return]
 
 
-async def run_async(flow: Flow[Result], do: Callable[[Any], Awaitable[Any]]) -> Result:
+async def run_async(flow: Flow[_Result], do: Callable[[Any], Awaitable[Any]]) -> _Result:
     """`run` for steps that are awaited."""
     try:
         step = next(flow)

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clients.asgi import AsgiShop
+from ecart.http import HttpSettings
+from ecart.operations import Rules
 from ecart_server.app.application import create_app
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import ServiceSettings, StoreSettings
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -30,15 +32,18 @@ class ServiceShop(AsgiShop):
     @staticmethod
     def build(setup: Setup, store: AsyncRedisStore | str) -> Starlette:
         settings = ServiceSettings(
-            redis_url=setup.url,
             secrets=setup.secrets,
+            store=StoreSettings(url=setup.url),
+            http=HttpSettings(
+                rules=Rules(currency=setup.currency),
+                accept_unknown_skus=setup.catalog is None,
+                trusted_origins=frozenset(setup.trusted_origins),
+                office_keys=setup.office_keys,
+                hold_seconds=setup.hold_seconds,
+                keep_additions=setup.keep_additions,
+                first_ttl_seconds=setup.first_ttl,
+            ),
             catalog=None if setup.catalog is None else str(setup.catalog),
-            currency=setup.currency,
-            trusted_origins=setup.trusted_origins,
-            office_keys=setup.office_keys,
-            hold_seconds=setup.hold_seconds,
-            keep_additions=setup.keep_additions,
-            first_ttl_seconds=setup.first_ttl,
             sweep_every=0,  # a service that runs for a minute sweeps, and these tests count keys
         )
         return create_app(settings)

@@ -16,7 +16,7 @@ import redis
 
 from ecart.errors import EcartError
 from ecart.flows import Perform
-from ecart.stores.redis.retries import Execution, Send, Wait, execute
+from ecart.stores.redis.retries import Execution, SendStep, WaitStep, execute
 
 if TYPE_CHECKING:
     import random
@@ -127,8 +127,8 @@ def on_the_wire(flow: Flow[Any], keys: Keyspace) -> Flow[Any]:
 def sending(client: Any, chance: random.Random, lost: float) -> Do:
     """Does the steps of `on_the_wire`; this share of the replies is lost after the effect."""
 
-    def do(step: Send | Wait) -> Any:
-        if isinstance(step, Wait):
+    def do(step: SendStep | WaitStep) -> Any:
+        if isinstance(step, WaitStep):
             return None
         reply = client.execute_command(*step.command, NEVER_DECODE=True)
         if chance.random() < lost:

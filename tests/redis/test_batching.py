@@ -64,9 +64,9 @@ async def test_more_reads_than_changes_go_together(
 
     async def counted(connection: Any, commands: Any) -> list[Any]:
         sent.append(len(commands))
-        return await async_wire.send_over(connection, commands)
+        return await async_wire.send_batch(connection, commands)
 
-    monkeypatch.setattr(batching, "send_over", counted)
+    monkeypatch.setattr(batching, "send_batch", counted)
     cart = AsyncCart("c", store)
     await cart.add("apple")
 

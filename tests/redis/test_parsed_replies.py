@@ -11,7 +11,7 @@ import valkey.asyncio
 
 from ecart import AsyncCart, AsyncRedisStore
 from ecart.stores.redis.transport.async_connections import AsyncPoolConnections
-from ecart.stores.redis.transport.async_wire import send_over
+from ecart.stores.redis.transport.async_wire import send_batch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def test_each_command_has_its_reply(connection: Any) -> None:
         ("EVAL", "return {'ok', '1', {}}", 0), ("ECHO", ""),
     ]  # fmt: skip
 
-    ok, v, none, one, refused, empty, exists, made, values, script, nothing = await send_over(
+    ok, v, none, one, refused, empty, exists, made, values, script, nothing = await send_batch(
         connection, commands
     )
 
@@ -49,14 +49,14 @@ async def test_each_command_has_its_reply(connection: Any) -> None:
     assert isinstance(refused, Exception)
     assert (dict(empty), exists, made, values) == ({}, 1, 1, [b"1", None])
     assert (script, nothing) == ([b"ok", b"1", []], b"")
-    assert await send_over(connection, [("PING",), ("GET", "n")]) == [b"PONG", b"1"]
+    assert await send_batch(connection, [("PING",), ("GET", "n")]) == [b"PONG", b"1"]
 
 
 async def test_replies_that_come_in_pieces(connection: Any) -> None:
     """More than one packet holds: what is not here yet is waited for."""
     texts = [bytes([65 + n]) * 300_000 for n in range(9)]
 
-    replies = await send_over(connection, [("ECHO", text) for text in texts])
+    replies = await send_batch(connection, [("ECHO", text) for text in texts])
 
     assert replies == texts
 
@@ -72,14 +72,14 @@ async def test_what_the_engine_says_of_itself_is_no_reply(engine: Engine) -> Non
 
     taken._parser.set_invalidation_push_handler(hear)
     try:
-        assert await send_over(taken, [("CLIENT", "TRACKING", "ON")]) == [b"OK"]
+        assert await send_batch(taken, [("CLIENT", "TRACKING", "ON")]) == [b"OK"]
         keys = [f"n{n}" for n in range(9)]
         commands = [each for key in keys for each in (("GET", key), ("INCR", key), ("PING",))]
 
-        replies = await send_over(taken, commands)
+        replies = await send_batch(taken, commands)
 
         assert replies == [reply for _ in keys for reply in (None, 1, b"PONG")]
-        assert await send_over(taken, [("GET", "n0"), ("GET", "n8")]) == [b"1", b"1"]
+        assert await send_batch(taken, [("GET", "n0"), ("GET", "n8")]) == [b"1", b"1"]
         assert [message[1] for message in heard] == [[key.encode()] for key in keys]
     finally:
         await taken.disconnect()
@@ -93,7 +93,7 @@ async def test_a_failed_connection_fails_all_and_is_closed(connection: Any) -> N
     loading = "return redis.error_reply('LOADING the dataset in memory')"
 
     with pytest.raises(Exception, match="the dataset in memory") as failed:
-        await send_over(connection, [("PING",), ("EVAL", loading, 0), ("PING",)])
+        await send_batch(connection, [("PING",), ("EVAL", loading, 0), ("PING",)])
 
     assert "ConnectionError" in [kind.__name__ for kind in type(failed.value).__mro__]
     assert not connection.is_connected

@@ -16,7 +16,7 @@ from ecart import (
 )
 from ecart.operations import AddItem, GetOperation, GetSummary, GetTtl, Operation
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.retries import Execution, Send, Wait, execute
+from ecart.stores.redis.retries import Execution, SendStep, WaitStep, execute
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,7 +38,7 @@ class Talk:
 
     @property
     def said(self) -> list[str]:
-        return [step.command[0] if isinstance(step, Send) else "wait" for step in self.steps]
+        return [step.command[0] if isinstance(step, SendStep) else "wait" for step in self.steps]
 
     def of(self, operation: Operation[Any]) -> Any:
         flow = execute(Execution(KEYS, 0.5, client_retries=False), "a", operation)
@@ -46,7 +46,7 @@ class Talk:
 
     def do(self, step: Any) -> Any:
         self.steps.append(step)
-        if isinstance(step, Wait):
+        if isinstance(step, WaitStep):
             return None
         number = self.said.count("HMGET") + self.said.count("EXISTS") + self.said.count("PTTL")
         self._before.get(number, lambda: None)()

@@ -40,7 +40,7 @@ from ecart.operations import (
 )
 from ecart.stores.redis.deduplication import GROUPS, Producer, acquire_lane, release_lane
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.operations import Call, build_call
+from ecart.stores.redis.operations import ScriptCall, build_call
 from ecart.stores.redis.replies import mark_of, read_change
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def epoch(client: Any) -> str:
     return Cart("c", client).add("apple", 2, unit_price="1.5").summary.epoch
 
 
-def send(client: Any, call: Call) -> Any:
+def send(client: Any, call: ScriptCall) -> Any:
     return client.execute_command(*call.by_text)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from msgspec.structs import replace
 from playwright.sync_api import sync_playwright
 
 from ecart import Cart
+from ecart_server.cart_index import Bucket, Survey
 from engines import missing
-from service.operating import KEY
+from service.operating import KEY, Operator
 from serving import Service
 
 if TYPE_CHECKING:
@@ -119,6 +122,45 @@ def test_the_view_by_keyboard(page: Any, engine: Engine) -> None:
     page.locator("text=Log out").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("h1:has-text('Log in')")
+
+
+def test_one_cart_of_a_million_is_seen(page: Any, live: Service, engine: Engine) -> None:
+    """Its bar, thinner than a hair, is painted; that of no cart is not."""
+    sizes = (Bucket(1, 1_000_000), Bucket(2, 1), Bucket(3, 0))
+    total = (Bucket(0, 1_000_001),)
+    with Operator(live.address) as operator, engine.connected() as client:
+        operator.log_in()
+        operator.surveyed()
+        survey = msgspec.json.decode(client.get("ecart:survey"), type=Survey)
+        many = replace(survey, carts=1_000_001, sizes=sizes, values=total, ages=total)
+        client.set("ecart:survey", msgspec.json.encode(many), ex=900)
+    page.goto("/admin")
+    page.fill("#key", KEY)
+    page.press("#key", "Enter")
+    bars = page.locator("table.bars").first.locator("svg")
+    bars.first.wait_for()
+
+    longest, one, none = (painted(bars.nth(n)) for n in range(3))
+
+    room = bars.first.bounding_box()["width"]
+    assert longest == pytest.approx(room, abs=1)
+    assert 0 < one < 2
+    assert none == 0
+
+
+def painted(drawing: Any) -> float:
+    """How many pixels of a drawing its bar covers, in steps of a quarter."""
+    drawing.scroll_into_view_if_needed()
+    covered: float = drawing.evaluate(
+        """svg => {
+            const box = svg.getBoundingClientRect(), y = box.top + box.height / 2;
+            let steps = 0;
+            for (let x = box.left + 0.25; x < box.right; x += 0.25)
+                steps += document.elementFromPoint(x, y).tagName == "rect";
+            return steps / 4;
+        }"""
+    )
+    return covered
 
 
 def test_nothing_that_a_cart_holds_runs(page: Any, engine: Engine) -> None:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecart_server.cli import main
-from ecart_server.cli.durations import DURATION, spoken
+from ecart_server.cli.durations import DURATION, format_duration
 from serving import COMMAND
 
 
@@ -69,6 +69,6 @@ def test_what_is_no_duration(text: str) -> None:
     "seconds, text",
     [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3700, "1 h 1 min"), (90_000, "1 d 1 h")],
 )
-def test_spoken_durations(seconds: float, text: str) -> None:
+def test_durations_are_formatted(seconds: float, text: str) -> None:
     """In the two largest units."""
-    assert spoken(seconds) == text
+    assert format_duration(seconds) == text

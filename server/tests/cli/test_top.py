@@ -14,7 +14,7 @@ from cli.terminals import Terminal
 from ecart import Cart, RedisStore
 from ecart_server.cart_index import Watch
 from ecart_server.cli import main
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 from transfer.filling import HOSTILE, KEYS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run(engine: Engine, *arguments: str) -> Result:
 
 def test_rates_between_two_looks(engine: Engine) -> None:
     """Of each cart and of the engine; what a look itself asks is not counted."""
-    with closing(RedisStore(engine.url)) as store, opened(engine.url) as nodes:
+    with closing(RedisStore(engine.url)) as store, opened_nodes(engine.url) as nodes:
         busy, calm = Cart("busy", store), Cart("calm", store)
         busy.add("apple")
         calm.add("apple")

@@ -10,8 +10,8 @@ import pytest
 from ecart import RedisStore, StoreUnavailableError
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor import examine
+from ecart_server.observability.minutes import Counts, minute_now, put_counts, recent_minutes
 from ecart_server.redis_admin.connections import Node, open_nodes
-from ecart_server.redis_admin.minutes import Counts, minute_now, put_counts, recent_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from ecart_server.app.application import create_app
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import MetricsSettings, ServiceSettings, StoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,8 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def client_of(url: str, **settings: Any) -> TestClient:
     """A client of a new service on this engine; use it with `with`."""
-    given = ServiceSettings(redis_url=url, secrets=(SECRET,), **{"is_local": True, **settings})
+    settings = {"metrics": MetricsSettings(is_open=True), **settings}
+    given = ServiceSettings(secrets=(SECRET,), store=StoreSettings(url=url), **settings)
     return TestClient(create_app(given), base_url=LOCAL)
 
 

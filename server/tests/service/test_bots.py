@@ -13,9 +13,10 @@ import pytest
 from clients import Answer, Sent, Setup
 from clients.asgi import ask
 from clients.service import ServiceShop
+from ecart.http import HttpSettings
 from ecart_server.app.application import create_app
 from ecart_server.rate_limits import Limits, Rate
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import ServiceSettings, StoreSettings
 from faults.soak import TIMEOUT, rounds
 from serving import eventually
 
@@ -46,9 +47,9 @@ class OpenShop(ServiceShop):
     @classmethod
     def build(cls, setup: Setup, store: Any) -> Service:
         settings = ServiceSettings(
-            redis_url=setup.url,
             secrets=setup.secrets,
-            first_ttl_seconds=setup.first_ttl,
+            store=StoreSettings(url=setup.url),
+            http=HttpSettings(first_ttl_seconds=setup.first_ttl),
             limits=cls.limits,
         )
         return create_app(settings)

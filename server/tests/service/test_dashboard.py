@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ecart_server.observability.minutes import Counts
 from ecart_server.observability.operations import OUTCOMES
 from ecart_server.observability.requests import STATUSES
-from ecart_server.redis_admin.minutes import Counts
 from pages import codes_in, table
 from service.observing import client_of
 

@@ -62,7 +62,7 @@ def test_in_a_cluster_too(serve: Callable[..., Service], engines: Engines) -> No
     assert "--partitions 16" in serve("--redis-url", url).refused()
 
 
-def test_an_engine_that_comes_later_is_looked_at_then(
+def test_an_engine_that_comes_later_is_checked_then(
     serve: Callable[..., Service], engines: Engines
 ) -> None:
     """The service starts without it, and ends when the record disagrees."""
@@ -71,7 +71,7 @@ def test_an_engine_that_comes_later_is_looked_at_then(
         client.hset("ecart:deployment", mapping={"partitions": 16, "schema": 1, "created": 1})
     own_engine.kill()
     service = serve("--redis-url", own_engine.tcp_url)
-    eventually(lambda: "is looked at later" in service.said, 20)
+    eventually(lambda: "is checked later" in service.said, 20)
 
     own_engine.start()
 
@@ -87,7 +87,7 @@ def test_an_engine_that_comes_later_is_used(
     """And the deployment is recorded then."""
     own_engine.kill()
     service = serve("--redis-url", own_engine.tcp_url, "--workers", "2")
-    eventually(lambda: "is looked at later" in service.said, 20)
+    eventually(lambda: "is checked later" in service.said, 20)
 
     own_engine.start()
     service.ready()

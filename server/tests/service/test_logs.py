@@ -14,6 +14,7 @@ import requests
 
 from ecart import CorruptCartError, StoreUnavailableError
 from ecart.errors import CatalogError
+from ecart.http import HttpSettings
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.observability.context import RequestContext, context_of, current
 from ecart_server.observability.logs import JsonLines, TextLines
@@ -128,7 +129,9 @@ def test_a_broken_catalog_is_described(engine: Engine, tmp_path: Any, lines: Lin
     wares = tmp_path / "wares.csv"
     wares.write_text("sku,unit_price\nmug,cheap\n")
 
-    with client_of(engine.url, catalog=str(wares)) as client:
+    with client_of(
+        engine.url, catalog=str(wares), http=HttpSettings(accept_unknown_skus=False)
+    ) as client:
         answer = client.post("/cart/items", json={"sku": "mug"}, headers={"X-Request-Id": "r-1"})
 
     assert answer.json()["code"] == "catalog_unavailable"

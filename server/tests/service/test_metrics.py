@@ -22,14 +22,14 @@ from ecart_server.observability import Observability
 from ecart_server.observability.exposition import Collected, is_from_here
 from ecart_server.observability.operations import (
     FAMILIES,
-    AttemptNumbers,
+    AttemptCounters,
     ObservedStore,
-    OperationNumbers,
+    OperationCounters,
 )
 from ecart_server.observability.requests import CONTRACT, RouteNames
 from ecart_server.observability.series import Layout
 from ecart_server.observability.workers import Workers, folder_of_workers, total
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import MetricsSettings, ServiceSettings, StoreSettings
 from proxy import lossy
 from service.observing import SECRET, Samples, client_of, labelled, metrics_of, samples_in, value
 from serving import eventually
@@ -162,7 +162,7 @@ def test_the_routes_of_the_contract_have_names() -> None:
 
 def test_pages_beside_the_contract_have_names() -> None:
     """What else the service serves is told to `Observability`."""
-    settings = ServiceSettings(redis_url="unix:///nowhere", secrets=(SECRET,))
+    settings = ServiceSettings(secrets=(SECRET,), store=StoreSettings(url="unix:///nowhere"))
     observed = Observability(settings, [("GET", "/admin/carts/{cart_id}")])
 
     labels = observed._names.of("GET", "/admin/carts/marked"), observed._names.of("GET", "/admin")
@@ -177,7 +177,11 @@ def test_requests_without_an_answer(
     ending: type[BaseException] | None, status: str, engine: Engine
 ) -> None:
     """A fault counts as the server answers it; a client that went away has no status."""
-    settings = ServiceSettings(redis_url=engine.url, secrets=(SECRET,), is_local=True)
+    settings = ServiceSettings(
+        secrets=(SECRET,),
+        store=StoreSettings(url=engine.url),
+        metrics=MetricsSettings(is_open=True),
+    )
     observed = Observability(settings)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -258,10 +262,10 @@ def test_failures_of_the_store_are_counted(own_engine: Engine) -> None:
 
     async def ask() -> None:
         store = AsyncRedisStore(
-            own_engine.url, deadline=0.2, observer=AttemptNumbers(layout, cells)
+            own_engine.url, deadline=0.2, observer=AttemptCounters(layout, cells)
         )
         with pytest.raises(StoreUnavailableError):
-            await ObservedStore(store, [OperationNumbers(layout, cells)]).execute("c", GetCart())
+            await ObservedStore(store, OperationCounters(layout, cells)).execute("c", GetCart())
         await store.close()
 
     asyncio.run(ask())
@@ -347,9 +351,9 @@ def test_this_machine_is_known(host: str) -> None:
 
 def test_a_service_that_others_reach_needs_a_key(engine: Engine) -> None:
     """Without one there is nothing, whoever asks; with one it is for who brings it."""
-    with client_of(engine.url, is_local=False) as client:
+    with client_of(engine.url, metrics=MetricsSettings()) as client:
         closed = client.get("/metrics")
-    with client_of(engine.url, is_local=False, metrics_keys=("a-key-of-prometheus",)) as client:
+    with client_of(engine.url, metrics=MetricsSettings(keys=("a-key-of-prometheus",))) as client:
         asked = [
             client.get("/metrics", headers={"Host": "10.0.0.7:8000", **given})
             for given in (
@@ -366,7 +370,9 @@ def test_a_service_that_others_reach_needs_a_key(engine: Engine) -> None:
 
 def test_with_a_key_this_machine_needs_it_too(engine: Engine) -> None:
     """A proxy on it may not set any header."""
-    with client_of(engine.url, metrics_keys=("a-key-of-prometheus",)) as client:
+    with client_of(
+        engine.url, metrics=MetricsSettings(keys=("a-key-of-prometheus",), is_open=True)
+    ) as client:
         assert client.get("/metrics").status_code == 401
 
 

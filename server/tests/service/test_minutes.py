@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from ecart import AsyncRedisStore
+from ecart.http import HttpSettings
 from ecart.operations import AddItem, GetCart
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.observability.minutes import MinuteCounts
-from ecart_server.observability.operations import ObservedStore
+from ecart_server.observability.minute_writer import MinuteWriter
+from ecart_server.observability.minutes import Counts, Minute, minute_now, recent_minutes
+from ecart_server.observability.operations import FAMILIES, ObservedStore, OperationCounters
+from ecart_server.observability.series import Layout
 from ecart_server.redis_admin.connections import open_nodes
-from ecart_server.redis_admin.minutes import Counts, Minute, minute_now, recent_minutes
-from service.observing import client_of
+from service.observing import client_of, metrics_of, value
 from serving import eventually
 
 if TYPE_CHECKING:
@@ -42,7 +45,9 @@ def summed(minutes: list[Minute]) -> Counts:
 
 def test_what_shoppers_did_is_counted(engine: Engine) -> None:
     """Each change once; when the worker ends, it is in the engine."""
-    with client_of(engine.url, office_keys=("an office key that is long",)) as client:
+    with client_of(
+        engine.url, http=HttpSettings(office_keys=("an office key that is long",))
+    ) as client:
         client.post("/cart/items", json={"sku": "apple", "quantity": 3})
         for _ in range(2):
             body = {"sku": "tea", "quantity": 2}
@@ -93,12 +98,15 @@ def test_they_are_written_while_the_service_runs(
     assert kept(engine.url).carts_begun == 1
 
 
-def counting(url: str, steps: Callable[[AsyncRedisStore, MinuteCounts, Any], Any]) -> None:
-    """Runs steps with a store, its counts, and the same store observed by them."""
+def counting(url: str, steps: Callable[[AsyncRedisStore, MinuteWriter, Any], Any]) -> None:
+    """Runs steps with a store, its counts, and the same store observed for them."""
 
     async def run() -> None:
-        store, minutes = AsyncRedisStore(url, deadline=0.2), MinuteCounts(lambda: clock[0])
-        await steps(store, minutes, ObservedStore(store, [minutes]))
+        store = AsyncRedisStore(url, deadline=0.2)
+        layout = Layout(FAMILIES)
+        counters = OperationCounters(layout, array("d", bytes(8 * layout.size)))
+        minutes = MinuteWriter(counters.counts, lambda: clock[0])
+        await steps(store, minutes, ObservedStore(store, counters))
         await store.close()
 
     clock[0] = minute_now()
@@ -111,13 +119,14 @@ clock = [0]
 def test_an_engine_that_is_away_gets_them_later(own_engine: Engine) -> None:
     """Once, however often it was tried; what was counted meanwhile is not lost."""
 
-    async def steps(store: AsyncRedisStore, minutes: MinuteCounts, observed: Any) -> None:
+    async def steps(store: AsyncRedisStore, minutes: MinuteWriter, observed: Any) -> None:
         await observed.execute("c", AddItem(sku="apple"))
         own_engine.kill()
         await minutes.write(store)
         await minutes.write(store)
         own_engine.start()
         clock[0] += 1
+        minutes.collect()
         await observed.execute("c", AddItem(sku="apple", quantity=2))
         await minutes.write(store)
         await minutes.write(store)
@@ -133,10 +142,11 @@ def test_an_engine_that_is_away_gets_them_later(own_engine: Engine) -> None:
 def test_what_waits_is_bounded(own_engine: Engine) -> None:
     """As long as it would be kept: two hours of minutes."""
 
-    async def steps(store: AsyncRedisStore, minutes: MinuteCounts, observed: Any) -> None:
+    async def steps(store: AsyncRedisStore, minutes: MinuteWriter, observed: Any) -> None:
         for _ in range(200):
-            minutes.done(AddItem(sku="apple"), Done(), 0.0)
+            await observed.execute("c", AddItem(sku="apple"))
             clock[0] += 1
+            minutes.collect()
         own_engine.kill()
         await minutes.write(store)
         assert len(minutes._counts) == 120
@@ -144,17 +154,50 @@ def test_what_waits_is_bounded(own_engine: Engine) -> None:
     counting(own_engine.url, steps)
 
 
-class Done:
-    """A change that took effect."""
+def test_a_minute_has_what_was_counted_in_it(engine: Engine) -> None:
+    """Not what was counted before, by this worker or by the one whose numbers it continues."""
+    counted, minute = [Counts(units_added=40, conflicts=2)], [100]
+    minutes = MinuteWriter(lambda: counted[0], lambda: minute[0])
 
-    replayed, version = False, 2
+    for units, now in ((41, 100), (44, 101), (44, 101), (49, 103)):
+        counted[0], minute[0] = Counts(units_added=units, conflicts=2), now
+        minutes.collect()
+
+    assert minutes._counts == {100: Counts(units_added=4), 101: Counts(units_added=5)}
+
+
+def test_minutes_and_metrics_agree(engine: Engine) -> None:
+    """Both are of the same counters."""
+    with client_of(engine.url) as client:
+        for _ in range(2):
+            body = {"sku": "tea", "quantity": 5}
+            client.post("/cart/items", json=body, headers={"Idempotency-Key": "k"})
+        client.post("/cart/items", json={"sku": "bread"})
+        client.post("/cart/items", json={"sku": "bread"}, headers={"If-Match": '"x.1.y"'})
+        client.patch("/cart/items/tea", json={"quantity": 0})
+        client.delete("/cart")
+        client.delete("/cart")
+        client.post("/cart/items", json={"sku": "bread"})
+        client.post("/cart/checkout")
+        samples = metrics_of(client)
+
+    counts = kept(engine.url)
+    begun = {"operation": "BeginCheckout", "outcome": "ok"}
+    assert counts == Counts(
+        units_added=7, removals=3, carts_begun=1, checkouts_begun=1, conflicts=1
+    )
+    assert value(samples, "ecart_units_added_total") == counts.units_added
+    assert value(samples, "ecart_removals_total") == counts.removals
+    assert value(samples, "ecart_carts_begun_total") == counts.carts_begun
+    assert value(samples, "ecart_conflicts_total") == counts.conflicts
+    assert value(samples, "ecart_operation_seconds_count", **begun) == counts.checkouts_begun
 
 
 def test_nothing_new_is_nothing_written(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker without shoppers does not talk to the engine, nor do readers count."""
     written = []
 
-    async def steps(store: AsyncRedisStore, minutes: MinuteCounts, observed: Any) -> None:
+    async def steps(store: AsyncRedisStore, minutes: MinuteWriter, observed: Any) -> None:
         ask = store.ask
         monkeypatch.setattr(store, "ask", lambda *sent: written.append(sent) or ask(*sent))
         await observed.execute("c", GetCart())

@@ -14,7 +14,7 @@ from clients.service import ServiceShop
 from clients.shop import Setup
 from ecart_server.app.application import create_app
 from ecart_server.rate_limits import Limits, Rate
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import ServiceSettings, StoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -364,7 +364,9 @@ class LimitedShop(ServiceShop):
     def build(setup: Setup, store: Any) -> Any:
         limits = Limits(session=Rate(2, 60), counts_loopback=True)
         return create_app(
-            ServiceSettings(redis_url=setup.url, secrets=setup.secrets, limits=limits)
+            ServiceSettings(
+                secrets=setup.secrets, store=StoreSettings(url=setup.url), limits=limits
+            )
         )
 
 

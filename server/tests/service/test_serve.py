@@ -544,22 +544,23 @@ def test_a_change_that_no_replica_has_is_not_acknowledged(
 
 GARBAGE = """
 import gc
-from ecart_server.app.application import COLLECT_AFTER, create_app
-from ecart_server.settings import ServiceSettings, hand_to_workers
+from ecart_server.app.application import GC_THRESHOLD, create_app
+from ecart_server.settings import ServiceSettings, StoreSettings, hand_to_workers
 
-settings = ServiceSettings(redis_url="redis://localhost:1", secrets=("of this test",))
+store = StoreSettings(url="redis://localhost:1")
+settings = ServiceSettings(secrets=("of this test",), store=store)
 usual = gc.get_threshold(), gc.get_freeze_count()
 create_app(settings)
 assert (gc.get_threshold(), gc.get_freeze_count()) == usual
 hand_to_workers(settings)
 create_app()
-assert gc.get_threshold()[0] == COLLECT_AFTER
+assert gc.get_threshold()[0] == GC_THRESHOLD
 assert gc.get_freeze_count() > usual[1] + 10_000
 collected = gc.get_stats()[0]["collected"]
-for _ in range(2 * COLLECT_AFTER):
+for _ in range(2 * GC_THRESHOLD):
     cycle = []
     cycle.append(cycle)
-assert gc.get_stats()[0]["collected"] - collected >= COLLECT_AFTER // 2
+assert gc.get_stats()[0]["collected"] - collected >= GC_THRESHOLD // 2
 """
 
 

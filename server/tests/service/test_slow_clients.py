@@ -17,10 +17,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import ecart.integrations.asgi_messages
-from ecart_server.app import protocol as connections
+from ecart_server.app import protocol
 from ecart_server.app.application import create_app
-from ecart_server.app.protocol import Bounded
-from ecart_server.settings import ServiceSettings
+from ecart_server.app.protocol import ClientTimeouts
+from ecart_server.settings import ServiceSettings, StoreSettings
 from engines import eventually, free_port
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engines import Engine
     from serving import Service
 
-LOOK = 0.3
+CHECK = 0.3
 DRIP = 0.05
 MARGIN = 2.0
 """For a machine that is busy with other tests."""
@@ -40,11 +40,11 @@ ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 MANUAL = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-class OnH11(Bounded, H11Protocol):
+class OnH11(ClientTimeouts, H11Protocol):
     """What is spoken where httptools is not installed."""
 
 
-class OnHttptools(Bounded, HttpToolsProtocol):
+class OnHttptools(ClientTimeouts, HttpToolsProtocol):
     """What is spoken where it is."""
 
 
@@ -52,10 +52,11 @@ class OnHttptools(Bounded, HttpToolsProtocol):
 def port(
     request: pytest.FixtureRequest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[int]:
-    """The service behind each parser, with little patience."""
-    monkeypatch.setattr(connections, "LOOK_SECONDS", LOOK)
-    monkeypatch.setattr(ecart.integrations.asgi_messages, "BODY_SECONDS", LOOK)
-    app = create_app(ServiceSettings(redis_url=engine.url, secrets=("a secret of the tests",)))
+    """The service behind each parser, with short time-outs."""
+    monkeypatch.setattr(protocol, "CHECK_SECONDS", CHECK)
+    monkeypatch.setattr(ecart.integrations.asgi_messages, "BODY_SECONDS", CHECK)
+    store = StoreSettings(url=engine.url)
+    app = create_app(ServiceSettings(secrets=("a secret of the tests",), store=store))
     port = free_port()
     config = uvicorn.Config(app, port=port, http=request.param, log_level="critical", lifespan="on")
     server = uvicorn.Server(config)
@@ -105,11 +106,11 @@ def established(port: int) -> int:
 
 @pytest.mark.parametrize("text", [b"", CRAWL], ids=["nothing", "crawling"])
 def test_a_head_that_does_not_come(port: int, text: bytes) -> None:
-    """Cut off at the first look, whether it says nothing or a byte at a time."""
+    """Cut off at the first check, whether it sends nothing or a byte at a time."""
     with connected(port) as client:
-        seconds, said = drip(client, text, 2 * LOOK + MARGIN)
+        seconds, said = drip(client, text, 2 * CHECK + MARGIN)
 
-    assert (said, seconds > LOOK - DRIP) == (b"", True)
+    assert (said, seconds > CHECK - DRIP) == (b"", True)
 
 
 def test_a_second_head_that_does_not_come(port: int) -> None:
@@ -117,27 +118,27 @@ def test_a_second_head_that_does_not_come(port: int) -> None:
     with connected(port) as client:
         client.sendall(ALIVE)
         time.sleep(2 * DRIP)
-        seconds, said = drip(client, CRAWL, 2 * LOOK + MARGIN)
+        seconds, said = drip(client, CRAWL, 2 * CHECK + MARGIN)
 
     assert (said[9:12], said.count(b"HTTP/1.1")) == (b"200", 1)
-    assert seconds > LOOK / 2
+    assert seconds > CHECK / 2
 
 
 def test_a_body_that_does_not_come(port: int) -> None:
     """A byte at a time: 408, and the connection is closed."""
     with connected(port) as client:
         client.sendall(POST + b"Content-Length: 1000\r\n\r\n")
-        seconds, said = drip(client, b"x" * 1000, 2 * LOOK + MARGIN)
+        seconds, said = drip(client, b"x" * 1000, 2 * CHECK + MARGIN)
 
     assert (said[9:12], b"request_timeout" in said) == (b"408", True)
-    assert seconds > LOOK - DRIP
+    assert seconds > CHECK - DRIP
 
 
-def test_a_body_that_nobody_wants(port: int) -> None:
+def test_a_body_that_is_not_read(port: int) -> None:
     """Answered before it has come, it may not go on coming for ever."""
     with connected(port) as client:
         client.sendall(POST + b"Content-Length: 1000000\r\n\r\n")
-        _, said = drip(client, b"x" * 10_000, 3 * LOOK + MARGIN)
+        _, said = drip(client, b"x" * 10_000, 3 * CHECK + MARGIN)
 
     assert said[9:12] == b"413"
 
@@ -154,33 +155,33 @@ def test_an_answer_that_is_not_taken(port: int) -> None:
 
 
 def test_who_goes_on_asking_is_not_cut_off(port: int) -> None:
-    """One connection, many looks."""
+    """One connection, many checks."""
     with connected(port) as client:
         client.settimeout(MARGIN)
         for _ in range(20):
             client.sendall(ALIVE)
             assert client.recv(65_536)[9:12] == b"200"
-            time.sleep(LOOK / 4)
+            time.sleep(CHECK / 4)
 
 
 def test_who_waits_for_the_engine_is_not_cut_off(port: int, engine: Engine) -> None:
-    """A request that was read is answered, however many looks it takes."""
+    """A request that was read is answered, however many checks it takes."""
     with engine.connected() as client:
-        client.client_pause(int(5 * LOOK * 1000))
+        client.client_pause(int(5 * CHECK * 1000))
 
     answer = requests.get(f"http://127.0.0.1:{port}/cart", timeout=20)
 
-    assert (answer.status_code, answer.elapsed.total_seconds() > 4 * LOOK) == (200, True)
+    assert (answer.status_code, answer.elapsed.total_seconds() > 4 * CHECK) == (200, True)
 
 
 def test_who_has_just_been_answered_is_not_cut_off(port: int, engine: Engine) -> None:
     """A client's time begins with the end of its answer, not with its question."""
     with engine.connected() as control, connected(port) as client:
-        control.client_pause(int(1.9 * LOOK * 1000))
+        control.client_pause(int(1.9 * CHECK * 1000))
         client.settimeout(MARGIN)
         client.sendall(ALIVE.replace(b"/healthz", b"/cart"))
         assert client.recv(65_536)[9:12] == b"200"
-        time.sleep(LOOK / 2)
+        time.sleep(CHECK / 2)
 
         client.sendall(ALIVE)
 

@@ -163,9 +163,9 @@ def test_spans_are_for_who_collects_them(before: str, told: str) -> None:
 import sys
 {before}
 from ecart_server.app.application import create_app
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import ServiceSettings, StoreSettings
 from ecart_server.observability.traces import find_tracer
-create_app(ServiceSettings(redis_url="unix:///nowhere", secrets=("a secret long enough",)))
+create_app(ServiceSettings(secrets=("a secret long enough",), store=StoreSettings(url="unix:///nowhere")))
 tracer = find_tracer()
 print(tracer and type(tracer).__name__, "opentelemetry" in sys.modules)
 """

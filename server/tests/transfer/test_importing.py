@@ -12,7 +12,7 @@ from ecart import Cart, RedisStore, Rules, StoreUnavailableError
 from ecart.operations import Prolong
 from ecart.stores.redis.keys import place_in_index
 from ecart_server.cart_index import list_carts
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 from ecart_server.transfer import Problem, export_carts
 from transfer.filling import KEYS, fill, lines_of_store, taken_in
 
@@ -311,7 +311,7 @@ def test_a_full_memory_stops_it_cleanly(
 ) -> None:
     """What was taken in is whole; what was not is not there; the report says how far it came."""
     own = own_engine
-    monkeypatch.setattr("ecart_server.transfer.writer.PATIENCE", 0.2)
+    monkeypatch.setattr("ecart_server.transfer.writer.RETRY_SECONDS", 0.2)
     with own.connected() as client:
         client.config_set("maxmemory", "1")
 
@@ -350,7 +350,7 @@ def test_imported_carts_are_in_the_index(engine: Engine) -> None:
 
     taken_in(engine.url, lines)
 
-    with opened(engine.url) as nodes:
+    with opened_nodes(engine.url) as nodes:
         listed = list_carts(nodes, KEYS, limit=1000, with_empty=True).carts
     carts = [json.loads(text) for text in lines]
     live = {one["cart_id"]: one for one in carts if one["state"] not in ("gone", "merged")}

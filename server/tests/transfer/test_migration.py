@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ecart import Cart, RedisStore, ecart
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 from ecart_server.transfer import Migration, MigrationReport, Problem, Wishes
 from engines import two_primaries
 from faults.soak import rounds
@@ -51,7 +51,7 @@ def migrated(
     target: str | None = None,
     tell: Callable[[Problem], None] = lambda problem: None,
 ) -> MigrationReport:
-    with closing(RedisStore(target or url)) as store, opened(url) as nodes:
+    with closing(RedisStore(target or url)) as store, opened_nodes(url) as nodes:
         return Migration(nodes, store, wishes, tell).run()
 
 
@@ -178,7 +178,7 @@ def test_an_old_cart_that_changes_meanwhile_is_not_deleted(
     """The shopper's last click is in it: what is deleted is what was brought over."""
     put_old(client, "7", {"p": product(1), "q": product(2)})
 
-    with closing(RedisStore(engine.url)) as store, opened(engine.url) as nodes:
+    with closing(RedisStore(engine.url)) as store, opened_nodes(engine.url) as nodes:
         clicking = Clicking(store, lambda: CLICKS[click](client))
         report = Migration(nodes, clicking, DELETE).run()
 
@@ -203,7 +203,7 @@ def test_nothing_is_deleted_that_cannot_be_read_back(client: Any, engine: Engine
     """A store that says yes and keeps nothing costs nobody a cart."""
     put_old(client, "7", {"p": product(1)})
 
-    with closing(RedisStore(engine.url)) as store, opened(engine.url) as nodes:
+    with closing(RedisStore(engine.url)) as store, opened_nodes(engine.url) as nodes:
         report = Migration(nodes, Forgetful(store), DELETE).run()
 
     assert numbers(report) == (1, 0, 0, 1, 0)
@@ -296,9 +296,9 @@ def test_a_cluster(engine: Engine) -> None:
     with two_primaries(8000) as nodes:
         for number in range(40):
             key = f"E-CART:USER_ID:{number}"
-            with opened(nodes[0].tcp_url) as all_of_them:
+            with opened_nodes(nodes[0].tcp_url) as all_of_them:
                 owner = next(node for node in all_of_them if node.owns(key))
-                owner.ask("HSET", key, "p", product(1.5, 1 + number))
+                owner.call("HSET", key, "p", product(1.5, 1 + number))
 
         several = f"redis+cluster://127.0.0.1:{nodes[0].port}"
         report = migrated(several, DELETE)

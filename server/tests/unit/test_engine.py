@@ -30,13 +30,13 @@ from ecart.errors import EngineError
 from ecart_server.engine import find_binary, open_engine
 from ecart_server.engine.launch import launch
 from ecart_server.engine.locks import Locks
-from ecart_server.engine.wire import identify
+from ecart_server.engine.resp import identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ecart_server.engine import Engine
-    from ecart_server.engine.launch import Launch
+    from ecart_server.engine import EngineHandle
+    from ecart_server.engine.launch import EngineProcess
 
 SOURCE = Path(ecart_server.engine.__file__).parents[2]
 GENEROUS = 20.0
@@ -64,7 +64,7 @@ def other_program() -> Path:
 def kill_engine_of(folder: Path) -> None:
     """Kill by a number that was checked: some tests write wrong ones into the stamp."""
     with contextlib.suppress(OSError, ValueError):
-        if Locks(folder).engine_lives():
+        if Locks(folder).is_engine_alive():
             stamp = json.loads((folder / "engine.json").read_text())
             answer = identify(Path(stamp["socket"]))
             pid = answer.pid if answer else stamp["pid"]
@@ -72,7 +72,7 @@ def kill_engine_of(folder: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def client(engine: Engine) -> redis.Redis:
+def client(engine: EngineHandle) -> redis.Redis:
     """A client that never repeats a command on its own."""
     return redis.Redis.from_url(engine.url, retry=Retry(NoBackoff(), 0), socket_timeout=5)
 
@@ -84,10 +84,10 @@ def eventually(check: Callable[[], object], limit: float = GENEROUS) -> None:
         time.sleep(0.005)
 
 
-def restarted(engine: Engine, dead: int) -> bool:
+def restarted(engine: EngineHandle, dead: int) -> bool:
     """Tell whether another process serves; a killed one may answer for an instant yet."""
     answer = identify(engine.socket)
-    return answer is not None and answer.ready and answer.pid != dead
+    return answer is not None and answer.is_ready and answer.pid != dead
 
 
 def lives(pid: int) -> bool:
@@ -221,7 +221,7 @@ class TestOpenAndClose:
         with open_engine(folder) as engine:
             assert client(engine).ping()
             assert engine.started
-            assert engine.owned
+            assert engine.is_only_user
             assert engine.binary.name == "valkey"
             pid = engine.pid
 
@@ -282,16 +282,16 @@ class TestOpenAndClose:
     def test_two_handles_in_one_process(self, folder: Path) -> None:
         """Handles of one process share the engine; it stops with the last, in any order."""
         first = open_engine(folder)
-        assert first.owned
+        assert first.is_only_user
         second = open_engine(folder)
         assert (first.started, second.started) == (True, False)
         assert first.pid == second.pid
-        assert not first.owned
+        assert not first.is_only_user
 
         first.close()
 
         assert client(second).ping()
-        assert second.owned
+        assert second.is_only_user
         second.close()
         eventually(lambda: not lives(second.pid))
 
@@ -328,7 +328,7 @@ class TestOpenAndClose:
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An engine that does not react to SIGTERM is killed; its file makes that safe."""
-        monkeypatch.setattr("ecart_server.engine.handle.STOP_LIMIT", 0.2)
+        monkeypatch.setattr("ecart_server.engine.handle.STOP_SECONDS", 0.2)
         engine = open_engine(folder)
         client(engine).set("key", "kept")
         os.kill(engine.pid, signal.SIGSTOP)
@@ -345,8 +345,8 @@ class TestOpenAndClose:
         """No signal goes to a process that is not this folder's engine."""
         if not sys.platform.startswith("linux"):
             pytest.skip("only Linux tells the folder of a process")
-        monkeypatch.setattr("ecart_server.engine.handle.STOP_LIMIT", 0.1)
-        monkeypatch.setattr("ecart_server.engine.handle.KILL_LIMIT", 0.1)
+        monkeypatch.setattr("ecart_server.engine.handle.STOP_SECONDS", 0.1)
+        monkeypatch.setattr("ecart_server.engine.handle.KILL_SECONDS", 0.1)
         engine = open_engine(folder)
         os.kill(engine.pid, signal.SIGSTOP)
         with subprocess.Popen(["sleep", "60"]) as stranger:
@@ -427,11 +427,11 @@ class TestSeveralProcesses:
         with open_engine(folder) as engine:
             with Elsewhere(folder) as other:
                 assert other.report() == (engine.pid, False, engine.url)
-                assert not engine.owned
+                assert not engine.is_only_user
                 assert other.finish() == 0
 
             assert client(engine).ping()
-            assert engine.owned
+            assert engine.is_only_user
 
     def test_the_starter_may_leave_first(self, folder: Path) -> None:
         """The engine goes on for those who adopted it, and stops with the last of them."""
@@ -443,20 +443,20 @@ class TestSeveralProcesses:
         assert client(engine).ping()
         assert engine.pid == pid
         engine.close()
-        assert not Locks(folder).engine_lives()
+        assert not Locks(folder).is_engine_alive()
 
     def test_inheritance(self, folder: Path) -> None:
         """When the process that started the engine is killed, the adopter inherits it."""
         with Elsewhere(folder) as starter:
             pid, _, _ = starter.report()
             engine = open_engine(folder)
-            assert (engine.started, engine.owned, engine.pid) == (False, False, pid)
+            assert (engine.started, engine.is_only_user, engine.pid) == (False, False, pid)
             starter.kill()
 
-        assert engine.owned
+        assert engine.is_only_user
         assert client(engine).ping()
         engine.close()
-        assert not Locks(folder).engine_lives()
+        assert not Locks(folder).is_engine_alive()
 
     def test_an_orphan_is_adopted(self, folder: Path) -> None:
         """An engine whose only user was killed is adopted by the next one, and closed by it."""
@@ -466,9 +466,9 @@ class TestSeveralProcesses:
 
         engine = open_engine(folder)
 
-        assert (engine.started, engine.owned, engine.pid) == (False, True, pid)
+        assert (engine.started, engine.is_only_user, engine.pid) == (False, True, pid)
         engine.close()
-        assert not Locks(folder).engine_lives()
+        assert not Locks(folder).is_engine_alive()
 
     def test_eight_at_once(self, folder: Path) -> None:
         """Eight processes open one new folder at once: one starts the engine, seven adopt it."""
@@ -480,18 +480,18 @@ class TestSeveralProcesses:
 
             assert [other.finish() for other in others] == [0] * 8
 
-        assert not Locks(folder).engine_lives()
+        assert not Locks(folder).is_engine_alive()
 
-    def test_a_child_forked_at_the_door(self, folder: Path) -> None:
-        """A child that was forked while the door was held does not keep it shut."""
+    def test_a_child_forked_with_the_mutex_held(self, folder: Path) -> None:
+        """A child that was forked while the mutex was held does not keep it locked."""
         folder.mkdir()
-        with Locks(folder).door(1), warnings.catch_warnings():
+        with Locks(folder).mutex(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
             child.start()
 
         try:
-            with Locks(folder).door(1):
+            with Locks(folder).mutex(1):
                 pass
         finally:
             child.kill()
@@ -535,7 +535,7 @@ class TestSupervision:
             assert took < 0.5
             eventually(lambda: caplog.text.count(" died; ") == 3)
 
-    def seconds_to_restart(self, engine: Engine) -> float:
+    def seconds_to_restart(self, engine: EngineHandle) -> float:
         dead, since = engine.pid, time.monotonic()
         os.kill(dead, signal.SIGKILL)
         eventually(lambda: restarted(engine, dead))
@@ -557,7 +557,7 @@ class TestSupervision:
         eventually(lambda: engine.pid != pid)
         assert engine.started
         engine.close()
-        assert not Locks(folder).engine_lives()
+        assert not Locks(folder).is_engine_alive()
 
     def test_several_watchers_start_one(self, folder: Path) -> None:
         """Of several processes that watch, one starts the engine again, all use that one."""
@@ -584,7 +584,7 @@ class TestSupervision:
         assert client(first).ping()
         first.close()
 
-        assert not Locks(folder).engine_lives()
+        assert not Locks(folder).is_engine_alive()
 
     def test_it_backs_off(self, folder: Path) -> None:
         """An engine that dies again and again is started again ever more slowly."""
@@ -609,7 +609,7 @@ class TestSupervision:
 
             engine.close()
 
-            assert not Locks(folder).engine_lives()
+            assert not Locks(folder).is_engine_alive()
 
     def test_no_acknowledged_change_is_lost(self, folder: Path) -> None:
         """Every change that was answered before kill -9 is there after the restart."""
@@ -649,7 +649,7 @@ class TestStamp:
         """A crash in the middle of the first start leaves no files without a stamp."""
         found = []
 
-        def spying_launch(*arguments: Any) -> Launch:
+        def spying_launch(*arguments: Any) -> EngineProcess:
             found.append((folder / "engine.json").exists())
             return launch(*arguments)
 
@@ -802,9 +802,9 @@ class TestObstacles:
         program = pretender(tmp_path, "Valkey server v=9.0.0 sha=0", "exec sleep 60")
 
         with pytest.raises(EngineError, match="not ready in time"):
-            open_engine(folder, engine=program, start_limit=0.2)
+            open_engine(folder, engine=program, start_timeout=0.2)
 
-        eventually(lambda: not Locks(folder).engine_lives())
+        eventually(lambda: not Locks(folder).is_engine_alive())
 
     def test_a_wrong_fsync(self, folder: Path) -> None:
         """Only the two settings that promise something are taken."""

@@ -27,7 +27,7 @@ class MappingCatalog:
 
 
 class SampleCatalog(MappingCatalog):
-    """A dozen groceries, for a first look. Nobody's real prices."""
+    """A dozen groceries to try a cart with; the prices are made up."""
 
     def __init__(self, currency: str = "USD") -> None:
         super().__init__(

@@ -71,7 +71,7 @@ def product_of(row: dict[str, Any], currency: str) -> Product:
     A row without a currency has the one given.
 
     Raises:
-        ValueError: a field is not what `Product` says.
+        ValueError: a field has a type or value that `Product` does not allow.
     """
     price, most = row.pop("unit_price", None), row.pop("max_quantity", None)
     return Product(
@@ -87,7 +87,7 @@ def product_of(row: dict[str, Any], currency: str) -> Product:
 
 @runtime_checkable
 class Catalog(Protocol):
-    """Tells what is sold. `lookup` may be a coroutine where the store is asynchronous."""
+    """What a shop sells, by SKU. `lookup` may be a coroutine where the store is asynchronous."""
 
     def lookup(self, skus: Sequence[str], /) -> Products | Awaitable[Products]:
         """The products of those SKUs that are sold, by SKU.

@@ -45,7 +45,7 @@ class SqlCatalog:
     """A catalog in a database: `SqlCatalog("postgresql+psycopg://host/shop")`.
 
     `database` is an engine, which stays the caller's, or a URL. `source` has a row for each SKU.
-    Its columns are named as the fields of `Product`, or as `columns` says by field; of a plain
+    Its columns are named as the fields of `Product`, or as `columns` maps them by field; of a plain
     name, those that the table has are found at the first lookup. A NULL is a field not given, and
     `currency` that of prices without one. With `minor_units` a price is a whole number of them,
     such as cents.
@@ -198,5 +198,5 @@ def _catalog_errors() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError, ValueError) as error:
-        said = str(error).partition("\n")[0]
-        raise CatalogError(f"the catalog in the database cannot be read: {said}") from error
+        reason = str(error).partition("\n")[0]
+        raise CatalogError(f"the catalog in the database cannot be read: {reason}") from error

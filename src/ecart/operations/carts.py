@@ -17,7 +17,7 @@ def summary_of(cart: CartSnapshot) -> CartSummary:
     return CartSummary(*(getattr(cart, name) for name in CartSummary.__struct_fields__))
 
 
-def seen(cart: CartSnapshot) -> CartSnapshot:
+def as_readers_see(cart: CartSnapshot) -> CartSnapshot:
     """The cart as readers see it: what was merged into another cart is no longer here."""
     if cart.state != "merged":
         return cart
@@ -69,7 +69,7 @@ def with_lines(cart: CartSnapshot, lines: Iterable[LineItem]) -> CartSnapshot:
     )
 
 
-def reborn(cart: CartSnapshot, currency: str, now_ms: int) -> CartSnapshot:
+def created(cart: CartSnapshot, currency: str, now_ms: int) -> CartSnapshot:
     """The cart, made now if it does not exist; after `destroy` its versions go on."""
     if cart.exists:
         return cart
@@ -82,7 +82,7 @@ def reborn(cart: CartSnapshot, currency: str, now_ms: int) -> CartSnapshot:
     )
 
 
-def entombed(cart: CartSnapshot) -> CartSnapshot:
+def as_tombstone(cart: CartSnapshot) -> CartSnapshot:
     """What is left of a cart that has ended."""
     return replace(with_lines(cart, ()), state="gone", last_position=0, other={})
 

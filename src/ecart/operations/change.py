@@ -28,16 +28,23 @@ from ecart.operations.arguments import (
     check_versions,
     new_token,
 )
-from ecart.operations.carts import entombed, find_line, matches, reborn, seen, summary_of
+from ecart.operations.carts import (
+    as_readers_see,
+    as_tombstone,
+    created,
+    find_line,
+    matches,
+    summary_of,
+)
 
 WEEK = 604_800
-"""Seconds that a cart lives after its last change, unless told otherwise."""
+"""Seconds that a cart lives after its last change, by default."""
 
 KEY_HORIZON_MS = 24 * 3600 * 1000
 MAX_KEYS = 1000
 """Young operation ids that one cart remembers; beyond, changes that bring one are refused."""
 
-Result = TypeVar("Result", covariant=True)
+_Result = TypeVar("_Result", covariant=True)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -61,7 +68,7 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """That an operation id has been applied, to what, and what is to be told of it again."""
+    """That an operation id has been applied: to what, when, and what a repeat returns."""
 
     fingerprint: str
     time_ms: int
@@ -85,17 +92,17 @@ class RecordedRefusalError(Exception):
         self.stored = stored
 
 
-class Operation(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
+class Operation(msgspec.Struct, Generic[_Result], frozen=True, kw_only=True):
     """Something to do to one cart, read or change, under the rules of the handle it came from."""
 
     rules: Rules = Rules()
 
-    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, Result]:
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, _Result]:
         """The cart after the operation, and the operation's result."""
-        raise AssertionError(f"{type(self).__name__} says nothing of its meaning")
+        raise AssertionError(f"{type(self).__name__} does not define its meaning")
 
 
-class Read(Operation[Result], Generic[Result], frozen=True, kw_only=True):
+class Read(Operation[_Result], Generic[_Result], frozen=True, kw_only=True):
     """An operation that changes nothing: repeating it is always safe."""
 
 
@@ -126,7 +133,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         if self.expected:
             check_versions(self.expected)
         if not self.fingerprint:
-            put_in_place(self, "fingerprint", self._own_fingerprint())
+            set_frozen_field(self, "fingerprint", self._own_fingerprint())
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartChange]:
         """Repeat? state? expected version? then the change itself, next version and record."""
@@ -135,7 +142,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
             if record.fingerprint != self.fingerprint:
                 raise IdempotencyKeyReusedError
             return stored, self._result(stored.snapshot, self.touched_line_id(), replayed=True)
-        cart = self._admitted(stored.snapshot, now_ms)
+        cart = self._check_admission(stored.snapshot, now_ms)
         changed = self._change(cart, now_ms)
         if changed is None:
             return stored, self._result(stored.snapshot, None)
@@ -143,7 +150,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         stamped = self._stamp(changed, now_ms)
         return StoredCart(stamped, records), self._result(stamped, self.touched_line_id())
 
-    def _admitted(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
+    def _check_admission(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
         """The cart that the change works on, if it is in a state and at a version that allow it."""
         if self.heeds_deadline and cart.lock and now_ms >= cart.lock.deadline_ms:
             cart = replace(cart, state="open", lock=None, ordered={})
@@ -159,7 +166,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
         """The cart with this operation's effect; None if there is nothing to change."""
-        raise AssertionError(f"{type(self).__name__} says nothing of its effect")
+        raise AssertionError(f"{type(self).__name__} does not define its effect")
 
     def touched_line_id(self) -> str | None:
         """The id of the line that the change touches and its result holds; None for no one line."""
@@ -194,7 +201,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         replayed: bool = False,
         report: MergeReport | None = None,
     ) -> CartChange:
-        cart = seen(cart)
+        cart = as_readers_see(cart)
         summary = cart if self.want_cart else summary_of(cart)
         line = None if line_id is None else find_line(cart, line_id)
         return CartChange(summary, line, replayed, report)
@@ -205,7 +212,7 @@ _encode = msgspec.json.Encoder().encode
 
 @cache
 def _identity_of(kind: type[Change]) -> tuple[int, Callable[[Change], object]]:
-    """What tells changes of this kind from others, and what tells one of them from another."""
+    """The seed of the fingerprints of a kind of change, and the getter of what they cover."""
     identity_of = attrgetter(*kind.identity) if kind.identity else lambda change: ()
     return crc32(kind.__name__.encode()), identity_of
 
@@ -219,16 +226,16 @@ def _refusal(cart: CartSummary) -> RefusedError:
 
 
 def absent_cart(cart_id: str, currency: str) -> StoredCart:
-    """How a cart that nobody has put anything into reads."""
+    """How a cart that does not exist reads."""
     return StoredCart(CartSnapshot(cart_id=cart_id, currency=currency))
 
 
-def traced(cart: CartSnapshot, change: Change, now_ms: int) -> CartSnapshot | None:
-    """A trace of a change that found no cart: only if it has a name, by which it may come again."""
+def tombstone_for(cart: CartSnapshot, change: Change, now_ms: int) -> CartSnapshot | None:
+    """Tombstone for a named change on a missing cart, so that its retry is recognised; or None."""
     if change.operation_id is None or change.operation_id.startswith("~"):
         return None
-    return entombed(cart if cart.epoch else reborn(cart, change.rules.currency, now_ms))
+    return as_tombstone(cart if cart.epoch else created(cart, change.rules.currency, now_ms))
 
 
-# Replaces an argument by its canonical form while the operation is being made.
-put_in_place = msgspec.structs.force_setattr
+# Replaces an argument by its canonical form in `__post_init__`.
+set_frozen_field = msgspec.structs.force_setattr

@@ -12,10 +12,10 @@ from ecart.errors import CartEmptyError, CheckoutNotOpenError
 from ecart.model import CartSnapshot, LineItem, Lock, State
 from ecart.operations.arguments import check_operation_id, check_token
 from ecart.operations.carts import with_lines
-from ecart.operations.change import Change, put_in_place
+from ecart.operations.change import Change, set_frozen_field
 
 QUARTER_HOUR = 15 * 60
-"""Seconds that a check-out holds the cart, unless told otherwise."""
+"""Seconds that a check-out holds the cart, by default."""
 
 
 class BeginCheckout(Change, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class EndCheckout(Change, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_token(self.checkout_id)
         if self.operation_id is None:
-            put_in_place(self, "operation_id", f"{type(self).__name__} {self.checkout_id}")
+            set_frozen_field(self, "operation_id", f"{type(self).__name__} {self.checkout_id}")
         super().__post_init__()
 
     def _works_on(self, cart: CartSnapshot) -> tuple[State, ...]:

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from ecart.errors import IdempotencyKeyReusedError, VersionConflictError
 from ecart.model import CartChange, CartSnapshot
-from ecart.operations.carts import entombed, matches
-from ecart.operations.change import Change, StoredCart, absent_cart, traced
+from ecart.operations.carts import as_tombstone, matches
+from ecart.operations.change import Change, StoredCart, absent_cart, tombstone_for
 
 
 class SetTtl(Change, frozen=True, kw_only=True):
@@ -19,15 +19,15 @@ class SetTtl(Change, frozen=True, kw_only=True):
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
         if not cart.exists:
-            return traced(cart, self, now_ms)
+            return tombstone_for(cart, self, now_ms)
         return replace(cart, ttl_ms=self.ttl_ms, ttl_pinned=True)
 
 
 class Prolong(Change, frozen=True, kw_only=True):
     """Gives a cart that was to live `early_ms` after its last change the life of the rules.
 
-    What `set_ttl` chose stays. Neither version nor record tells of it: nobody's change is in its
-    way, and doing it again does nothing.
+    What `set_ttl` chose stays. It changes no version and leaves no record, so it conflicts with no
+    other change, and a repeat does nothing.
     """
 
     identity = ("early_ms",)
@@ -46,7 +46,7 @@ class Destroy(Change, frozen=True, kw_only=True):
     """Ends the cart, and keeps its records a while so that no late retry brings it back."""
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
-        return entombed(cart) if cart.exists else traced(cart, self, now_ms)
+        return as_tombstone(cart) if cart.exists else tombstone_for(cart, self, now_ms)
 
 
 class Purge(Change, frozen=True, kw_only=True):

@@ -29,8 +29,8 @@ from ecart.operations.arguments import (
     checked_details,
     checked_options,
 )
-from ecart.operations.carts import find_line, in_currency, line_in, reborn, with_lines, without
-from ecart.operations.change import Change, Rules, put_in_place, traced
+from ecart.operations.carts import created, find_line, in_currency, line_in, with_lines, without
+from ecart.operations.change import Change, Rules, set_frozen_field, tombstone_for
 
 
 class AddItem(Change, frozen=True, kw_only=True):
@@ -56,20 +56,20 @@ class AddItem(Change, frozen=True, kw_only=True):
         check_sku(self.sku)
         check_quantity(self.quantity, at_least=1, limit=self.rules.max_quantity, may_be_price=True)
         if self.unit_price is not None:
-            put_in_place(self, "unit_price", parse_amount(self.unit_price))
+            set_frozen_field(self, "unit_price", parse_amount(self.unit_price))
         if self.currency:
             check_currency(self.currency)
         else:
-            put_in_place(self, "currency", self.rules.currency)
+            set_frozen_field(self, "currency", self.rules.currency)
         if self.title is not None:
             check_title(self.title)
         if self.options:
-            put_in_place(self, "options", checked_options(self.options))
+            set_frozen_field(self, "options", checked_options(self.options))
         if self.details is not None:
-            put_in_place(
+            set_frozen_field(
                 self, "details", checked_details(self.details, self.rules.max_details_bytes)
             )
-        put_in_place(self, "line_id", line_id_for(self.sku, self.options))
+        set_frozen_field(self, "line_id", line_id_for(self.sku, self.options))
         super().__post_init__()
 
     def touched_line_id(self) -> str:
@@ -80,7 +80,7 @@ class AddItem(Change, frozen=True, kw_only=True):
         return ("open", "gone", "locked") if keeps else ("open", "gone")
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
-        cart = reborn(cart, self.currency, now_ms)
+        cart = created(cart, self.currency, now_ms)
         old = find_line(cart, self.line_id)
         quantity = self.quantity + (old.quantity if old else 0)
         if quantity > self.rules.max_quantity:
@@ -101,7 +101,7 @@ class AddItem(Change, frozen=True, kw_only=True):
                 line_id=self.line_id,
                 quantity=quantity,
                 position=cart.last_position,
-                options=dict(self.options),  # the operation may be of other carts, too
+                options=dict(self.options),  # the operation may be cached
             )
         return replace(
             old,
@@ -126,15 +126,17 @@ def addition(
     fingerprint: str = "",
     want_cart: bool = False,
 ) -> AddItem:
-    """An `AddItem`; if it says nothing of a single cart, often the one that was made before."""
+    """Makes an `AddItem`; a cached one, if it carries nothing that is specific to a cart."""
     is_plain = not options and details is None
     if is_plain and not expected and operation_id is None and not fingerprint:
         try:
-            # A price of nothing is looked at each time: -0 equals 0, and is no amount.
+            # Zero is never cached: -0 equals it, and is no amount.
             if unit_price or unit_price is None:
-                return _made_before(sku, quantity, unit_price, title, rules, currency, want_cart)
+                return _cached_add_item(
+                    sku, quantity, unit_price, title, rules, currency, want_cart
+                )
         except (TypeError, ValueError):
-            pass  # has no hash, or no truth, or is no good: said below
+            pass  # not hashable, or not valid: AddItem raises
     return AddItem(
         sku=sku,
         quantity=quantity,
@@ -153,7 +155,7 @@ def addition(
 
 # Decision 42. By type, too: `True` equals 1, and is no quantity.
 @lru_cache(maxsize=2048, typed=True)
-def _made_before(
+def _cached_add_item(
     sku: str,
     quantity: int,
     unit_price: Any,
@@ -243,7 +245,7 @@ class PutLines(Change, frozen=True, kw_only=True):
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
         if not self.lines:
             return None
-        cart = reborn(cart, self.currency, now_ms)
+        cart = created(cart, self.currency, now_ms)
         mine = {line.line_id: line for line in cart.lines}
         last = cart.last_position
         for line in self.lines:
@@ -269,4 +271,4 @@ class Clear(Change, frozen=True, kw_only=True):
     """Removes every line; the cart itself stays, with its id and its version."""
 
     def _change(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot | None:
-        return with_lines(cart, ()) if cart.exists else traced(cart, self, now_ms)
+        return with_lines(cart, ()) if cart.exists else tombstone_for(cart, self, now_ms)

@@ -1,8 +1,8 @@
 """Merging one cart into another, in three steps that each can be repeated.
 
 `BeginMerge` freezes the source; `MergeLines` takes its lines into the target, which is the commit
-point; `EndMerge` ends the source. `ecart.flows.merge` takes the steps, and whoever meets a
-half-done merge takes those that are left.
+point; `EndMerge` ends the source. `ecart.flows.merge` performs the steps, and any flow
+that meets a half-done merge performs the rest.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ecart.model import (
 )
 from ecart.money import check_currency
 from ecart.operations.arguments import check_distinct, check_token
-from ecart.operations.carts import find_line, reborn, with_lines, without
+from ecart.operations.carts import created, find_line, with_lines, without
 from ecart.operations.change import (
     Change,
     Record,
     RecordedRefusalError,
     StoredCart,
-    put_in_place,
+    set_frozen_field,
 )
 
 HORIZON_MS = 8 * 24 * 3600 * 1000
@@ -46,7 +46,7 @@ HORIZON_MS = 8 * 24 * 3600 * 1000
 
 
 class BeginMerge(Change, frozen=True, kw_only=True):
-    """Freezes the cart to be merged. Who comes later is told of the merge that has begun."""
+    """Freezes the cart to be merged. Later changes get `CartMergingError` with the merge."""
 
     identity = ("merge",)
 
@@ -109,11 +109,11 @@ class MergeLines(Change, frozen=True, kw_only=True):
         check_currency(self.currency)
         _check_merge(self.merge_id, self.policy)
         check_distinct(self.lines)
-        put_in_place(self, "operation_id", self.merge_id)
+        set_frozen_field(self, "operation_id", self.merge_id)
         super().__post_init__()
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartChange]:
-        """As every change, with a report, which a repeat is told again."""
+        """As every change, with a report, which a repeat returns again."""
         known = stored.records.get(f"&{self.merge_id}")
         if known is not None:
             if known.note is None:
@@ -123,9 +123,9 @@ class MergeLines(Change, frozen=True, kw_only=True):
         if stored.snapshot.epoch != self.epoch:
             raise VersionConflictError(stored.snapshot.version)
         try:
-            target = _ready(self._admitted(stored.snapshot, now_ms), self, now_ms)
+            target = _ready(self._check_admission(stored.snapshot, now_ms), self, now_ms)
         except RefusedError as error:
-            raise self._remembered(error, stored, now_ms) from error
+            raise self._recorded_refusal(error, stored, now_ms) from error
         taken = _Taken(self, target)
         for line in self.lines:
             taken.take(line)
@@ -137,7 +137,7 @@ class MergeLines(Change, frozen=True, kw_only=True):
         records = {**stored.records, f"&{self.merge_id}": record}
         return StoredCart(stamped, records), self._result(stamped, None, False, report)
 
-    def _remembered(self, error: RefusedError, stored: StoredCart, now_ms: int) -> Exception:
+    def _recorded_refusal(self, error: RefusedError, stored: StoredCart, now_ms: int) -> Exception:
         if not stored.snapshot.epoch:  # a cart that is not there cannot remember
             return error
         record = Record(self.fingerprint, now_ms, HORIZON_MS)
@@ -159,7 +159,7 @@ def check_policy(policy: object) -> None:
 def _ready(cart: CartSnapshot, change: MergeLines, now_ms: int) -> CartSnapshot:
     """The target, made if need be, in the currency of what is coming."""
     if not cart.exists or not cart.lines:
-        return replace(reborn(cart, change.currency, now_ms), currency=change.currency)
+        return replace(created(cart, change.currency, now_ms), currency=change.currency)
     priced = any(line.unit_price is not None for line in change.lines)
     if priced and cart.currency != change.currency:
         raise CurrencyMismatchError(cart.currency, change.currency)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ecart.model import CartSnapshot, CartSummary, LineItem, check_line_id
 from ecart.operations.arguments import check_operation_id
-from ecart.operations.carts import find_line, seen, summary_of
+from ecart.operations.carts import as_readers_see, find_line, summary_of
 from ecart.operations.change import Read, StoredCart
 
 
@@ -14,14 +14,14 @@ class GetCart(Read[CartSnapshot], frozen=True):
     """Reads the cart with all its lines."""
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartSnapshot]:
-        return stored, seen(stored.snapshot)
+        return stored, as_readers_see(stored.snapshot)
 
 
 class GetSummary(Read[CartSummary], frozen=True):
     """Reads counters and version without loading the lines."""
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartSummary]:
-        return stored, summary_of(seen(stored.snapshot))
+        return stored, summary_of(as_readers_see(stored.snapshot))
 
 
 class GetTtl(Read[int], frozen=True):
@@ -43,7 +43,7 @@ class GetLine(Read[LineItem | None], frozen=True, kw_only=True):
         check_line_id(self.line_id)
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, LineItem | None]:
-        return stored, find_line(seen(stored.snapshot), self.line_id)
+        return stored, find_line(as_readers_see(stored.snapshot), self.line_id)
 
 
 class GetOperation(Read[datetime | None], frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import TypeVar
 from ecart.operations import Operation, StoredCart, absent_cart
 from ecart.operations.change import RecordedRefusalError
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 def _now_ms() -> int:
@@ -21,7 +21,7 @@ def _now_ms() -> int:
 
 
 class MemoryStore:
-    """A `Store` without an engine. `clock` tells milliseconds since 1970."""
+    """A `Store` without an engine. `clock` returns milliseconds since 1970."""
 
     def __init__(self, *, clock: Callable[[], int] = _now_ms, currency: str = "USD") -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class MemoryStore:
         self._carts: dict[str, StoredCart] = {}
         self._lock = threading.Lock()
 
-    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """Applies the operation to the cart, one at a time."""
         with self._lock:
             now_ms = self._clock()
@@ -44,7 +44,7 @@ class MemoryStore:
                 self._carts.pop(cart_id, None)
             return result
 
-    def _cart(self, cart_id: str, operation: Operation[Result], now_ms: int) -> StoredCart:
+    def _cart(self, cart_id: str, operation: Operation[_Result], now_ms: int) -> StoredCart:
         stored = self._carts.get(cart_id)
         if stored is None or _has_expired(stored, now_ms):
             return absent_cart(cart_id, operation.rules.currency)
@@ -57,7 +57,7 @@ class AsyncMemoryStore:
     def __init__(self, store: MemoryStore | None = None) -> None:
         self._store = store or MemoryStore()
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `MemoryStore.execute`."""
         return self._store.execute(cart_id, operation)
 

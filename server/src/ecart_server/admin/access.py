@@ -8,7 +8,9 @@ import secrets
 from collections.abc import Sequence
 
 import msgspec
-from itsdangerous import BadSignature, Signer, TimestampSigner
+from itsdangerous import BadSignature, TimestampSigner
+
+from ecart_server.pages.forms import FormTokens
 
 SESSION_SECONDS = 12 * 3600
 
@@ -34,7 +36,7 @@ class Access:
         # itsdangerous signs with the last key of the list.
         last_signs = list(reversed(signing))
         self._cookies = TimestampSigner(last_signs, salt=salt, digest_method=hashlib.sha256)
-        self._forms = Signer(last_signs, salt=f"{salt}.form", digest_method=hashlib.sha256)
+        self.form_tokens = FormTokens(signing, f"{salt}.form")
 
     def is_key(self, given: str) -> bool:
         """Whether this is the key, told in the same time whatever is given."""
@@ -55,14 +57,6 @@ class Access:
             return None
         kind, _, nonce = kept.partition(".")
         return Visitor(nonce, is_in=kind == "in")
-
-    def form_token(self, visitor: Visitor) -> str:
-        """What the visitor's forms carry, and no other site can know."""
-        return self._forms.get_signature(visitor.nonce).decode()
-
-    def is_form_of(self, visitor: Visitor, token: str) -> bool:
-        """Whether a form was made for this visitor."""
-        return self._forms.verify_signature(visitor.nonce, token)
 
 
 def new_visitor(*, is_in: bool) -> Visitor:

@@ -6,7 +6,6 @@ It is not there without a key: the service leaves its paths to the contract, whi
 from __future__ import annotations
 
 import logging
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,8 +21,9 @@ from ecart.operations import Rules
 from ecart.store import AsyncStore
 from ecart_server.admin.access import SESSION_SECONDS, Access, Visitor, new_visitor
 from ecart_server.admin.login_attempts import Attempts
-from ecart_server.admin.pages import STYLE, Pages, elsewhere, style
+from ecart_server.admin.pages import STYLE_PATH, Pages, elsewhere, style
 from ecart_server.admin.views import Asked, Views
+from ecart_server.pages.forms import Fields, parse_form
 from ecart_server.settings import ServiceSettings
 
 ROOT, LOG_IN, LOG_OUT = "/admin", "/admin/login", "/admin/logout"
@@ -42,18 +42,18 @@ def is_of_admin(scope: Scope) -> bool:
 
 
 class Admin:
-    """The operator's view of one deployment, for those who know its `admin_key`.
+    """The operator's view of one deployment, for those who know its `admin.key`.
 
     `store` is the service's own; through it carts are purged and check-outs released, which
-    `admin_write` allows.
+    `admin.can_write` allows.
     """
 
     def __init__(self, settings: ServiceSettings, store: AsyncStore, rules: Rules) -> None:
-        if not settings.admin_key:
+        if not settings.admin.key:
             raise ValueError("the view wants a key")
-        self._access = Access(settings.admin_key, settings.secrets)
+        self._access = Access(settings.admin.key, settings.secrets)
         self._attempts = Attempts()
-        self._pages = Pages(can_write=settings.admin_write)
+        self._pages = Pages(can_write=settings.admin.can_write)
         self._views = Views(settings, self._pages, store, rules)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +67,7 @@ class Admin:
 
     async def _answer(self, request: Request) -> Response:
         path = below_root(request.scope)
-        if path == STYLE.path and request.method in _READING:
+        if path == STYLE_PATH and request.method in _READING:
             return style()
         try:
             refusal, asked = self._who(request)
@@ -100,7 +100,7 @@ class Admin:
         header = request.headers.get("authorization")
         if header is None:
             visitor = self._access.visitor_of(request.cookies.get(_cookie_name(request)))
-            token = self._access.form_token(visitor) if visitor else ""
+            token = self._access.form_tokens.token_for(visitor.nonce) if visitor else ""
             is_in = visitor is not None and visitor.is_in
             return None, Asked(request.method, request.query_params, is_in, visitor, token)
         scheme, _, given = header.partition(" ")
@@ -137,11 +137,9 @@ class Admin:
         check_origin(Message(method="POST", path="", headers=headers, session=_NOBODY), frozenset())
         form = await _form_of(request)
         if asked.visitor is not None:
-            is_ours = self._access.is_form_of(asked.visitor, form.get("token", ""))
-        else:
-            is_ours = asked.is_in  # shown with the request itself, which no other site can
-        if not is_ours:
-            raise HttpError("cross_site_request", "It is too old, or cookies are switched off.")
+            self._access.form_tokens.check(form, asked.visitor.nonce, detail=_OLD_FORM)
+        elif not asked.is_in:  # the key comes with the request itself, which no other site can
+            raise HttpError("cross_site_request", _OLD_FORM)
         return asked.with_form(form)
 
     # Coming and going.
@@ -153,7 +151,8 @@ class Admin:
             refusal = self._refusal(request, asked.form.get("key", ""))
             return refusal or self._kept(request, elsewhere(ROOT), new_visitor(is_in=True))
         visitor = asked.visitor or new_visitor(is_in=False)
-        page = self._pages.show("login", token="", form_token=self._access.form_token(visitor))
+        form_token = self._access.form_tokens.token_for(visitor.nonce)
+        page = self._pages.show("login", token="", form_token=form_token)
         return self._kept(request, page, visitor)
 
     def _to_log_in(self, request: Request) -> Response:
@@ -183,16 +182,17 @@ def _cookie_name(request: Request) -> str:
     return "__Secure-ecart-admin" if is_secure(request.scope) else "ecart-admin"
 
 
-async def _form_of(request: Request) -> dict[str, str]:
+async def _form_of(request: Request) -> Fields:
     try:
         body = await read_body_in_time(request.receive, BODY_LIMIT)
     except TimeoutError as error:
         raise HttpError("request_timeout", "It took too long.") from error
     if body is None or len(body) > BODY_LIMIT:
         raise HttpError("body_too_large", "It is too long.")
-    return dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
+    return parse_form(body)
 
 
+_OLD_FORM = "It is too old, or cookies are switched off."
 _NOBODY = session_of("nobody")
 _NO_ENGINE = (
     "Carts can be neither read nor changed until it is back. Reload this page to look again."

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from ecart_server.admin.assets import load_asset
-from ecart_server.admin.formatting import FILTERS
+from ecart_server.pages.assets import IMMUTABLE, load_assets
+from ecart_server.pages.templates import make_environment
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -26,25 +25,17 @@ _EVERY_ANSWER = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
 }
-_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
-STYLE = load_asset("admin.css")
+_STYLE = load_assets("ecart_server.admin")["admin.css"]
+STYLE_PATH = f"/admin/static/admin.{_STYLE.digest[:12]}.css"
 
 
 class Pages:
     """The templates, with what all of them are given."""
 
     def __init__(self, *, can_write: bool) -> None:
-        self._templates = Environment(
-            loader=PackageLoader("ecart_server.admin"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters.update(FILTERS)
-        self._templates.globals.update(style=STYLE.path, can_write=can_write, page_of=page_of)
+        self._templates = make_environment("ecart_server.admin")
+        self._templates.globals.update(style=STYLE_PATH, can_write=can_write, page_of=page_of)
 
     def message(
         self,
@@ -74,8 +65,8 @@ def page_of(cart_id: str, path: str = "/admin/cart") -> str:
 
 def style() -> Response:
     """The style of all pages."""
-    headers = {**_EVERY_ANSWER, **_FOR_EVER, "Content-Type": STYLE.media}
-    return Response(STYLE.body, headers=headers)
+    headers = {**_EVERY_ANSWER, "Cache-Control": IMMUTABLE, "Content-Type": _STYLE.media_type}
+    return Response(_STYLE.body, headers=headers)
 
 
 def elsewhere(path: str) -> Response:

@@ -25,14 +25,14 @@ from ecart_server.doctor.carts import Held, examine_cart
 from ecart_server.doctor.findings import KINDS, Report
 from ecart_server.doctor.scan import Unread, read_carts
 from ecart_server.doctor.server import Facts
+from ecart_server.observability.minutes import Minute, recent_minutes
 from ecart_server.redis_admin.connections import (
-    FIRST_PATIENCE,
+    FIRST_RETRY_SECONDS,
     Node,
     open_nodes,
     owner_of,
-    patiently,
+    with_retries,
 )
-from ecart_server.redis_admin.minutes import Minute, recent_minutes
 from ecart_server.settings import ServiceSettings
 
 PAGE = 50
@@ -91,10 +91,10 @@ class Reading:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
-        self._keys = settings.keys
+        self._keys = settings.store.keys
         self._nodes: list[Node] = []
         self._opening = threading.Lock()
-        self.surveys = Surveys(settings.redis_url, self._keys)
+        self.surveys = Surveys(settings.store.url, self._keys)
 
     def overview(self) -> Overview:
         """The page that an operator sees first; what is old is surveyed anew meanwhile."""
@@ -148,8 +148,8 @@ class Reading:
 
     def report(self) -> Report:
         """What the doctor says of the engine; it looks at no cart."""
-        settings = self._settings
-        return examine(settings.redis_url, self._keys, sample=0, is_embedded=settings.is_embedded)
+        store = self._settings.store
+        return examine(store.url, self._keys, sample=0, is_embedded=store.is_embedded)
 
     def purged(self) -> None:
         """A cart was erased: what was surveyed before names it no more."""
@@ -188,10 +188,10 @@ class Reading:
         An engine that is away is told at once, not after all the patience of a command.
         """
         with self._opening:
-            self._nodes = self._nodes or open_nodes(self._settings.redis_url)
+            self._nodes = self._nodes or open_nodes(self._settings.store.url)
             nodes = self._nodes
         try:
-            nodes[0].ask("PING", patience=FIRST_PATIENCE)
+            nodes[0].call("PING", timeout=FIRST_RETRY_SECONDS)
             yield nodes
         except StoreUnavailableError:
             self._forget()
@@ -205,7 +205,7 @@ class Reading:
 
 
 def _health(node: Node) -> Health:
-    info: dict[str, Any] = patiently(node.client.info)
+    info: dict[str, Any] = with_retries(node.client.info)
     return Health(
         engine=Facts(node.at, info, {}).engine,
         uptime_seconds=int(info.get("uptime_in_seconds", 0)),

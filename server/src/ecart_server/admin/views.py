@@ -25,7 +25,7 @@ from ecart_server.admin.queries import OneCart, Reading
 from ecart_server.cart_index import InvalidCursorError
 from ecart_server.settings import ServiceSettings
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 IDLE = {0: "any time", 600: "10 minutes", 3600: "1 hour", 21_600: "6 hours", 86_400: "1 day",
         259_200: "3 days"}  # fmt: skip
@@ -67,7 +67,7 @@ class Views:
             "/admin/cart": {"GET": self._cart},
             "/admin/engine": {"GET": self._engine},
         }
-        if settings.admin_write:
+        if settings.admin.can_write:
             self._handlers |= {
                 "/admin/cart/purge": {"GET": self._ask_purge, "POST": self._purge},
                 "/admin/cart/release": {"GET": self._ask_release, "POST": self._release},
@@ -89,7 +89,7 @@ class Views:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._reading.end()
 
-    async def _read(self, read: Callable[..., Result], *arguments: Any) -> Result:
+    async def _read(self, read: Callable[..., _Result], *arguments: Any) -> _Result:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, read, *arguments)
 

@@ -1,4 +1,4 @@
-"""The service as an ASGI app: the contract at `/`, for one worker process."""
+"""The service as an ASGI app, for one worker process."""
 
 from __future__ import annotations
 
@@ -14,28 +14,26 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from ecart.catalog import as_catalog
-from ecart.http import HttpSettings
 from ecart.integrations.asgi_endpoint import CartEndpoint
-from ecart.operations import Rules, ttl_milliseconds
 from ecart.stores.redis import AsyncRedisStore
 from ecart_server.admin import Admin, is_of_admin
-from ecart_server.app.protocol import ON_LAST_CALL
-from ecart_server.app.sweeper import Sweeps
+from ecart_server.app.protocol import ON_SHUTDOWN
+from ecart_server.app.sweeper import Sweeper
 from ecart_server.observability import Observability
 from ecart_server.observability.logs import configure_logs
 from ecart_server.rate_limits import RateGate
-from ecart_server.settings import ServiceSettings, handed_settings
+from ecart_server.settings import ServiceSettings, inherited_settings
 from ecart_server.shop.dispatch import ROUTES, site
 from ecart_server.shop.subscriptions import Following, TellingStore
 
-_LOOK_EVERY = 0.5
+_PARENT_CHECK_SECONDS = 0.5
 
-COLLECT_AFTER = 50_000
-"""New objects, less those freed, after which the youngest are looked through; Python has 700."""
+GC_THRESHOLD = 50_000
+"""Allocations, less deallocations, that start a garbage collection; Python's default is 700."""
 
 
 class Service(Starlette):
-    """An app of one endpoint, whose every path it is: no router need look for it."""
+    """An app with one endpoint for all paths, called without a router, and the admin view."""
 
     def __init__(
         self, endpoint: ASGIApp, lifespan: Lifespan[Starlette], admin: ASGIApp | None = None
@@ -45,7 +43,7 @@ class Service(Starlette):
         self._admin = admin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request; the rest (start, end, WebSockets) is Starlette's."""
+        """Answers a request; lifespan and WebSockets are Starlette's."""
         if self._admin is not None and is_of_admin(scope):
             await self._admin(scope, receive, send)
         elif scope["type"] == "http":
@@ -55,34 +53,41 @@ class Service(Starlette):
 
 
 def create_app(settings: ServiceSettings | None = None) -> Service:
-    """The app; without settings, those that `ecart serve` handed to its workers."""
+    """The app; without settings, with those that a worker inherits from `ecart serve`."""
     if settings is None:
-        settings = handed_settings()
-        configure_logs(settings.log_format, settings.log_level)
-        collect_rarely()
+        settings = inherited_settings()
+        configure_logs(settings.logs.format, settings.logs.level)
+        tune_garbage_collector()
     observed = Observability(settings, pages=ROUTES)
-    store, contract = _store_of(settings, observed), _contract_of(settings)
+    store_settings, rules = settings.store, settings.http.rules
+    store = AsyncRedisStore(
+        store_settings.url,
+        prefix=store_settings.prefix,
+        partitions=store_settings.partitions,
+        durability=store_settings.durability,
+        replicas=store_settings.replicas,
+        observer=observed.attempts,
+    )
     endpoint = CartEndpoint(
         observed.watched(store),
         secret=settings.secrets,
-        catalog=as_catalog(settings.catalog, settings.currency),
-        settings=contract,
+        catalog=as_catalog(settings.catalog, rules.currency),
+        settings=settings.http,
         standalone=True,
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
-    rules = contract.rules
     following = Following(store, rules)
     endpoint.store = TellingStore(endpoint.store, following)
-    admin = Admin(settings, store, rules) if settings.admin_key else None
-    sweeps = Sweeps(settings.redis_url, settings.keys, settings.sweep_every)
+    admin = Admin(settings, store, rules) if settings.admin.key else None
+    sweeper = Sweeper(store_settings.url, store_settings.keys, settings.sweep_every)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        watch = asyncio.create_task(_leave_with(settings.parent_pid))
-        sweeps.start()
+        watch = asyncio.create_task(_exit_with_parent(settings.parent_pid))
+        sweeper.start()
         async with observed.running(store):
-            yield {ON_LAST_CALL: following.end}
-            sweeps.end()
+            yield {ON_SHUTDOWN: following.end}
+            sweeper.end()
             if admin is not None:
                 admin.end()
         following.end()
@@ -93,45 +98,21 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     return Service(observed.around(endpoint, pages, endpoint.answer), lifespan, admin)
 
 
-def _store_of(settings: ServiceSettings, observed: Observability) -> AsyncRedisStore:
-    return AsyncRedisStore(
-        settings.redis_url,
-        prefix=settings.prefix,
-        partitions=settings.partitions,
-        durability=settings.durability,
-        replicas=settings.replicas,
-        observer=observed.attempts,
-    )
+def tune_garbage_collector() -> None:
+    """Makes garbage collections rare, and exempts everything that was loaded at the start.
 
-
-def _contract_of(settings: ServiceSettings) -> HttpSettings:
-    return HttpSettings(
-        rules=Rules(ttl_ms=ttl_milliseconds(settings.ttl_seconds), currency=settings.currency),
-        accept_unknown_skus=settings.catalog is None,
-        trusted_origins=frozenset(settings.trusted_origins),
-        office_keys=settings.office_keys,
-        hold_seconds=settings.hold_seconds,
-        keep_additions=settings.keep_additions,
-        merge_policy=settings.merge_policy,
-        first_ttl_seconds=settings.first_ttl_seconds,
-    )
-
-
-def collect_rarely() -> None:
-    """Has the garbage collector look seldom, and never at what was loaded at the start.
-
-    Requests leave few cycles behind, and looking for them every few requests took more of a
-    worker's time than any other one thing (decision 33). For a process of the service's own.
+    Requests leave few cycles behind, and collecting every few requests took more of a worker's
+    time than any other single thing (decision 33). Only for a process that the service owns.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
+    gc.set_threshold(GC_THRESHOLD)
 
 
-async def _leave_with(parent_pid: int) -> None:
-    """Ends this worker when the process that started it was killed: it would keep the port."""
+async def _exit_with_parent(parent_pid: int) -> None:
+    """Ends this worker when its parent was killed, for it would keep the port occupied."""
     if parent_pid in (0, os.getpid()):
         return
     while os.getppid() == parent_pid:  # noqa: ASYNC110 (the kernel sends no event)
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(_PARENT_CHECK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The look at the deployment record when the service starts, so that no cart seems empty."""
+"""Checks the deployment record when the service starts, so that no cart seems empty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.clients import open_client
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.urls import Address, read_url
+from ecart.stores.redis.urls import read_url
 from ecart_server.redis_admin.deployment import (
     DeploymentError,
     compare_deployment,
@@ -25,25 +25,25 @@ from ecart_server.settings import ConfigurationError
 
 logger = logging.getLogger("ecart.service")
 
-_LOOK_EVERY = 0.5
+_RETRY_SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def settled_deployment(url: str, keys: Keyspace) -> Iterator[None]:
-    """Records or compares the deployment, then lets the service run.
+def deployment_guard(url: str, keys: Keyspace) -> Iterator[None]:
+    """Records or compares the deployment, then runs the body: the service.
 
-    An engine that is away at the start is not waited for: the look is taken as soon as it is
-    there, and a disagreement ends the service then.
+    An engine that is away at the start is not waited for. A thread checks the record as soon as the
+    engine is there, and ends this process by SIGTERM if the record does not match.
 
     Raises:
         ConfigurationError: the record names other partitions or a newer schema.
     """
-    late = _LateLook(url, keys)
+    late = _LateCheck(url, keys)
     try:
         try:
-            settle_deployment(url, keys)
+            ensure_deployment(url, keys)
         except StoreUnavailableError as error:
-            logger.warning("the deployment record is looked at later: %s", error)
+            logger.warning("the deployment record is checked later: %s", error)
             late.start()
         yield
     finally:
@@ -51,49 +51,46 @@ def settled_deployment(url: str, keys: Keyspace) -> Iterator[None]:
 
 
 def check_deployment(url: str, keys: Keyspace) -> None:
-    """Compares, and writes nothing: for commands that only read.
+    """Compares the record and writes nothing: for commands that only read.
 
     Raises:
-        ConfigurationError: as `settled_deployment`.
+        ConfigurationError: as `deployment_guard`.
         StoreUnavailableError: the engine does not answer.
     """
-    with _asking(url) as client:
+    with _connected(url) as client:
         found = read_deployment(client, keys)
         if found is not None:
             compare_deployment(found, keys)
 
 
-def settle_deployment(url: str, keys: Keyspace) -> None:
-    """Records the deployment if none is, and compares: for what is about to write carts.
+def ensure_deployment(url: str, keys: Keyspace) -> None:
+    """Creates the record if there is none, and compares it: for commands that write carts.
 
     Raises:
         ConfigurationError, StoreUnavailableError: as `check_deployment`.
     """
-    with _asking(url) as client:
+    with _connected(url) as client:
         compare_deployment(record_deployment(client, keys), keys)
 
 
 @contextlib.contextmanager
-def _asking(url: str) -> Iterator[Any]:
+def _connected(url: str) -> Iterator[Any]:
     address = read_url(url)
     try:
-        with contextlib.closing(_opened(address)) as client:
-            yield client
-    except DeploymentError as error:
-        raise ConfigurationError(str(error)) from error
-
-
-def _opened(address: Address) -> Any:
-    try:
-        return open_client(address)
+        client = open_client(address)
     except Exception as error:  # a cluster's client connects at once
         if classify(error) is Failure.NOT_OURS:
             raise
         raise StoreUnavailableError(str(error)) from error
+    with contextlib.closing(client):
+        try:
+            yield client
+        except DeploymentError as error:
+            raise ConfigurationError(str(error)) from error
 
 
-class _LateLook(threading.Thread):
-    """Looks again until the engine answers; on disagreement it has this process end."""
+class _LateCheck(threading.Thread):
+    """Repeats the check until the engine answers; if it fails, it ends this process."""
 
     def __init__(self, url: str, keys: Keyspace) -> None:
         super().__init__(name="ecart-deployment", daemon=True)
@@ -103,9 +100,9 @@ class _LateLook(threading.Thread):
         self._refusal: ConfigurationError | None = None
 
     def run(self) -> None:
-        while not self._ending.wait(_LOOK_EVERY):
+        while not self._ending.wait(_RETRY_SECONDS):
             try:
-                settle_deployment(self._url, self._keys)
+                ensure_deployment(self._url, self._keys)
             except StoreUnavailableError:
                 continue
             except ConfigurationError as error:
@@ -114,7 +111,7 @@ class _LateLook(threading.Thread):
             return
 
     def end(self) -> None:
-        """Stops looking, and raises what was found."""
+        """Stops the thread, and raises the refusal that it found."""
         self._ending.set()
         if self.ident is not None:
             self.join()

@@ -1,7 +1,12 @@
-"""How long a connection waits for its client; uvicorn itself waits for ever for a head.
+"""Time-outs for idle and slow clients, which uvicorn lacks: it waits for ever for a request's head.
 
-The parser is uvicorn's, httptools where it is installed, else h11. Of both, this uses what they
-have alike: `transport`, `loop`, `shutdown`, and `cycle`, the request that came last.
+Each connection has one timer, and no request sets or cancels one, so the time-out costs a request
+nothing. The timer checks every `CHECK_SECONDS` whether the connection waits for its client. If it
+does at two checks in a row, within the same request, the client is cut off: after one to two
+intervals. A body has a time-out of its own, in the application that reads it.
+
+The parser is uvicorn's: httptools where it is installed, else h11. This module uses what both have:
+`transport`, `loop`, `shutdown`, and `cycle`, the latest request.
 """
 
 from __future__ import annotations
@@ -11,22 +16,22 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from ecart_server.app.write_coalescing import HeldTransport, outbox_of
+from ecart_server.app.write_coalescing import BufferedTransport, coalescer_of
 
-LOOK_SECONDS = 10.0
-"""Between two looks at a connection. Who is waited for at both, in the same request, is cut off."""
-LAST_CALL_SECONDS = 3.0
-"""How long a client that owes something may take when the service has been told to stop."""
+CHECK_SECONDS = 10.0
+"""Between two checks of a connection."""
+SHUTDOWN_SECONDS = 3.0
+"""How long a shutdown waits for clients that have not sent a body or not read a response."""
 
-ON_LAST_CALL = "ecart.on_last_call"
-"""Under this name, an app's lifespan state may have a function to call when the service is to stop:
-its streams, which would go on for ever, end then."""
+ON_SHUTDOWN = "ecart.on_shutdown"
+"""The key of the lifespan state under which an app may put a function that ends its streams. It is
+called at a shutdown, for streams would go on for ever."""
 
 
-class Bounded(asyncio.Protocol):
-    """Cuts off clients that do not send a head, or do not take an answer, in 10 to 20 seconds.
+class ClientTimeouts(asyncio.Protocol):
+    """Aborts the connections of clients that do not send a head or do not read a response.
 
-    One timer per connection and none per request. A body is the application's to wait for.
+    To be put before a protocol of uvicorn among the bases of a class.
     """
 
     transport: asyncio.Transport
@@ -35,41 +40,41 @@ class Bounded(asyncio.Protocol):
     app_state: dict[str, Any]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Waits for the first head from now on."""
-        held: Any = HeldTransport(transport, outbox_of(self.loop))
-        super().connection_made(held)
-        self._waited, self._seen = True, self.cycle
-        self._next = self.loop.call_later(LOOK_SECONDS, self._look)
+        """Starts the timer; the first head is due from now on."""
+        buffered: Any = BufferedTransport(transport, coalescer_of(self.loop))
+        super().connection_made(buffered)
+        self._was_waiting, self._last_cycle = True, self.cycle
+        self._timer = self.loop.call_later(CHECK_SECONDS, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """There is nothing to look at any more."""
-        self._next.cancel()
+        """Cancels the timer."""
+        self._timer.cancel()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Lets what runs finish, but not at the leisure of the client."""
+        """Finishes running requests, with a shorter time-out for their clients."""
         super().shutdown()  # type: ignore[misc]  # uvicorn's, not asyncio's
-        self.app_state.get(ON_LAST_CALL, lambda: None)()
-        self._next.cancel()
-        self._next = self.loop.call_later(LAST_CALL_SECONDS, self._call_last)
+        self.app_state.get(ON_SHUTDOWN, lambda: None)()
+        self._timer.cancel()
+        self._timer = self.loop.call_later(SHUTDOWN_SECONDS, self._check_at_shutdown)
 
-    def _look(self) -> None:
-        waits = self._waits()
-        if waits and self._waited and self.cycle is self._seen:
+    def _check(self) -> None:
+        is_waiting = self._is_waiting_for_client()
+        if is_waiting and self._was_waiting and self.cycle is self._last_cycle:
             self.transport.abort()
             return
-        self._waited, self._seen = waits, self.cycle
-        self._next = self.loop.call_later(LOOK_SECONDS, self._look)
+        self._was_waiting, self._last_cycle = is_waiting, self.cycle
+        self._timer = self.loop.call_later(CHECK_SECONDS, self._check)
 
-    def _call_last(self) -> None:
-        if self._waits() or self.cycle.more_body:
+    def _check_at_shutdown(self) -> None:
+        if self._is_waiting_for_client() or self.cycle.more_body:
             self.transport.abort()
 
-    def _waits(self) -> bool:
-        """Whether a head is to come, or an answer lies here that the client does not take."""
+    def _is_waiting_for_client(self) -> bool:
+        """Whether no request is in progress, or the client does not read our response."""
         has_request = self.cycle is not None and not self.cycle.response_complete
         return not has_request or self.transport.get_write_buffer_size() > 0
 
 
-class BoundedProtocol(Bounded, AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """What `ecart serve` speaks."""
+class ServiceProtocol(ClientTimeouts, AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """The HTTP protocol of `ecart serve`."""

@@ -1,8 +1,22 @@
-"""What is written to clients in one turn of the event loop, sent at its end.
+"""Coalesces the writes of one iteration of the event loop: one send for each response, not two.
 
-uvicorn writes the head of an answer, then its body, each a call of the system, and each wakes
-whoever reads: a proxy on this machine, say. While many requests are answered, waking was the most
-expensive thing that a worker did (decision 39). Redis, too, sends its replies at the end of a turn.
+uvicorn writes the head of a response and then its body. A transport of asyncio makes a system call
+for each write, and each wakes the reader, such as a proxy on the same machine. On a busy worker
+these wake-ups were the largest single cost (decision 39). ASGI allows the head to wait for a body.
+
+`BufferedTransport` stands between uvicorn's protocol and the transport. A first write is buffered,
+and the transport is registered with the `WriteCoalescer` of its event loop, which flushes all that
+are registered in a callback: after the other callbacks of this iteration. Redis sends its replies
+in the same way, before it polls again. A transport is flushed earlier in these cases:
+
+- At its second write, the body, unless the loop is busy: then the response goes out at once, in one
+  call. The loop is busy if `BUSY_RESPONSES` or more were flushed at the end of the last iteration.
+  Then the responses of this one go out one after the other, and the reader wakes up once for many.
+- At its third write: it is a stream, such as `/cart/events`. Streams are not delayed, so that the
+  transport can tell its writer to pause (flow control).
+- Before it is closed. `abort` discards the buffer, as a transport does.
+
+So a response waits at most until the end of its iteration, in which the worker serves others.
 """
 
 from __future__ import annotations
@@ -11,81 +25,81 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-MANY = 4
-"""Answers of the last turn from which on those of this one wait for each other."""
+BUSY_RESPONSES = 4
+"""Responses flushed at the end of an iteration from which on the next one counts as busy."""
 
-WHOLE = 2
-"""Pieces of an answer, its head and its body. What has more is a stream, which is not held up."""
+MAX_BUFFERED_WRITES = 2
+"""Writes of a response: its head and its body. One with more is a stream."""
 
 
-class Outbox:
-    """The transports of one event loop that have something to send in this turn."""
+class WriteCoalescer:
+    """The transports of one event loop that have something to send in this iteration."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.is_busy = False
         self._loop = loop
-        self._waiting: list[HeldTransport] = []
+        self._waiting: list[BufferedTransport] = []
 
-    def add(self, transport: HeldTransport) -> None:
-        """Has the transport send when the turn is over."""
+    def add(self, transport: BufferedTransport) -> None:
+        """Flushes the transport after the other callbacks of this iteration."""
         if not self._waiting:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self._flush)
         self._waiting.append(transport)
 
-    def _send(self) -> None:
+    def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        self.is_busy = len(waiting) >= MANY
+        self.is_busy = len(waiting) >= BUSY_RESPONSES
         for transport in waiting:
             transport.flush()
 
 
-class HeldTransport:
-    """A transport of a connection whose answers go by an outbox; in all else the one given."""
+class BufferedTransport:
+    """A transport that buffers writes; everything else goes to the transport given."""
 
-    __slots__ = ("_outbox", "_pieces", "_transport", "is_closing")
+    __slots__ = ("_chunks", "_coalescer", "_transport", "is_closing")
 
-    def __init__(self, transport: asyncio.BaseTransport, outbox: Outbox) -> None:
+    def __init__(self, transport: asyncio.BaseTransport, coalescer: WriteCoalescer) -> None:
         self._transport: Any = transport
-        self._outbox = outbox
-        self._pieces: list[bytes] = []
-        self.is_closing = transport.is_closing  # asked after each answer
+        self._coalescer = coalescer
+        self._chunks: list[bytes] = []
+        self.is_closing = transport.is_closing  # bound here, since each response calls it
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Sends a piece with the next one, or when the turn is over."""
-        pieces = self._pieces
-        pieces.append(data)
-        if len(pieces) == 1:
-            self._outbox.add(self)
-        elif not self._outbox.is_busy or len(pieces) > WHOLE:
+        """Sends a chunk together with the next one, or at the end of the iteration."""
+        chunks = self._chunks
+        chunks.append(data)
+        if len(chunks) == 1:
+            self._coalescer.add(self)
+        elif not self._coalescer.is_busy or len(chunks) > MAX_BUFFERED_WRITES:
             self.flush()
 
     def flush(self) -> None:
-        """Sends what is here, unless the connection has been lost meanwhile."""
-        data = b"".join(self._pieces)
-        self._pieces.clear()
+        """Sends the buffer, unless the connection has been lost meanwhile."""
+        data = b"".join(self._chunks)
+        self._chunks.clear()
         if data and not self.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:
-        """Sends what is here, and closes."""
+        """Sends the buffer, and closes."""
         self.flush()
         self._transport.close()
 
     def abort(self) -> None:
-        """Closes at once; what is here is not sent."""
-        self._pieces.clear()
+        """Closes at once; the buffer is discarded."""
+        self._chunks.clear()
         self._transport.abort()
 
 
-_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()
+_coalescers: WeakKeyDictionary[asyncio.AbstractEventLoop, WriteCoalescer] = WeakKeyDictionary()
 
 
-def outbox_of(loop: asyncio.AbstractEventLoop) -> Outbox:
-    """The outbox of an event loop."""
-    found = _outboxes.get(loop)
+def coalescer_of(loop: asyncio.AbstractEventLoop) -> WriteCoalescer:
+    """The coalescer of an event loop; each loop has one."""
+    found = _coalescers.get(loop)
     if found is None:
-        found = _outboxes[loop] = Outbox(loop)
+        found = _coalescers[loop] = WriteCoalescer(loop)
     return found

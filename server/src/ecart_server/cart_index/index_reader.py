@@ -14,7 +14,8 @@ from ecart.stores.redis.codec import HEADER, read_summary
 from ecart.stores.redis.index import EVERY, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
 from ecart.stores.redis.scripts import load_script
-from ecart_server.redis_admin.connections import Command, Node, owner_of, scored
+from ecart.stores.redis.transport.wire import Command
+from ecart_server.redis_admin.connections import Node, owner_of, parse_scores
 
 AT_ONCE = 500
 """Carts that are asked for in one packet."""
@@ -46,11 +47,13 @@ def entries_of(node: Node, keys: Keyspace, partition: int) -> Iterator[list[Entr
     """All entries of a partition's index, some at a time; one that moves may come twice."""
     cursor: int | bytes = 0
     while True:
-        (reply,) = node.ask_all([("ZSCAN", keys.index(partition), cursor, "COUNT", AT_ONCE)])
+        (reply,) = node.pipeline([("ZSCAN", keys.index(partition), cursor, "COUNT", AT_ONCE)])
         if isinstance(reply, Exception):  # something else is under the key: the doctor tells
             return
         cursor, found = reply
-        yield [Entry(keys.indexed(partition, member), noted) for member, noted in scored(found)]
+        yield [
+            Entry(keys.indexed(partition, member), noted) for member, noted in parse_scores(found)
+        ]
         if int(cursor) == 0:
             return
 
@@ -73,7 +76,7 @@ def look_at(node: Node, keys: Keyspace, entries: Sequence[Entry]) -> Iterator[Lo
     """What became of these carts, all of one node."""
     for start in range(0, len(entries), AT_ONCE):
         part = entries[start : start + AT_ONCE]
-        replies = node.ask_all([("HMGET", entry.key, *HEADER) for entry in part])
+        replies = node.pipeline([("HMGET", entry.key, *HEADER) for entry in part])
         for entry, values in zip(part, replies, strict=True):
             yield _look(keys, entry, values)
 
@@ -105,5 +108,5 @@ def mend(node: Node, looks: Iterable[Look]) -> int:
             noted += note(key, look.cart.updated_ms)
     if not noted and not forgotten:
         return 0
-    replies = node.ask_all([*forgotten, *noted])[: len(forgotten)]
+    replies = node.pipeline([*forgotten, *noted])[: len(forgotten)]
     return sum(int(reply) for reply in replies if isinstance(reply, int))

@@ -12,8 +12,9 @@ import msgspec
 from ecart.errors import EcartError
 from ecart.model import CartSummary
 from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.transport.wire import Command
 from ecart_server.cart_index.index_reader import Entry, look_at, mend
-from ecart_server.redis_admin.connections import Command, Node, owner_of, scored
+from ecart_server.redis_admin.connections import Node, owner_of, parse_scores
 
 _AT_FIRST = 8
 """Entries that each partition is asked for to begin with; then more of those that need it."""
@@ -116,7 +117,7 @@ class _Order:
         for node in self._nodes:
             those = [n for n, owner in enumerate(self._owners) if owner is node]
             commands = [self._range(n, place, _AT_FIRST) for n in those]
-            for n, reply in zip(those, node.ask_all(commands), strict=True):
+            for n, reply in zip(those, node.pipeline(commands), strict=True):
                 first[n] = self._placed(n, reply)
         each = (self._places(n, place, first[n]) for n in first)
         return heapq.merge(*each, reverse=self._newest_first)
@@ -134,7 +135,7 @@ class _Order:
                 return
             place = new[-1] if new else place
             count = _MORE if new else 2 * count  # or all of them were of the time of the place
-            (reply,) = self._owners[partition].ask_all([self._range(partition, place, count)])
+            (reply,) = self._owners[partition].pipeline([self._range(partition, place, count)])
             read = self._placed(partition, reply)
 
     def _follows(self, found: Place, place: Place) -> bool:
@@ -151,4 +152,6 @@ class _Order:
     def _placed(self, partition: int, reply: Any) -> list[Place]:
         if isinstance(reply, Exception):  # something else is under the key: the doctor tells
             return []
-        return [(noted, self._keys.indexed(partition, member)) for member, noted in scored(reply)]
+        return [
+            (noted, self._keys.indexed(partition, member)) for member, noted in parse_scores(reply)
+        ]

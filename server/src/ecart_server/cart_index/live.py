@@ -16,7 +16,7 @@ from ecart.model import CartSummary
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.cart_index.listing import list_carts
 from ecart_server.cart_index.survey import Listed, index_sizes, listed
-from ecart_server.redis_admin.connections import Node, patiently
+from ecart_server.redis_admin.connections import Node, with_retries
 
 _CHANGES = ("cmdstat_evalsha", "cmdstat_eval")
 _SPARE = 2
@@ -69,7 +69,7 @@ class Watch:
         # What a look asks itself is not counted: from the end of one to the beginning of the next.
         before, now = self._counts, _counts(self._nodes)
         passed = now.at - before.at if before else 0.0
-        seconds, micros = self._nodes[0].ask("TIME")
+        seconds, micros = self._nodes[0].call("TIME")
         carts = self._last_changed()
         known, self._versions = self._versions, {cart.cart_id: cart.version for cart in carts}
         pulse = Pulse(
@@ -103,8 +103,8 @@ def _rate(before: int | None, now: int, seconds: float) -> float | None:
 def _counts(nodes: Sequence[Node]) -> _Counts:
     changes = commands = memory = 0
     for node in nodes:
-        stats: dict[str, Any] = patiently(node.client.info)
-        by_command: dict[str, Any] = patiently(partial(node.client.info, "commandstats"))
+        stats: dict[str, Any] = with_retries(node.client.info)
+        by_command: dict[str, Any] = with_retries(partial(node.client.info, "commandstats"))
         changes += sum(int(by_command.get(name, {}).get("calls", 0)) for name in _CHANGES)
         commands += int(stats.get("total_commands_processed", 0))
         memory += int(stats.get("used_memory", 0))

@@ -147,7 +147,7 @@ def index_sizes(nodes: Sequence[Node], keys: Keyspace) -> list[int]:
     owners = [owner_of(nodes, keys.index(partition)) for partition in range(keys.partitions)]
     for node in nodes:
         those = [partition for partition, owner in enumerate(owners) if owner is node]
-        replies = node.ask_all([("ZCARD", keys.index(partition)) for partition in those])
+        replies = node.pipeline([("ZCARD", keys.index(partition)) for partition in those])
         for partition, reply in zip(those, replies, strict=True):
             sizes[partition] = reply if isinstance(reply, int) else 0
     return sizes

@@ -12,8 +12,9 @@ import msgspec
 
 from ecart.stores.redis.index import LIFETIME, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
+from ecart.stores.redis.transport.wire import Command
 from ecart_server.cart_index.index_reader import Entry, entries_of, look_at, mend
-from ecart_server.redis_admin.connections import Command, Node, owner_of, pages
+from ecart_server.redis_admin.connections import Node, owner_of, scan_pages
 
 Progress = Callable[[int], None]
 
@@ -38,7 +39,7 @@ def sweep(
     began = time.monotonic()
     seen = carts = added = 0
     for node in nodes:
-        for page in pages(node, keys.pattern):
+        for page in scan_pages(node, keys.pattern):
             seen += len(page)
             live, new = _note_missing(node, keys, page)
             carts, added = carts + live, added + new
@@ -53,13 +54,13 @@ def sweep(
 def _note_missing(node: Node, keys: Keyspace, page: Sequence[bytes]) -> tuple[int, int]:
     entries = [Entry(key, 0) for key in _carts_among(keys, page)]
     looks = [look for look in look_at(node, keys, entries) if look.cart is not None]
-    scores = node.ask_all([("ZSCORE", *place_in_index(look.entry.key)) for look in looks])
+    scores = node.pipeline([("ZSCORE", *place_in_index(look.entry.key)) for look in looks])
     missing: list[Command] = []
     for look, score in zip(looks, scores, strict=True):
         if score is None and look.cart is not None:
             missing += note(look.entry.key, look.cart.updated_ms)
     if missing:
-        node.ask_all(missing)
+        node.pipeline(missing)
     return len(looks), len(missing) // 2
 
 
@@ -75,5 +76,5 @@ def _mend_index(nodes: Sequence[Node], keys: Keyspace, partition: int) -> int:
     node, forgotten = owner_of(nodes, keys.index(partition)), 0
     for entries in entries_of(node, keys, partition):
         forgotten += mend(node, look_at(node, keys, entries))
-    node.ask("EXPIRE", keys.index(partition), LIFETIME)
+    node.call("EXPIRE", keys.index(partition), LIFETIME)
     return forgotten

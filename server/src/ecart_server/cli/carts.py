@@ -14,16 +14,16 @@ from rich.text import Text
 
 from ecart.money import display_text
 from ecart_server.app.deployment_check import check_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
 from ecart_server.cart_index import Listed, list_carts, listed
-from ecart_server.cli.durations import DURATION, spoken
+from ecart_server.cli.durations import DURATION, format_duration
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.cli.where import where
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 
 
-class _Found(msgspec.Struct, frozen=True):
-    """A page. `now_ms`: the engine's time; `after`: where the next page begins, if there is one."""
+class _CartPage(msgspec.Struct, frozen=True):
+    """A page. `now_ms`: the engine's time; `after`: the cursor of the next page, or None."""
 
     now_ms: int
     carts: tuple[Listed, ...]
@@ -31,7 +31,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 @click.command("carts")
-@where
+@takes_location
 @click.option(
     "--idle",
     type=DURATION,
@@ -42,7 +42,7 @@ class _Found(msgspec.Struct, frozen=True):
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Carts a page."
 )
-@click.option("--after", metavar="CURSOR", help="Go on where the page before ended.")
+@click.option("--after", metavar="CURSOR", help="Continue where the previous page ended.")
 @click.option("--newest", is_flag=True, help="The ones changed last first.")
 @click.option("--with-empty", is_flag=True, help="Also carts without lines.")
 @click.option("--json", "as_json", is_flag=True, help="The page as JSON.")
@@ -51,37 +51,41 @@ def carts_command(as_json: bool, **arguments: Any) -> None:
 
     Of those that expire or are changed meanwhile none is shown twice, and no other is missed.
     """
-    found = _find(**arguments)
+    page = _read_page(**arguments)
     if as_json:
-        click.echo(printable_json(msgspec.json.encode(found)))
+        click.echo(printable_json(msgspec.json.encode(page)))
         return
-    if found.carts:
-        Console(highlight=False).print(carts_table(found.carts, found.now_ms))
+    if page.carts:
+        Console(highlight=False).print(carts_table(page.carts, page.now_ms))
     else:
         click.echo("No carts.")
-    if found.after is not None:
-        click.echo(f"More: --after {shlex.quote(found.after)}", err=True)
+    if page.after is not None:
+        click.echo(f"More: --after {shlex.quote(page.after)}", err=True)
 
 
-def _find(
-    idle: int, limit: int, after: str | None, newest: bool, with_empty: bool, **where: Any
-) -> _Found:
-    options = Options(fsync="everysec", **where)
-    with engine_url(options) as (url, _):
-        check_deployment(url, options.keys)
-        with opened(url) as nodes:
-            seconds, micros = nodes[0].ask("TIME")
+def _read_page(
+    location: CartLocation,
+    idle: int,
+    limit: int,
+    after: str | None,
+    newest: bool,
+    with_empty: bool,
+) -> _CartPage:
+    with location.engine_url() as url:
+        check_deployment(url, location.keys)
+        with opened_nodes(url) as nodes:
+            seconds, micros = nodes[0].call("TIME")
             now_ms = int(seconds) * 1000 + int(micros) // 1000
             page = list_carts(
                 nodes,
-                options.keys,
+                location.keys,
                 limit=limit,
                 until_ms=now_ms - 1000 * idle if idle else None,
                 newest_first=newest,
                 after=after,
                 with_empty=with_empty,
             )
-    return _Found(now_ms, tuple(map(listed, page.carts)), page.after)
+    return _CartPage(now_ms, tuple(map(listed, page.carts)), page.after)
 
 
 def carts_table(carts: tuple[Listed, ...], now_ms: int) -> Table:
@@ -94,7 +98,7 @@ def carts_table(carts: tuple[Listed, ...], now_ms: int) -> Table:
     for cart in carts:
         expires = "never"
         if cart.expires_ms is not None:
-            expires = spoken((cart.expires_ms - now_ms) / 1000)
+            expires = format_duration((cart.expires_ms - now_ms) / 1000)
         cells = (one_line(cart.cart_id), *content(cart), idle(cart, now_ms), expires, cart.state)
         table.add_row(*map(Text, cells))
     return table
@@ -107,5 +111,5 @@ def content(cart: Listed) -> tuple[str, str, str]:
 
 
 def idle(cart: Listed, now_ms: int) -> str:
-    """For how long nobody has changed it."""
-    return spoken((now_ms - cart.updated_ms) / 1000)
+    """The time since its last change."""
+    return format_duration((now_ms - cart.updated_ms) / 1000)

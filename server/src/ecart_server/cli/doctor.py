@@ -12,17 +12,17 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ecart.errors import EngineError
-from ecart_server.app.run import Options, engine_url
-from ecart_server.cli.progress import meter
+from ecart_server.app.location import CartLocation
+from ecart_server.cli.location_options import takes_location
+from ecart_server.cli.progress import progress_bar
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.cli.where import where
-from ecart_server.doctor import AS_OF, SEVERITIES, Finding, Report, examine
+from ecart_server.doctor import SEVERITIES, Finding, Report, examine
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 
 
 @click.command("doctor")
-@where
+@takes_location
 @click.option(
     "--repair",
     is_flag=True,
@@ -37,7 +37,7 @@ _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
 )
 @click.option("--no-scan", is_flag=True, help="Look at the engine only, not at carts.")
 def doctor_command(
-    repair: bool, as_json: bool, sample: int | None, no_scan: bool, **where: Any
+    location: CartLocation, repair: bool, as_json: bool, sample: int | None, no_scan: bool
 ) -> None:
     """Look for what is wrong with the engine and the carts in it.
 
@@ -45,25 +45,23 @@ def doctor_command(
     """
     if no_scan and (repair or sample is not None):
         raise click.UsageError("--no-scan looks at no cart: leave --repair and --sample away")
-    report = _examined(
-        Options(fsync="everysec", **where), sample=0 if no_scan else sample, repair=repair
-    )
+    report = _examined(location, sample=0 if no_scan else sample, repair=repair)
     if as_json:
-        document = {"ok": report.is_well, "advisories_of": AS_OF, **_plain(report)}
+        document = {"ok": report.is_well, **_plain(report)}
         click.echo(printable_json(msgspec.json.encode(document)))
     else:
         show_report(report, Console(highlight=False))
     sys.exit(0 if report.is_well else 1)
 
 
-def _examined(options: Options, **wishes: Any) -> Report:
+def _examined(location: CartLocation, **options: Any) -> Report:
     try:
-        with engine_url(options) as (url, _), meter("carts") as told:
-            embedded = not options.redis_url
-            return examine(url, options.keys, is_embedded=embedded, progress=told.show, **wishes)
+        with location.engine_url() as url, progress_bar("carts") as bar:
+            embedded = location.is_embedded
+            return examine(url, location.keys, is_embedded=embedded, progress=bar.update, **options)
     except EngineError as error:
         report = Report()
-        report.add("engine_unreachable", str(options.data_dir), str(error))
+        report.add("engine_unreachable", str(location.data_dir), str(error))
         return report
 
 

@@ -1,4 +1,4 @@
-"""How a length of time is written on the command line: `90s`, `30m`, `1h`, `7d`, or seconds."""
+"""Durations on the command line: `90s`, `30m`, `1h`, `7d`, or seconds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Duration(_IntType):
 DURATION = Duration()
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """The two largest units: `3 d 4 h`, `12 min`, `8 s`."""
     whole = max(0, int(seconds))
     for size, name, smaller, its_name in _UNITS:

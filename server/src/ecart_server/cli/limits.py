@@ -1,14 +1,14 @@
-"""The options of `ecart serve` that limit rates: together, one field of `Options`."""
+"""The options of `ecart serve` that limit rates."""
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 from typing import Any
 
 import click
 
-from ecart_server.rate_limits import Limits, Rate, rate_of
+from ecart_server.cli.settings_options import F, default_of, setting
+from ecart_server.rate_limits import Rate, rate_of
 
 
 def _checked_rate(context: click.Context, parameter: click.Parameter, value: str) -> Rate | None:
@@ -19,7 +19,7 @@ def _checked_rate(context: click.Context, parameter: click.Parameter, value: str
 
 
 def _checked_proxies(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Addresses and networks. A star would believe any client's word for its address."""
+    """Addresses and networks. A star would let any client choose the address it is counted by."""
     for part in (value or "").split(","):
         try:
             ipaddress.ip_network(part.strip() or "127.0.0.1")
@@ -28,13 +28,13 @@ def _checked_proxies(context: click.Context, parameter: click.Parameter, value: 
     return value or None
 
 
-def _rate_option(name: str, default: str, text: str) -> Any:
-    return click.option(
-        f"--{name}",
-        envvar=f"ECART_{name.replace('-', '_').upper()}",
+def _rate(option: str, path: str, text: str) -> Any:
+    default: Rate = default_of(path)
+    return setting(
+        option,
+        path,
         callback=_checked_rate,
-        default=default,
-        show_default=True,
+        default=f"{default.count}/{default.seconds}",
         metavar="COUNT/SECONDS",
         help=text,
     )
@@ -47,14 +47,18 @@ _OPTIONS = (
         type=click.Choice(["remote", "all", "off"]),
         default="remote",
         show_default=True,
-        help="Who is limited: remote clients, those of this machine too, or nobody.",
+        help="Who is limited: remote clients, those of this machine too, or none.",
     ),
-    _rate_option("session-rate", "120/60", "Changes of one session; 0: any number."),
-    _rate_option("address-rate", "600/60", "Changes from one address; 0: any number."),
-    _rate_option("new-session-rate", "60/60", "Sessions begun from one address; 0: any number."),
-    click.option(
+    _rate("--session-rate", "limits__session", "Changes of one session; 0: any number."),
+    _rate("--address-rate", "limits__address", "Changes from one address; 0: any number."),
+    _rate(
+        "--new-session-rate",
+        "limits__new_sessions",
+        "Sessions begun from one address; 0: any number.",
+    ),
+    setting(
         "--trusted-proxies",
-        envvar="ECART_TRUSTED_PROXIES",
+        "process__trusted_proxies",
         metavar="ADDRESSES",
         callback=_checked_proxies,
         help="Proxies whose X-Forwarded-For and -Proto are believed; without it, 127.0.0.1.",
@@ -62,21 +66,8 @@ _OPTIONS = (
 )
 
 
-def rate_limits(command: Any) -> Any:
-    """Gives a command these options; it gets `limits` and `trusted_proxies` of them."""
-
-    @functools.wraps(command)
-    def limited(
-        *, rate_limit: str, session_rate: Any, address_rate: Any, new_session_rate: Any, **rest: Any
-    ) -> Any:
-        limits = Limits(
-            session=session_rate,
-            address=address_rate,
-            new_sessions=new_session_rate,
-            counts_loopback=rate_limit == "all",
-        )
-        return command(limits=None if rate_limit == "off" else limits, **rest)
-
+def rate_limit_options(command: F) -> F:
+    """Adds these options; `rate_limit` says whether the limits hold, and for whom."""
     for option in reversed(_OPTIONS):
-        limited = option(limited)
-    return limited
+        command = option(command)
+    return command

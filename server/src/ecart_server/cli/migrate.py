@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from typing import Any
 
 import click
 
 from ecart.money import check_currency
-from ecart.stores.redis import RedisStore
-from ecart_server.app.deployment_check import check_deployment, settle_deployment
-from ecart_server.app.run import Options, engine_url
-from ecart_server.cli.progress import meter
-from ecart_server.cli.reports import counted, listed, problem_line, problem_lines, say, speed
-from ecart_server.cli.where import where
-from ecart_server.redis_admin.connections import opened
+from ecart_server.app.deployment_check import check_deployment, ensure_deployment
+from ecart_server.app.location import CartLocation
+from ecart_server.cli.location_options import takes_location
+from ecart_server.cli.progress import progress_bar
+from ecart_server.cli.reports import (
+    breakdown,
+    pluralize,
+    print_report,
+    problem_counts,
+    timing,
+)
+from ecart_server.redis_admin.connections import opened_nodes
 from ecart_server.transfer import Migration, MigrationReport, Wishes
 
 
@@ -26,7 +29,7 @@ def _checked_template(context: click.Context, parameter: click.Parameter, value:
 
 
 @click.command("migrate-1.0")
-@where
+@takes_location
 @click.option(
     "--from",
     "source",
@@ -62,51 +65,46 @@ def migrate_command(
     currency: str,
     cart_id: str,
     as_json: bool,
-    **where: Any,
+    location: CartLocation,
 ) -> None:
-    """Bring the carts of E-Cart 1.0.2 over: say what would become of them, or do it with --write.
+    """Bring the carts of E-Cart 1.0.2 over: show what would happen, or do it with --write.
 
-    A cart comes over whole or not at all, with the life that it has left, and only where there is
-    no cart of its id. It is safe to repeat. Exit code 1 if a cart was refused.
+    A cart comes over whole or not at all, with the time to live that it has left, and only where
+    there is no cart of its id. It is safe to repeat. Exit code 1 if a cart was refused.
     """
     if delete and not write:
         raise click.UsageError("--delete is for what --write has written")
-    wishes = Wishes(write=write, delete=delete, currency=check_currency(currency), cart_id=cart_id)
-    report = _migrate(Options(fsync="everysec", **where), source, wishes)
-    say(report, _lines(report, delete), as_json)
+    options = Wishes(write=write, delete=delete, currency=check_currency(currency), cart_id=cart_id)
+    report = _migrate(location, source, options)
+    print_report(report, _lines(report, delete), as_json)
     sys.exit(1 if report.refused else 0)
 
 
-def _migrate(options: Options, source: str | None, wishes: Wishes) -> MigrationReport:
+def _migrate(location: CartLocation, source: str | None, options: Wishes) -> MigrationReport:
     with (
-        engine_url(options) as (url, _),
-        meter("carts") as told,
-        contextlib.closing(
-            RedisStore(url, prefix=options.prefix, partitions=options.partitions)
-        ) as store,
-        opened(source or url) as nodes,
+        location.engine_url() as url,
+        progress_bar("carts") as bar,
+        location.store(url) as store,
+        opened_nodes(source or url) as nodes,
     ):
-        look = settle_deployment if wishes.write else check_deployment
-        look(url, options.keys)
-        migration = Migration(
-            nodes, store, wishes, lambda problem: told.tell(problem_line(problem))
-        )
-        return migration.run(told.show)
+        check = ensure_deployment if options.write else check_deployment
+        check(url, location.keys)
+        return Migration(nodes, store, options, bar.print_problem).run(bar.update)
 
 
 def _lines(report: MigrationReport, delete: bool) -> list[str]:
-    what = f"{counted(report.carts, 'cart')} of E-Cart 1.0, {counted(report.lines, 'line')}"
-    did = listed(
+    what = f"{pluralize(report.carts, 'cart')} of E-Cart 1.0, {pluralize(report.lines, 'line')}"
+    done = breakdown(
         (report.written, "to be written" if report.dry_run else "written"),
         (report.same, "brought over before"),
         (report.refused, "refused"),
     )
-    lines = [f"{what}, {speed(report.carts, report.seconds)}{did}"]
-    lines += problem_lines(report.problems, "refused")
+    lines = [f"{what}, {timing(report.carts, report.seconds)}{done}"]
+    lines += problem_counts(report.problems, "refused")
     if report.dry_run:
         lines.append("Nothing was changed. --write writes the carts.")
     else:
         lines.append(
-            f"{counted(report.deleted, 'old cart')} deleted." if delete else "The old carts stay."
+            f"{pluralize(report.deleted, 'old cart')} deleted." if delete else "The old carts stay."
         )
     return lines

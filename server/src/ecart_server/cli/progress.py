@@ -1,4 +1,7 @@
-"""A bar with rate and time left on standard error, if that is a terminal; it leaves no trace."""
+"""A progress bar on standard error, if that is a terminal: count, rate and time left.
+
+It is erased at the end.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +13,36 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ecart_server.cli.reports import problem_line
 from ecart_server.cli.terminal import one_line
+from ecart_server.transfer import Problem
 
 
-class Meter:
-    """What is shown while a command works."""
+class ProgressBar:
+    """The bar of one command; its methods serve as callbacks of what the command runs."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._task = bar.add_task("", total=None, count="", rate="")
         self._began = time.monotonic()
 
-    def show(self, done: int, total: int, *, of: float | None = None) -> None:
-        """So many of so many are done; `of` instead tells the part, from 0 to 1."""
-        completed, whole = (done, total) if of is None else (of, 1)
+    def update(self, done: int, total: int, *, fraction: float | None = None) -> None:
+        """Shows that `done` of `total` are done. `fraction`, from 0 to 1, stands in for a total."""
+        completed, whole = (done, total) if fraction is None else (fraction, 1)
         seconds = time.monotonic() - self._began
-        counted = f"{done:,}" if of is not None else f"{done:,}/{total:,}"
+        count = f"{done:,}" if fraction is not None else f"{done:,}/{total:,}"
         rate = f"{done / seconds:,.0f}/s" if seconds > 0.2 else ""
-        self._bar.update(self._task, count=counted, rate=rate, completed=completed, total=whole)
+        self._bar.update(self._task, count=count, rate=rate, completed=completed, total=whole)
 
-    def tell(self, text: str) -> None:
-        """A line above the bar, printable; without a bar, a line."""
-        self._bar.console.print(Text(one_line(text)), soft_wrap=True, highlight=False)
+    def print_problem(self, problem: Problem) -> None:
+        """Prints a line above the bar; without a bar, a line."""
+        text = Text(one_line(problem_line(problem)))
+        self._bar.console.print(text, soft_wrap=True, highlight=False)
 
 
 @contextlib.contextmanager
-def meter(what: str, *, is_shown: bool = True) -> Iterator[Meter]:
-    """A meter for a command that counts `what`."""
+def progress_bar(what: str, *, is_shown: bool = True) -> Iterator[ProgressBar]:
+    """The bar of a command that counts `what`."""
     console = Console(stderr=True)
     columns = (
         TextColumn(what),
@@ -49,8 +55,8 @@ def meter(what: str, *, is_shown: bool = True) -> Iterator[Meter]:
         *columns,
         console=console,
         transient=True,
-        redirect_stdout=False,  # it may be a pipe that takes what this command is for
+        redirect_stdout=False,  # it may be a pipe that takes the output of this command
     )
-    # One that is not to be seen is not begun: in rich 13 a disabled one ends with a line, too.
+    # A hidden bar is never started: in rich 13 a disabled one prints a line at its end, too.
     with bar if is_shown and console.is_terminal else contextlib.nullcontext():
-        yield Meter(bar)
+        yield ProgressBar(bar)

@@ -1,4 +1,4 @@
-"""How a report is said: as JSON, or in a few lines."""
+"""Prints the report of a command: as JSON, or as a few lines of text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ecart_server.cli.terminal import printable_json
 from ecart_server.transfer import Problem, Problems
 
 
-def say(report: Any, lines: list[str], as_json: bool, *, err: bool = False) -> None:
-    """The report on standard output, or on standard error."""
+def print_report(report: Any, lines: list[str], as_json: bool, *, err: bool = False) -> None:
+    """The report as JSON, else the lines; on standard output, or with `err` on standard error."""
     if as_json:
         click.echo(printable_json(msgspec.json.encode(report)), err=err)
     else:
@@ -20,28 +20,28 @@ def say(report: Any, lines: list[str], as_json: bool, *, err: bool = False) -> N
 
 
 def problem_line(problem: Problem) -> str:
-    """One problem, as it is told when it is met."""
+    """One problem in a line: where, what, and its code."""
     return f"{problem.at}: {problem.detail} [{problem.code}]"
 
 
-def problem_lines(problems: Problems, what: str) -> list[str]:
-    """How many problems of each code, in a line; no line for none."""
-    told = ", ".join(f"{count:,} {code}" for code, count in sorted(problems.counts.items()))
-    return [f"{problems.total:,} {what}: {told}"] if told else []
+def problem_counts(problems: Problems, what: str) -> list[str]:
+    """How many problems of each code there were, in a line; no line if there were none."""
+    counts = ", ".join(f"{count:,} {code}" for code, count in sorted(problems.counts.items()))
+    return [f"{problems.total:,} {what}: {counts}"] if counts else []
 
 
-def counted(count: int, what: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """`1 cart`, `2 carts`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def listed(*counts: tuple[int, str]) -> str:
-    """`: 3 written, 1 refused`; nothing for what is none."""
-    told = ", ".join(f"{count:,} {what}" for count, what in counts if count)
-    return f": {told}" if told else ""
+def breakdown(*counts: tuple[int, str]) -> str:
+    """`: 3 written, 1 refused`, without the counts that are zero."""
+    parts = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    return f": {parts}" if parts else ""
 
 
-def speed(count: int, seconds: float) -> str:
+def timing(count: int, seconds: float) -> str:
     """`in 2.0 s, 500/s`."""
     rate = f", {count / seconds:,.0f}/s" if seconds else ""
     return f"in {seconds:.1f} s{rate}"

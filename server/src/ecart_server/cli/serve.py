@@ -6,170 +6,161 @@ import os
 from typing import Any, get_args
 
 import click
+import msgspec
 
 from ecart.catalog import as_catalog
 from ecart.model import MergePolicy
 from ecart.money import check_currency
-from ecart.operations import QUARTER_HOUR
 from ecart.stores.redis.durability import Mode, durability_of
-from ecart_server.app.run import Options, serve
-from ecart_server.cli.limits import rate_limits
-from ecart_server.cli.where import where
-from ecart_server.settings import LogFormat, LogLevel
+from ecart_server.app.credentials import check_admin_key, find_keys, find_secrets
+from ecart_server.app.run import serve
+from ecart_server.cli.limits import rate_limit_options
+from ecart_server.cli.location_options import location_options
+from ecart_server.cli.settings_options import default_of, nested, setting
+from ecart_server.settings import LogFormat, LogLevel, ProcessSettings, ServiceSettings
+
+_YEAR = 365 * 24 * 3600
+
+
+def _to_milliseconds(context: click.Context, parameter: click.Parameter, value: int) -> int:
+    return 1000 * value
+
+
+def _none_if_empty(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    return value or None
 
 
 @click.command("serve")
-@click.option("--host", envvar="ECART_HOST", default="127.0.0.1", show_default=True)
-@click.option(
-    "--port",
-    envvar="ECART_PORT",
-    type=click.IntRange(1, 65_535),
-    default=8000,
-    show_default=True,
-)
-@click.option(
+@setting("--host", "process__host")
+@setting("--port", "process__port", type=click.IntRange(1, 65_535))
+@setting(
     "--workers",
-    envvar="ECART_WORKERS",
+    "process__workers",
     type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
     help="Processes that serve; all share one engine.",
 )
-@where
-@click.option(
+@location_options
+@setting(
     "--fsync",
-    envvar="ECART_FSYNC",
+    "process__fsync",
     type=click.Choice(["always", "everysec"]),
-    default="always",
-    show_default=True,
     help="When the embedded engine syncs to disk; everysec is faster and can lose a second.",
 )
-@click.option(
+@setting(
     "--catalog",
-    envvar="ECART_CATALOG",
+    "catalog",
     type=click.Path(dir_okay=False),
     help="CSV or JSON file of products, or a database's URL; without it, a sample.",
 )
-@click.option("--currency", envvar="ECART_CURRENCY", default="USD", show_default=True)
-@click.option(
+@setting("--currency", "http__rules__currency")
+@setting(
     "--ttl",
-    envvar="ECART_TTL",
-    type=click.IntRange(1, 365 * 24 * 3600),
-    default=604_800,
-    show_default=True,
+    "http__rules__ttl_ms",
+    type=click.IntRange(1, _YEAR),
+    default=default_of("http__rules__ttl_ms") // 1000,
+    callback=_to_milliseconds,
     help="Seconds that a cart lives after its last change.",
 )
-@click.option(
+@setting(
     "--first-ttl",
-    envvar="ECART_FIRST_TTL",
-    type=click.IntRange(0, 365 * 24 * 3600),
-    default=3600,
-    show_default=True,
+    "http__first_ttl_seconds",
+    type=click.IntRange(0, _YEAR),
+    default=3600,  # the library's own default is None: its users have sessions of their own
+    callback=_none_if_empty,
     help="Seconds that the cart of a first visit lives until the visitor is seen again; 0: as any.",
 )
-@click.option(
+@setting(
     "--trusted-origin",
-    "trusted_origins",
+    "http__trusted_origins",
     envvar="ECART_TRUSTED_ORIGINS",
+    default=(),
     multiple=True,
     metavar="ORIGIN",
     help="A site whose pages may change carts, beside the service's own; may be repeated.",
 )
-@click.option(
+@setting(
     "--hold",
-    envvar="ECART_HOLD",
+    "http__hold_seconds",
     type=click.IntRange(1, 24 * 3600),
-    default=QUARTER_HOUR,
-    show_default=True,
     help="Seconds that a check-out holds the cart.",
 )
-@click.option(
+@setting(
     "--keep-additions",
-    envvar="ECART_KEEP_ADDITIONS",
-    is_flag=True,
+    "http__keep_additions",
     help="Keep what is added during a check-out for the next order, instead of refusing it.",
 )
-@click.option(
+@setting(
     "--merge-policy",
-    envvar="ECART_MERGE_POLICY",
+    "http__merge_policy",
     type=click.Choice(get_args(MergePolicy)),
-    default="sum",
-    show_default=True,
     help="What a log-in does with lines that both carts have.",
 )
-@click.option(
+@setting(
     "--durability",
-    envvar="ECART_DURABILITY",
+    "store__durability",
     type=click.Choice(get_args(Mode)),
-    default="primary",
-    show_default=True,
     help="What has a change before it is answered: the primary, replicas too, or disks.",
 )
-@click.option(
+@setting(
     "--replicas",
-    envvar="ECART_REPLICAS",
+    "store__replicas",
     type=click.IntRange(0),
     help="How many replicas that takes.",
 )
-@rate_limits
-@click.option(
+@rate_limit_options
+@setting(
     "--log-format",
-    envvar="ECART_LOG_FORMAT",
+    "logs__format",
     type=click.Choice(get_args(LogFormat)),
-    default="text",
-    show_default=True,
     help="Lines for people, or JSON for machines.",
 )
-@click.option(
-    "--log-level",
-    envvar="ECART_LOG_LEVEL",
-    type=click.Choice(get_args(LogLevel)),
-    default="info",
-    show_default=True,
-)
-@click.option(
-    "--access-log",
-    envvar="ECART_ACCESS_LOG",
-    is_flag=True,
-    help="Log each request: its route, status and duration.",
-)
-@click.option(
+@setting("--log-level", "logs__level", type=click.Choice(get_args(LogLevel)))
+@setting("--access-log", "logs__access", help="Log each request: its route, status and duration.")
+@setting(
     "--admin-key",
-    envvar="ECART_ADMIN_KEY",
+    "admin__key",
     metavar="KEY",
+    callback=_none_if_empty,
     help="What opens the operator's view at /admin, which is not there without. Better set the "
     "variable: others see what a command was started with.",
 )
-@click.option(
+@setting(
     "--admin-write",
-    envvar="ECART_ADMIN_WRITE",
-    is_flag=True,
+    "admin__can_write",
     help="Let the operator's view purge carts and release check-outs.",
 )
-@click.option(
+@setting(
     "--sweep-every",
-    envvar="ECART_SWEEP_EVERY",
+    "sweep_every",
     type=click.IntRange(0, 7 * 24 * 3600),
-    default=3600,
-    show_default=True,
     help="Seconds between two sweeps of the index of carts; 0 for none.",
 )
-def serve_command(**options: Any) -> None:
+def serve_command(rate_limit: str, **options: Any) -> None:
     """Serve the HTTP API.
 
     ECART_SECRET holds the session secrets, the signing one first; ECART_OFFICE_KEYS the keys of
     the back office, whose routes are not there without one; ECART_METRICS_KEYS those of /metrics,
     without which only this machine can read it. All are lists with commas.
     """
-    check_currency(options["currency"])
+    fields = nested(options)
+    process = msgspec.convert(fields.pop("process"), ProcessSettings)
+    http, store, catalog = fields["http"], fields["store"], fields["catalog"]
+    check_currency(http["rules"]["currency"])
     try:
-        durability_of(options["durability"], options["replicas"])
+        durability_of(store["durability"], store["replicas"])
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    as_catalog(options["catalog"], options["currency"]).lookup(())
-    secrets: dict[str, Any] = {
-        "secret": os.environ.get("ECART_SECRET"),
-        "office_keys": os.environ.get("ECART_OFFICE_KEYS"),
-        "metrics_keys": os.environ.get("ECART_METRICS_KEYS"),
-    }
-    serve(Options(**secrets, **options))
+    as_catalog(catalog, http["rules"]["currency"]).lookup(())
+    http["accept_unknown_skus"] = catalog is None
+    if rate_limit == "off":
+        fields["limits"] = None
+    else:
+        fields["limits"]["counts_loopback"] = rate_limit == "all"
+    secret = os.environ.get("ECART_SECRET")
+    fields["secrets"] = find_secrets(secret, process.data_dir, process.host)
+    http["office_keys"] = find_keys("ECART_OFFICE_KEYS", os.environ.get("ECART_OFFICE_KEYS"))
+    metrics_keys = find_keys("ECART_METRICS_KEYS", os.environ.get("ECART_METRICS_KEYS"))
+    fields["metrics"] = {"keys": metrics_keys}
+    settings = msgspec.convert(fields, ServiceSettings)
+    check_admin_key(settings.admin)
+    serve(settings, process)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from typing import Any
 
 import click
 import msgspec
@@ -16,20 +14,19 @@ from ecart.cart import Cart
 from ecart.http.views import cart_view
 from ecart.model import CartSnapshot
 from ecart.money import display_text
-from ecart.stores.redis import RedisStore
 from ecart_server.app.deployment_check import check_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import printable, printable_json
-from ecart_server.cli.where import where
 
 
 @click.command("show")
 @click.argument("cart_id")
-@where
+@takes_location
 @click.option("--json", "as_json", is_flag=True, help="The cart as the HTTP API shows it.")
-def show_command(cart_id: str, as_json: bool, **where: Any) -> None:
+def show_command(cart_id: str, location: CartLocation, as_json: bool) -> None:
     """Show a cart."""
-    cart = _read(cart_id, Options(fsync="everysec", **where))
+    cart = _read(cart_id, location)
     if as_json:
         click.echo(printable_json(msgspec.json.encode(cart_view(cart))))
     elif cart.exists:
@@ -39,13 +36,12 @@ def show_command(cart_id: str, as_json: bool, **where: Any) -> None:
         sys.exit(1)
 
 
-def _read(cart_id: str, options: Options) -> CartSnapshot:
-    with engine_url(options) as (url, _):
-        store = RedisStore(url, prefix=options.prefix, partitions=options.partitions)
-        with contextlib.closing(store):
+def _read(cart_id: str, location: CartLocation) -> CartSnapshot:
+    with location.engine_url() as url:
+        with location.store(url) as store:
             cart = Cart(cart_id, store).get()
         if not cart.exists:
-            check_deployment(url, options.keys)
+            check_deployment(url, location.keys)
         return cart
 
 

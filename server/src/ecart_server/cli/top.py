@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
 
 import click
 import msgspec
@@ -15,52 +14,54 @@ from rich.table import Table
 from rich.text import Text
 
 from ecart.errors import StoreUnavailableError
+from ecart.stores.redis.keys import Keyspace
 from ecart_server.app.deployment_check import check_deployment
-from ecart_server.app.run import Options, engine_url
+from ecart_server.app.location import CartLocation
 from ecart_server.cart_index import Pulse, Watch
 from ecart_server.cli.carts import content, idle
+from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
-from ecart_server.cli.where import where
-from ecart_server.redis_admin.connections import opened
+from ecart_server.redis_admin.connections import opened_nodes
 
-_FRAME = 7
-"""Rows of the terminal that are no carts."""
-_BESIDE = 66
-"""Columns that the rest of a row takes."""
-_SHORTEST = 12
+_OTHER_ROWS = 7
+"""Rows of the terminal that do not show a cart."""
+_OTHER_COLUMNS = 66
+"""Columns that a row takes beside the id of the cart."""
+_MIN_ID_COLUMNS = 12
 
 
 @click.command("top")
-@where
+@takes_location
 @click.option(
     "--every",
     type=click.FloatRange(0.1, 3600),
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between two looks.",
+    help="Between two updates.",
 )
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="Carts.")
-@click.option("--once", is_flag=True, help="Look once; the rates are those of one interval.")
-@click.option("--json", "as_json", is_flag=True, help="One look as JSON.")
-def top_command(every: float, limit: int, once: bool, as_json: bool, **where: Any) -> None:
+@click.option("--once", is_flag=True, help="Show one update; the rates are those of one interval.")
+@click.option("--json", "as_json", is_flag=True, help="One update as JSON.")
+def top_command(
+    location: CartLocation, every: float, limit: int, once: bool, as_json: bool
+) -> None:
     """Watch the carts that are being changed. Ctrl-C ends it.
 
-    Where the output is no terminal it looks once.
+    Where the output is no terminal, it shows one update.
     """
-    console = Console(highlight=False)
-    options = Options(fsync="everysec", **where)
-    with engine_url(options) as (url, _), contextlib.suppress(KeyboardInterrupt):
-        check_deployment(url, options.keys)
+    console, keys = Console(highlight=False), location.keys
+    with location.engine_url() as url, contextlib.suppress(KeyboardInterrupt):
+        check_deployment(url, keys)
         if once or as_json or not console.is_terminal:
-            _show_once(url, options, every, limit, as_json)
+            _show_once(url, keys, every, limit, as_json)
         else:
-            _show_on(console, url, options, every, min(limit, max(1, console.height - _FRAME)))
+            _show_live(console, url, keys, every, min(limit, max(1, console.height - _OTHER_ROWS)))
 
 
-def _show_once(url: str, options: Options, every: float, limit: int, as_json: bool) -> None:
-    with opened(url) as nodes:
-        watch = Watch(nodes, options.keys, limit)
+def _show_once(url: str, keys: Keyspace, every: float, limit: int, as_json: bool) -> None:
+    with opened_nodes(url) as nodes:
+        watch = Watch(nodes, keys, limit)
         watch.look()
         time.sleep(every)
         pulse = watch.look()
@@ -71,19 +72,19 @@ def _show_once(url: str, options: Options, every: float, limit: int, as_json: bo
         console.print(_screen(pulse, console.width))
 
 
-def _show_on(console: Console, url: str, options: Options, every: float, limit: int) -> None:
+def _show_live(console: Console, url: str, keys: Keyspace, every: float, limit: int) -> None:
     with (
-        opened(url) as nodes,
+        opened_nodes(url) as nodes,
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
-        watch, shown = Watch(nodes, options.keys, limit), Group()
+        watch, shown = Watch(nodes, keys, limit), Group()
         while True:
             try:
                 shown = _screen(watch.look(), console.width)
                 live.update(shown, refresh=True)
             except StoreUnavailableError as error:
-                said = Text(f"The engine does not answer: {one_line(str(error))}", "bold red")
-                live.update(Group(said, *shown.renderables), refresh=True)
+                message = Text(f"The engine does not answer: {one_line(str(error))}", "bold red")
+                live.update(Group(message, *shown.renderables), refresh=True)
             time.sleep(every)
 
 
@@ -91,20 +92,20 @@ def _screen(pulse: Pulse, width: int) -> Group:
     head = Text.assemble(
         (f"{pulse.indexed:,}", "bold"),
         " carts noted   ",
-        (_told(pulse.changes), "bold"),
+        (_rate_text(pulse.changes), "bold"),
         " changes/s   ",
-        (_told(pulse.commands), "bold"),
+        (_rate_text(pulse.commands), "bold"),
         " commands/s   ",
         (f"{pulse.memory / 1e6:,.1f}", "bold"),
         " MB",
     )
-    return Group(head, _table(pulse, max(_SHORTEST, width - _BESIDE)))
+    return Group(head, _table(pulse, max(_MIN_ID_COLUMNS, width - _OTHER_COLUMNS)))
 
 
 def _table(pulse: Pulse, longest: int) -> Table:
-    """A row for each cart; an id is cut where it would make two of it."""
+    """A row for each cart; an id that does not fit is cut, so that no row takes two lines."""
     table = Table(box=SIMPLE_HEAD)
-    table.add_column("cart", overflow="fold", min_width=_SHORTEST)
+    table.add_column("cart", overflow="fold", min_width=_MIN_ID_COLUMNS)
     for name in ("changes/s", "lines", "units", "subtotal", "idle"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -112,10 +113,10 @@ def _table(pulse: Pulse, longest: int) -> Table:
         cart, cart_id = active.cart, one_line(active.cart.cart_id)
         if len(cart_id) > longest:
             cart_id = cart_id[: longest - 1] + "…"
-        rate, quiet = _told(active.changes), idle(cart, pulse.taken_ms)
-        table.add_row(*map(Text, (cart_id, rate, *content(cart), quiet, cart.state)))
+        rate, idle_time = _rate_text(active.changes), idle(cart, pulse.taken_ms)
+        table.add_row(*map(Text, (cart_id, rate, *content(cart), idle_time, cart.state)))
     return table
 
 
-def _told(rate: float | None) -> str:
+def _rate_text(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:,.1f}" if rate < 10 else f"{rate:,.0f}"

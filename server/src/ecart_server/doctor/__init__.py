@@ -3,7 +3,6 @@
 It reads, and writes only what is certain, only when told to repair. Nothing here prints.
 """
 
-from ecart_server.doctor.advisories import ADVISORIES, AS_OF, ENGINES
 from ecart_server.doctor.examination import examine
 from ecart_server.doctor.findings import (
     KINDS,
@@ -19,9 +18,6 @@ from ecart_server.doctor.findings import (
 )
 
 __all__ = [
-    "ADVISORIES",
-    "AS_OF",
-    "ENGINES",
     "KINDS",
     "SEVERITIES",
     "Carts",

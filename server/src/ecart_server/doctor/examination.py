@@ -15,7 +15,13 @@ from ecart_server.doctor.findings import KINDS, Report
 from ecart_server.doctor.repair import Repairer
 from ecart_server.doctor.scan import Unread, read_at_once, read_carts
 from ecart_server.doctor.server import Facts, faults_of
-from ecart_server.redis_admin.connections import PAGE, Node, open_nodes, pages, patiently
+from ecart_server.redis_admin.connections import (
+    SCAN_COUNT,
+    Node,
+    open_nodes,
+    scan_pages,
+    with_retries,
+)
 from ecart_server.redis_admin.deployment import DeploymentError, compare_deployment, read_deployment
 
 Progress = Callable[[int, int], None]
@@ -75,7 +81,7 @@ class _Examination:
 
     def look_at_engine(self, node: Node, clock: Callable[[], float], is_embedded: bool) -> None:
         """Gathers the facts of one engine and judges them."""
-        info = patiently(node.client.info)
+        info = with_retries(node.client.info)
         if info.get("cluster_enabled"):
             info |= _cluster_info(node)
         facts = Facts(node.at, info, _settings(node), _seconds_apart(node, clock), is_embedded)
@@ -102,7 +108,7 @@ class _Examination:
         """Every key of the prefix, on every node."""
         carts, began = self.report.carts, time.monotonic()
         repairer = Repairer(nodes, self._keys) if self._repair else None
-        total = sum(int(node.ask("DBSIZE")) for node in nodes)
+        total = sum(int(node.call("DBSIZE")) for node in nodes)
         try:
             carts.complete = True
             for node, page in self._pages(nodes):
@@ -122,9 +128,9 @@ class _Examination:
             carts.states = dict(sorted(self._states.items()))
 
     def _pages(self, nodes: list[Node]) -> Iterator[tuple[Node, list[bytes]]]:
-        size = min(PAGE, self._sample or PAGE)
+        size = min(SCAN_COUNT, self._sample or SCAN_COUNT)
         for node in nodes:
-            for page in pages(node, self._keys.pattern, size):
+            for page in scan_pages(node, self._keys.pattern, size):
                 yield node, page
 
     def _found(self, node: Node, page: list[bytes]) -> Iterator[Held | Unread]:
@@ -164,21 +170,21 @@ class _Examination:
                 self.report.mended(code, found.key, done)
 
     def _look_for_old_carts(self, nodes: list[Node]) -> None:
-        most = None if self._sample is None else 1 + self._sample // PAGE
+        most = None if self._sample is None else 1 + self._sample // SCAN_COUNT
         for node in nodes:
-            for page in islice(pages(node, OLD_CARTS), most):
+            for page in islice(scan_pages(node, OLD_CARTS), most):
                 for key in page:
                     self.report.add("old_carts", key.decode(errors="replace"), "of E-Cart 1.0")
 
 
 def _cluster_info(node: Node) -> dict[str, str]:
-    lines = node.ask("CLUSTER", "INFO").decode().splitlines()
+    lines = node.call("CLUSTER", "INFO").decode().splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def _settings(node: Node) -> dict[str, str]:
     """The settings that the engine lets this user read."""
-    replies = node.ask_all([("CONFIG", "GET", name) for name in _SETTINGS])
+    replies = node.pipeline([("CONFIG", "GET", name) for name in _SETTINGS])
     found = {}
     for reply in replies:
         if isinstance(reply, dict):
@@ -191,7 +197,7 @@ def _settings(node: Node) -> dict[str, str]:
 def _seconds_apart(node: Node, clock: Callable[[], float]) -> float:
     """How far the clocks are apart for certain: what the way takes is not counted."""
     before = clock()
-    seconds, micros = node.ask("TIME")
+    seconds, micros = node.call("TIME")
     after = clock()
     theirs = int(seconds) + int(micros) / 1e6
     if before <= theirs <= after:

@@ -131,12 +131,6 @@ KINDS: dict[str, Kind] = {
         "Neither Redis nor Valkey; ecart is not tested on it.",
         "Use Redis 6.2 or newer, or Valkey 7.2 or newer.",
     ),
-    "known_vulnerabilities": Kind(
-        "warning",
-        "By its version number, this engine has security faults that are known.",
-        "Install the release that is named. A distribution may have mended its package under "
-        "the old number: ask its security tracker.",
-    ),
     "evicting_policy": Kind(
         "error",
         "When memory is full the engine deletes keys to make room: whole carts disappear.",

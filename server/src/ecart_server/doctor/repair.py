@@ -20,7 +20,7 @@ from ecart.stores.redis.scripts import load_script
 from ecart_server.doctor.carts import Held
 from ecart_server.redis_admin.connections import Node
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 _MEND = load_script("mend_cart", "ecart_server.doctor")
 _DONE = {"counters_differ": "counted again", "no_expiry": "given a life again"}
@@ -48,7 +48,7 @@ class Repairer:
     def _mend_cart(self, node: Node, held: Held) -> dict[str, str]:
         arguments = (1, held.key, held.fields[b"v"], new_token()[:8])
         try:
-            reply = node.ask("EVAL", _MEND.text, *arguments, patience=0)
+            reply = node.call("EVAL", _MEND.text, *arguments, timeout=0)
         except StoreUnavailableError:  # a full memory, a replica: it stays as it is
             return {}
         if reply[0] != b"ok":
@@ -63,7 +63,7 @@ class Repairer:
         except EcartError:
             return False
 
-    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `Store.execute`, on the node that owns the cart."""
         key = self._keys.cart(cart_id)
         store = next((store for node, store in self._stores if node.owns(key)), None)
@@ -77,7 +77,9 @@ def _finishing(source_id: str) -> Flow[bool]:
     if source.merge is None or source.state != "merging":
         return False
     target = yield from _look(source.merge.target_id)
-    yield from flows.settle(source_id, source.merge, _rules(target if target.epoch else source))
+    yield from flows.finish_foreign_merge(
+        source_id, source.merge, _rules(target if target.epoch else source)
+    )
     return (yield from _look(source_id)).state != "merging"
 
 

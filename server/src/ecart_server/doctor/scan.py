@@ -26,7 +26,7 @@ class Unread(msgspec.Struct, frozen=True):
 
 def read_carts(node: Node, keys: list[bytes]) -> Iterator[Held | Unread]:
     """What is under these keys; nothing for those that have gone meanwhile."""
-    sizes = node.ask_all([("MEMORY", "USAGE", key, "SAMPLES", _SAMPLES) for key in keys])
+    sizes = node.pipeline([("MEMORY", "USAGE", key, "SAMPLES", _SAMPLES) for key in keys])
     batch: dict[bytes, int] = {}
     for key, size in zip(keys, sizes, strict=True):
         known = size if isinstance(size, int) else 0
@@ -44,7 +44,7 @@ def _read(node: Node, batch: dict[bytes, int]) -> Iterator[Held | Unread]:
     if not batch:
         return
     asked = [part for key in batch for part in (("PTTL", key), ("HGETALL", key))]
-    (seconds, micros), *replies = node.ask_all([("TIME",), *asked])
+    (seconds, micros), *replies = node.pipeline([("TIME",), *asked])
     now_ms = int(seconds) * 1000 + int(micros) // 1000
     for i, (key, size) in enumerate(batch.items()):
         pttl, fields = replies[2 * i], replies[2 * i + 1]
@@ -57,7 +57,7 @@ def _read(node: Node, batch: dict[bytes, int]) -> Iterator[Held | Unread]:
 def read_at_once(node: Node, held: Held) -> Held | None:
     """The key again, all of one moment; None if it is not there any more."""
     key = held.key
-    replies = node.ask_all([("TIME",), ("PTTL", key), ("HGETALL", key)], at_once=True)
+    replies = node.pipeline([("TIME",), ("PTTL", key), ("HGETALL", key)], atomic=True)
     (seconds, micros), pttl, fields = replies
     if not fields or isinstance(fields, Exception):
         return None
@@ -67,5 +67,5 @@ def read_at_once(node: Node, held: Held) -> Held | None:
 def _unread(node: Node, key: bytes, error: Exception) -> Unread:
     if classify(error) is not Failure.WRONG_TYPE:
         return Unread(key, "moved_meanwhile", str(error))
-    kind = node.ask("TYPE", key)
+    kind = node.call("TYPE", key)
     return Unread(key, "wrong_type", f"a {kind.decode() if isinstance(kind, bytes) else kind}")

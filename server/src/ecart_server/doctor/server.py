@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from ecart_server.doctor.advisories import known_faults
 from ecart_server.doctor.findings import Engine
 from ecart_server.engine.binary import OLDEST, dotted
 
@@ -73,13 +72,8 @@ def _version_faults(facts: Facts) -> Iterator[Fault]:
     name = f"{facts.kind} {dotted(facts.version)}"
     if facts.kind not in OLDEST:
         yield "engine_unknown", name
-        return
-    if facts.version < OLDEST[facts.kind]:
+    elif facts.version < OLDEST[facts.kind]:
         yield "engine_too_old", name
-    for advisory, mended in known_faults(facts.kind, facts.version):
-        ids = ", ".join(advisory.ids)
-        cure = f"mended in {dotted(mended)}" if mended else "never mended in this release line"
-        yield "known_vulnerabilities", f"{name}: {ids}: {advisory.fault}; {cure}"
 
 
 def _memory_faults(facts: Facts) -> Iterator[Fault]:

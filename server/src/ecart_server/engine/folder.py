@@ -1,4 +1,4 @@
-"""The data folder: that it can be used, what lies in it, and where its engine listens."""
+"""The data folder of an embedded engine: its checks, its files, and the path of its socket."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import hashlib
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from ecart.errors import EngineError
 
 # The kernel takes 107 bytes on Linux and 103 on macOS.
-LONGEST_SOCKET_PATH = 103
-LONGEST_LOG = 1 << 20
+MAX_SOCKET_PATH_BYTES = 103
+MAX_LOG_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class DataFolder(msgspec.Struct, frozen=True):
     """A data folder that exists and can be written."""
 
     path: Path
 
     @classmethod
-    def prepare(cls, path: Path) -> Folder:
-        """Make the folder, readable by its owner alone, unless it exists.
+    def prepare(cls, path: Path) -> DataFolder:
+        """Creates the folder, readable by its owner alone, unless it exists.
 
         Raises:
             EngineError: it cannot be made or written.
@@ -46,21 +46,21 @@ class Folder:
         """Where the engine writes its messages."""
         return self.path / "engine.log"
 
-    def fresh_log(self) -> Path:
-        """Return the log after putting a long one aside, so that it cannot fill the disk."""
-        if self.log.exists() and self.log.stat().st_size > LONGEST_LOG:
+    def rotate_log(self) -> Path:
+        """The log; a long one is renamed to `engine.log.1`, so that it cannot fill the disk."""
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.path / "engine.log.1")
         return self.log
 
-    def holds_data(self) -> bool:
-        """Tell whether some engine has left files here."""
+    def has_data(self) -> bool:
+        """Whether an engine has written files here."""
         return any(
             entry.name == "appendonlydir" or entry.suffix in (".aof", ".rdb")
             for entry in self.path.iterdir()
         )
 
     def socket_path(self) -> Path:
-        """Return where the engine is to listen: here, or in a private folder if that is too long.
+        """Where the engine is to listen: here, or in a private folder if that path is too long.
 
         Raises:
             EngineError: the private folder belongs to somebody else or is open to others.
@@ -70,21 +70,21 @@ class Folder:
             return path
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         bases = (os.environ.get("XDG_RUNTIME_DIR") or "/tmp", tempfile.gettempdir(), "/tmp")
-        places = [Path(base) / f"ecart-{os.getuid()}-{digest}" for base in bases]
-        folder = next(place for place in places if _fits(place / "engine.sock"))
+        folders = [Path(base) / f"ecart-{os.getuid()}-{digest}" for base in bases]
+        folder = next(folder for folder in folders if _fits(folder / "engine.sock"))
         _make_private(folder)
         return folder / "engine.sock"
 
-    def forget_socket(self, path: Path) -> None:
-        """Remove the private folder of a stopped engine, if it had one."""
-        if path.parent != self.path:
+    def remove_private_folder(self, socket: Path) -> None:
+        """Removes the private folder of a stopped engine's socket, if it had one."""
+        if socket.parent != self.path:
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-                path.parent.rmdir()
+                socket.unlink(missing_ok=True)
+                socket.parent.rmdir()
 
 
 def _fits(path: Path) -> bool:
-    return len(os.fsencode(path)) <= LONGEST_SOCKET_PATH
+    return len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
 
 
 def _make_private(folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""Opening, watching and closing the engine of a data folder.
+"""Opens, watches and closes the engine of a data folder.
 
-Whoever comes first starts it, all others adopt it, the last to leave stops it. Every step that
-starts or stops something is taken behind the folder's door.
+The first handle starts the engine, all others adopt it, the last to close stops it. Every step that
+starts or stops something is taken with the folder's mutex held (see `locks`).
 """
 
 from __future__ import annotations
@@ -14,31 +14,33 @@ import socket as sockets
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from types import TracebackType
+from typing import Literal
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from ecart.errors import EngineError
-from ecart_server.engine import wire
+from ecart_server.engine import resp
 from ecart_server.engine.binary import Binary, dotted, find_binary
-from ecart_server.engine.folder import Folder
-from ecart_server.engine.launch import POLL, launch
+from ecart_server.engine.folder import DataFolder
+from ecart_server.engine.launch import POLL_SECONDS, launch
 from ecart_server.engine.locks import Locks
 from ecart_server.engine.stamp import Stamp, stamp_for, write_stamp
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 logger = logging.getLogger("ecart.engine")
 
 Fsync = Literal["always", "everysec"]
 
-STOP_LIMIT = 10.0
-KILL_LIMIT = 5.0
-LONGEST_PAUSE = 5.0
-# An engine that lived this long had nothing wrong with its start.
-STEADY = 10.0
+STOP_SECONDS = 10.0
+"""How long an engine may take to stop after SIGTERM."""
+KILL_SECONDS = 5.0
+"""How long it may take after SIGKILL."""
+MAX_BACKOFF_SECONDS = 5.0
+"""The longest pause between two attempts to restart an engine."""
+STABLE_SECONDS = 10.0
+"""An engine that ran this long had nothing wrong with its start: its restart is not delayed."""
 
 
 def open_engine(
@@ -47,13 +49,13 @@ def open_engine(
     engine: str = "auto",
     fsync: Fsync = "always",
     watch: bool = True,
-    start_limit: float = 120.0,
-) -> Engine:
-    """Adopt the engine that runs for `data_dir`, or start one, and wait until it serves.
+    start_timeout: float = 120.0,
+) -> EngineHandle:
+    """Adopts the engine that runs for `data_dir`, or starts one, and waits until it serves.
 
     `engine` is as in `find_binary`. `fsync` is when the engine syncs its file to the disk: after
     each change before it answers, or once a second. An adopted engine is made stricter if asked,
-    never laxer. With `watch`, a thread starts the engine again whenever it dies. `start_limit`,
+    never laxer. With `watch`, a thread starts the engine again whenever it dies. `start_timeout`,
     in seconds, includes loading the carts.
 
     Raises:
@@ -62,25 +64,26 @@ def open_engine(
     """
     if fsync not in ("always", "everysec"):
         raise EngineError(f"fsync is 'always' or 'everysec', not {fsync!r}")
-    opened = Engine(Folder.prepare(data_dir), find_binary(engine), fsync, start_limit)
-    opened._enter()
+    handle = EngineHandle(DataFolder.prepare(data_dir), find_binary(engine), fsync, start_timeout)
+    handle._open()
     if watch:
-        opened.watch()
-    return opened
+        handle.watch()
+    return handle
 
 
-class Engine:
+class EngineHandle:
     """One use of the engine of a data folder, from `open_engine` to `close`.
 
-    An engine is used by as many handles as like, in any number of processes. `close` stops it only
-    when no other handle is open: the one that started it has no privilege, so a service may be
-    replaced by its successor with no gap, and when it is killed the others inherit the engine.
-    Who is still there is the kernel's word (a shared file lock), not a list that could be stale.
+    Any number of handles, in any number of processes, use one engine. `close` stops it only when no
+    other handle is open: the one that started it has no privilege, so a service may be replaced by
+    its successor with no gap, and when it is killed the others inherit the engine.
 
     A copy of the handle in a forked child may use `url`; its `close` does nothing.
     """
 
-    def __init__(self, folder: Folder, binary: Binary, fsync: Fsync, start_limit: float) -> None:
+    def __init__(
+        self, folder: DataFolder, binary: Binary, fsync: Fsync, start_timeout: float
+    ) -> None:
         self.binary = binary
         self.data_dir = folder.path
         self.socket = Path()
@@ -89,12 +92,12 @@ class Engine:
         self._folder = folder
         self._locks = Locks(folder.path)
         self._fsync = fsync
-        self._start_limit = start_limit
-        self._maker = os.getpid()
-        self._place: int | None = None
+        self._start_timeout = start_timeout
+        self._creator_pid = os.getpid()
+        self._user_fd: int | None = None
         self._closing = threading.Event()
         self._watcher: threading.Thread | None = None
-        self._line: sockets.socket | None = None
+        self._watch_connection: sockets.socket | None = None
 
     @property
     def url(self) -> str:
@@ -102,14 +105,14 @@ class Engine:
         return f"unix://{quote(str(self.socket))}"
 
     @property
-    def owned(self) -> bool:
-        """Whether this is the only open handle, so that `close` would stop the engine."""
-        if self._place is None or os.getpid() != self._maker:
+    def is_only_user(self) -> bool:
+        """Whether no other handle is open, so that `close` would stop the engine."""
+        if self._user_fd is None or os.getpid() != self._creator_pid:
             return False
-        with self._door():
-            return self._locks.alone(self._place)
+        with self._mutex():
+            return self._locks.is_only_user(self._user_fd)
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> EngineHandle:
         return self
 
     def __exit__(
@@ -121,9 +124,9 @@ class Engine:
         self.close()
 
     def watch(self) -> None:
-        """Start the engine again, from a daemon thread, whenever it dies; logs to `ecart.engine`.
+        """Starts the engine again, from a daemon thread, whenever it dies; logs to `ecart.engine`.
 
-        Each handle may watch; behind the door one of them starts it and the others adopt it.
+        Each handle may watch; with the mutex held, one of them starts it and the others adopt it.
         """
         if self._watcher is None:
             self._watcher = threading.Thread(
@@ -132,105 +135,105 @@ class Engine:
             self._watcher.start()
 
     def close(self) -> None:
-        """Leave the engine, and stop it if no other handle is open. Closing twice is harmless.
+        """Stops using the engine, and stops it if no other handle is open. May be repeated.
 
         Raises:
             EngineError: it cannot be stopped.
         """
-        if self._place is None or os.getpid() != self._maker:
+        if self._user_fd is None or os.getpid() != self._creator_pid:
             return
-        place, self._place = self._place, None
+        user_fd, self._user_fd = self._user_fd, None
         self._closing.set()
-        self._hang_up()
+        self._end_watch()
         try:
-            with self._door():
-                if self._locks.alone(place):
+            with self._mutex():
+                if self._locks.is_only_user(user_fd):
                     self._stop()
         except OSError as error:
             reason = f"the data folder {self.data_dir} cannot be used: {error}"
             raise EngineError(f"{reason}; process {self.pid} runs on") from error
         finally:
-            self._locks.leave(place)
+            self._locks.remove_user(user_fd)
         if self._watcher is not None:
             self._watcher.join()
 
-    # Starting and adopting, always behind the door.
+    # Starting and adopting, always with the mutex held.
 
-    def _door(self) -> contextlib.AbstractContextManager[None]:
-        return self._locks.door(self._start_limit + STOP_LIMIT + KILL_LIMIT)
+    def _mutex(self) -> contextlib.AbstractContextManager[None]:
+        return self._locks.mutex(self._start_timeout + STOP_SECONDS + KILL_SECONDS)
 
-    def _enter(self) -> None:
+    def _open(self) -> None:
         try:
-            with self._door():
-                self._settle()
-                self._place = self._locks.enter()
+            with self._mutex():
+                self._adopt_or_start()
+                self._user_fd = self._locks.add_user()
         except OSError as error:
             raise EngineError(f"the data folder {self.data_dir} cannot be used: {error}") from error
 
-    def _settle(self) -> None:
-        deadline = time.monotonic() + self._start_limit
+    def _adopt_or_start(self) -> None:
+        deadline = time.monotonic() + self._start_timeout
         stamp = stamp_for(self._folder, self.binary)
-        while self._locks.engine_lives():
-            listening = Path(stamp.socket) if stamp else self._folder.socket_path()
-            answer = wire.identify(listening)
-            if answer and answer.ready:
-                return self._adopt(listening, answer)
+        while self._locks.is_engine_alive():
+            socket = Path(stamp.socket) if stamp else self._folder.socket_path()
+            server = resp.identify(socket)
+            if server and server.is_ready:
+                return self._adopt(socket, server)
             if self._closing.is_set() or time.monotonic() > deadline:
                 raise EngineError(f"the engine of {self.data_dir} runs and does not answer")
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)
         return self._start(deadline)
 
-    def _adopt(self, listening: Path, answer: wire.Answer) -> None:
-        if Path(answer.directory) != self.data_dir:
-            raise EngineError(f"{listening} leads to the engine of {answer.directory}")
+    def _adopt(self, socket: Path, server: resp.ServerIdentity) -> None:
+        if Path(server.directory) != self.data_dir:
+            raise EngineError(f"{socket} leads to the engine of {server.directory}")
         if self._fsync == "always":
-            wire.ask(listening, "CONFIG SET appendfsync always")
-        self.started = self.started and answer.pid == self.pid
-        self.socket, self.pid = listening, answer.pid
+            resp.call(socket, "CONFIG SET appendfsync always")
+        self.started = self.started and server.pid == self.pid
+        self.socket, self.pid = socket, server.pid
 
     def _start(self, deadline: float) -> None:
         if self.socket == Path():
-            # Else it starts again where its clients look, even if the environment differs here.
+            # A restart keeps the path that clients use, even if the environment differs by now.
             self.socket = self._folder.socket_path()
         stamp = Stamp(self.binary.name, dotted(self.binary.version), str(self.socket))
         # Before the process, so that no crash can leave carts in a folder without a stamp.
         write_stamp(self._folder, stamp)
-        with self._locks.new_life() as life:
-            launched = launch(self.binary, self._folder, self.socket, self._fsync, life)
-        write_stamp(self._folder, replace(stamp, pid=launched.process.pid))
-        launched.wait_ready(self.socket, deadline, self._closing)
-        self.started, self.pid = True, launched.process.pid
+        with self._locks.liveness() as liveness_fd:
+            process = launch(self.binary, self._folder, self.socket, self._fsync, liveness_fd)
+        write_stamp(self._folder, replace(stamp, pid=process.popen.pid))
+        process.wait_ready(self.socket, deadline, self._closing)
+        self.started, self.pid = True, process.popen.pid
 
     # Stopping.
 
     def _stop(self) -> None:
-        if answer := wire.identify(self.socket):
+        if server := resp.identify(self.socket):
             # Another handle, closed since, may have started it again.
-            self.pid = answer.pid
-        for signum, limit in ((signal.SIGTERM, STOP_LIMIT), (signal.SIGKILL, KILL_LIMIT)):
-            if self._gone_after(signum, limit):
-                self._folder.forget_socket(self.socket)
+            self.pid = server.pid
+        for signum, timeout in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+            if self._is_gone_after(signum, timeout):
+                self._folder.remove_private_folder(self.socket)
                 return
-            logger.warning("engine %d does not stop in %g s", self.pid, limit)
+            logger.warning("engine %d does not stop in %g s", self.pid, timeout)
         raise EngineError(f"the engine of {self.data_dir} (process {self.pid}) cannot be stopped")
 
-    def _gone_after(self, signum: signal.Signals, limit: float) -> bool:
-        deadline = time.monotonic() + limit
-        if self._locks.engine_lives():
+    def _is_gone_after(self, signum: signal.Signals, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        if self._locks.is_engine_alive():
             self._signal(signum)
-        while self._locks.engine_lives():
+        while self._locks.is_engine_alive():
             if time.monotonic() > deadline:
                 return False
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)
         return True
 
     def _signal(self, signum: signal.Signals) -> None:
         # Either may fail because the engine is going at this moment.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if self.pid > 0 and self._is_ours(self.pid):
+            if self.pid > 0 and self._is_engine_of_folder(self.pid):
                 os.kill(self.pid, signum)
 
-    def _is_ours(self, pid: int) -> bool:
+    def _is_engine_of_folder(self, pid: int) -> bool:
         # An engine that another container runs has a number there which means another process here.
         if not sys.platform.startswith("linux"):
             return True
@@ -242,33 +245,39 @@ class Engine:
         pause = 0.0
         while not self._closing.wait(pause):
             since = time.monotonic()
-            self._wait_for_death()
+            self._wait_for_exit()
             if self._closing.is_set():
                 return
-            calm = time.monotonic() - since > STEADY
-            pause = 0.0 if self._revive() and calm else min(max(2 * pause, 0.1), LONGEST_PAUSE)
+            was_stable = time.monotonic() - since > STABLE_SECONDS
+            if self._restart() and was_stable:
+                pause = 0.0
+            else:
+                pause = min(max(2 * pause, 0.1), MAX_BACKOFF_SECONDS)
 
-    def _wait_for_death(self) -> None:
-        # An idle connection reports the end of the engine at once, whoever its parent is.
-        with contextlib.suppress(OSError), wire.connect(self.socket, timeout=None) as line:
-            self._line = line
+    def _wait_for_exit(self) -> None:
+        # An idle connection reports the end of the engine at once, whichever process is its parent.
+        with (
+            contextlib.suppress(OSError),
+            resp.connect(self.socket, timeout=None) as connection,
+        ):
+            self._watch_connection = connection
             if not self._closing.is_set():
-                line.recv(1)
-        self._line = None
+                connection.recv(1)
+        self._watch_connection = None
 
-    def _hang_up(self) -> None:
-        line = self._line
-        if line is not None:
+    def _end_watch(self) -> None:
+        connection = self._watch_connection
+        if connection is not None:
             with contextlib.suppress(OSError):
-                line.shutdown(sockets.SHUT_RDWR)
+                connection.shutdown(sockets.SHUT_RDWR)
 
-    def _revive(self) -> bool:
+    def _restart(self) -> bool:
         dead, since = self.pid, time.monotonic()
         try:
-            with self._door():
+            with self._mutex():
                 if self._closing.is_set():
                     return False
-                self._settle()
+                self._adopt_or_start()
         except (EngineError, OSError) as error:
             if not self._closing.is_set():
                 logger.error("engine %d died and cannot be started again: %s", dead, error)

@@ -1,27 +1,24 @@
-"""The stamp: which engine wrote a data folder, so that no other one opens it by mistake.
+"""The stamp of a data folder: which engine wrote it, so that no other opens it by mistake.
 
-An engine that cannot read a folder's files may well start with none of them: every cart would look
-empty. So a folder without the right stamp is refused before any engine sees it.
+An engine that cannot read a folder's files may well start with none of them, and every cart would
+look empty. So a folder without the right stamp is refused before any engine opens it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+
+import msgspec
 
 from ecart.errors import EngineError
 from ecart_server.engine.binary import Binary, dotted
-
-if TYPE_CHECKING:
-    from ecart_server.engine.folder import Folder
+from ecart_server.engine.folder import DataFolder
 
 NAME = "engine.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """Which engine wrote the folder last, and where it listens while it runs."""
 
     engine: str
@@ -35,14 +32,14 @@ class Stamp:
         return tuple(int(part) for part in self.version.split(".")[:2])
 
 
-def stamp_for(folder: Folder, binary: Binary) -> Stamp | None:
-    """Read the stamp, or `None` for a folder without data.
+def stamp_for(folder: DataFolder, binary: Binary) -> Stamp | None:
+    """The stamp of a folder that `binary` may open; None for a folder without data.
 
     Raises:
-        EngineError: `binary` must not touch this folder: another engine or a newer release
-            wrote it, or nobody knows which.
+        EngineError: another engine or a newer release wrote the folder, or the stamp is missing
+            or cannot be read.
     """
-    if not folder.holds_data():
+    if not folder.has_data():
         return None
     stamp = _read(folder)
     wrote = f"{folder.path} was written by {stamp.engine} {stamp.version}"
@@ -59,18 +56,19 @@ def stamp_for(folder: Folder, binary: Binary) -> Stamp | None:
     return stamp
 
 
-def write_stamp(folder: Folder, stamp: Stamp) -> None:
-    """Replace the stamp in one step: a reader sees the old or the new one, never a part."""
+def write_stamp(folder: DataFolder, stamp: Stamp) -> None:
+    """Replaces the stamp atomically: a reader gets the old or the new one, never a part."""
     draft = folder.path / f"{NAME}.draft"
     with draft.open("w") as file:
-        json.dump(asdict(stamp), file)
+        # A path may hold bytes that are not UTF-8: json escapes them, msgspec refuses them.
+        json.dump(msgspec.structs.asdict(stamp), file)
         file.flush()
         # A stamp that a power cut empties would lock the owner out of the carts.
         os.fsync(file.fileno())
     draft.replace(folder.path / NAME)
 
 
-def _read(folder: Folder) -> Stamp:
+def _read(folder: DataFolder) -> Stamp:
     path = folder.path / NAME
     try:
         stamp = Stamp(**json.loads(path.read_text()))

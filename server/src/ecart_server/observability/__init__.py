@@ -17,8 +17,12 @@ from ecart.stores.redis import AsyncRedisStore
 from ecart_server.observability import loop, operations, requests
 from ecart_server.observability.engines import EngineGauges
 from ecart_server.observability.exposition import PATH, MetricsPage, Source
-from ecart_server.observability.minutes import MinuteCounts
-from ecart_server.observability.operations import AttemptNumbers, ObservedStore, OperationNumbers
+from ecart_server.observability.minute_writer import MinuteWriter
+from ecart_server.observability.operations import (
+    AttemptCounters,
+    ObservedStore,
+    OperationCounters,
+)
 from ecart_server.observability.requests import (
     CONTRACT,
     Answering,
@@ -49,18 +53,18 @@ class Observability:
         self._layout = Layout(
             [*requests.families(self._names), *operations.FAMILIES, *loop.FAMILIES], reserved=1
         )
-        self._workers = Workers(self._layout.size, settings.metrics_folder)
-        self._minutes = MinuteCounts()
-        self._engine = EngineGauges(settings.redis_url)
+        self._workers = Workers(self._layout.size, settings.metrics.folder)
+        self._engine = EngineGauges(settings.store.url)
         self._tracer = find_tracer()
-        self.attempts = AttemptNumbers(self._layout, self._workers.own)
+        self._operations = OperationCounters(self._layout, self._workers.own)
+        self._minutes = MinuteWriter(self._operations.counts)
+        self.attempts = AttemptCounters(self._layout, self._workers.own)
         self.sources: list[Source] = [self._engine]
 
     def watched(self, store: AsyncStore) -> AsyncStore:
         """The store, whose operations are counted and traced."""
-        counted = OperationNumbers(self._layout, self._workers.own)
         traced = TracedStore(store, self._tracer) if self._tracer else store
-        return ObservedStore(traced, (counted, self._minutes))
+        return ObservedStore(traced, self._operations)
 
     def around(
         self, app: ASGIApp, pages: Mapping[str, ASGIApp] = {}, answer: Answering | None = None
@@ -77,15 +81,15 @@ class Observability:
             self._layout,
             self._workers,
             self.sources,
-            keys=self._settings.metrics_keys,
-            is_open=self._settings.is_local,
+            keys=self._settings.metrics.keys,
+            is_open=self._settings.metrics.is_open,
         )
         return ObservedApp(
             app,
             RequestNumbers(self._layout, self._workers.own, self._names),
             pages={**pages, PATH: page},
             answer=answer,
-            is_logged=self._settings.access_log,
+            is_logged=self._settings.logs.access,
         )
 
     @contextlib.asynccontextmanager

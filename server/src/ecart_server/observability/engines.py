@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from ecart.errors import StoreUnavailableError
-from ecart_server.redis_admin.connections import Node, open_nodes, patiently
+from ecart_server.redis_admin.connections import Node, open_nodes, with_retries
 
 FRESH_SECONDS = 1.0
 """An answer is used again for so long: whoever asks often does not ask the engine as often."""
@@ -64,7 +64,7 @@ class EngineGauges:
     def _answers(self) -> list[Mapping[str, Any]]:
         try:
             self._nodes = self._nodes or open_nodes(self._url)
-            return [patiently(node.client.info, PATIENCE) for node in self._nodes]
+            return [with_retries(node.client.info, PATIENCE) for node in self._nodes]
         except (StoreUnavailableError, OSError):
             self._forget()  # a cluster may have other nodes by now
             return []

@@ -1,131 +1,101 @@
-"""Counts this worker's operations per minute, and writes them beside the carts now and then.
+"""What shoppers did per minute, as stored in the engine beside the carts.
 
-While the engine is away they wait here, as long as they would be kept there. A worker that is
-killed takes the last seconds with it: this is a statistic, and no promise.
+A minute is a hash with a field per worker, which holds all that this worker has counted in it so
+far. A worker overwrites its own field and touches no other, so that a retry counts nothing twice.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import Callable
-from typing import Any
+import operator
+import time
+from collections.abc import Iterable, Sequence
 
-from msgspec.structs import replace
+import msgspec
+from msgspec.structs import astuple
 
-from ecart.errors import VersionConflictError
-from ecart.operations import (
-    AddItem,
-    BeginCheckout,
-    Clear,
-    CompleteCheckout,
-    Operation,
-    RemoveLine,
-    SetQuantity,
-    new_token,
+from ecart.errors import StoreUnavailableError
+from ecart.stores.redis.keys import Keyspace
+from ecart.stores.redis.operations import Argument
+from ecart_server.redis_admin.connections import Node
+
+KEPT_MINUTES = 120
+"""How long a minute is kept, from its end."""
+
+# One script call for both commands, so that no hash is ever without its expiry.
+_PUT = (
+    'redis.call("HSET", KEYS[1], ARGV[1], ARGV[2]) return redis.call("PEXPIREAT", KEYS[1], ARGV[3])'
 )
-from ecart.stores.redis import AsyncRedisStore
-from ecart_server.redis_admin.minutes import KEPT_MINUTES, Counts, minute_now, put_counts
-
-_log = logging.getLogger("ecart.minutes")
-
-WRITE_EVERY = 2.0
-"""Seconds between two writings, which are what a killed worker loses at most."""
-LAST_SECONDS = 1.0
-"""How long the last writing may take when the worker ends."""
 
 
-class MinuteCounts:
-    """Counts what shoppers do; an `Observer`."""
+class Counts(msgspec.Struct, frozen=True):
+    """What shoppers did in some time: the effects of their changes, and conflicts.
 
-    def __init__(self, clock: Callable[[], int] = minute_now) -> None:
-        self._worker = new_token()
-        self._clock = clock
-        self._counts: dict[int, Counts] = {}
-        self._written: dict[int, Counts] = {}
-        self._kinds: dict[type[Operation[Any]], Callable[[Counts, Any, Any], None]] = {
-            AddItem: _added,
-            RemoveLine: _removed,
-            SetQuantity: _set,
-            Clear: _removed,
-            BeginCheckout: _begun,
-            CompleteCheckout: _completed,
-        }
+    `removals` are lines taken out, by whatever way, and clearings; the engine does not tell how
+    many units went with them. Repeats count once, refusals only as `conflicts`.
+    """
 
-    def done(self, operation: Operation[Any], result: Any, seconds: float, /) -> None:
-        """Counts a change that has taken effect, once."""
-        count = self._kinds.get(type(operation))
-        if count is not None and not result.replayed:
-            count(self._now(), operation, result)
+    units_added: int = 0
+    removals: int = 0
+    carts_begun: int = 0
+    checkouts_begun: int = 0
+    checkouts_completed: int = 0
+    conflicts: int = 0
 
-    def failed(self, operation: Operation[Any], error: BaseException, seconds: float, /) -> None:
-        """Counts a conflict."""
-        if isinstance(error, VersionConflictError):
-            self._now().conflicts += 1
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*map(operator.add, astuple(self), astuple(other)))
 
-    async def write(self, store: AsyncRedisStore) -> None:
-        """Writes what has been counted since the last time; what cannot be written waits."""
-        self._drop_old()
-        waiting = self._counts.keys() - self._done()
-        failed = await asyncio.gather(
-            *(self._put(store, minute) for minute in waiting), return_exceptions=True
-        )
-        for error in filter(None, failed):  # callers who ask for carts are told in words
-            _log.debug("counts of a minute wait: %s", error)
-
-    async def write_always(self, store: AsyncRedisStore) -> None:
-        """Writes until it is cancelled, and once more then."""
-        try:
-            while True:
-                await asyncio.sleep(WRITE_EVERY)
-                await self.write(store)
-        finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_SECONDS):
-                    await self.write(store)
-
-    async def _put(self, store: AsyncRedisStore, minute: int) -> None:
-        seen = replace(self._counts[minute])
-        await store.send(*put_counts(store.keys, minute, self._worker, seen))
-        self._written[minute] = seen
-
-    def _done(self) -> set[int]:
-        return {minute for minute, seen in self._written.items() if seen == self._counts[minute]}
-
-    def _now(self) -> Counts:
-        minute = self._clock()
-        counts = self._counts.get(minute)
-        if counts is None:
-            counts = self._counts[minute] = Counts()
-        return counts
-
-    def _drop_old(self) -> None:
-        oldest = self._clock() - KEPT_MINUTES
-        for minute in [minute for minute in self._counts if minute < oldest]:
-            del self._counts[minute]
-            self._written.pop(minute, None)
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(*map(operator.sub, astuple(self), astuple(other)))
 
 
-def _added(counts: Counts, operation: AddItem, result: Any) -> None:
-    counts.units_added += operation.quantity
-    if result.version == 1:
-        counts.carts_begun += 1
+class Minute(msgspec.Struct, frozen=True):
+    """The counts of one minute. `begin` is seconds since 1970, by the clocks of the workers."""
+
+    begin: int
+    counts: Counts
 
 
-def _removed(counts: Counts, operation: RemoveLine | Clear, result: Any) -> None:
-    if result.version:  # else there was no cart to clear
-        counts.removals += 1
+def minute_now(now: float | None = None) -> int:
+    """The number of whole minutes since 1970."""
+    return int(time.time() if now is None else now) // 60
 
 
-def _set(counts: Counts, operation: SetQuantity, result: Any) -> None:
-    if operation.quantity == 0:
-        counts.removals += 1
+def put_counts(
+    keys: Keyspace, minute: int, worker: str, counts: Counts
+) -> tuple[str, tuple[Argument, ...]]:
+    """The key and the command that store what a worker has counted in a minute so far."""
+    key, text = keys.minute(minute), "|".join(map(str, astuple(counts)))
+    expires_ms = (minute + 1 + KEPT_MINUTES) * 60_000
+    return key, ("EVAL", _PUT, 1, key, worker, text, expires_ms)
 
 
-def _begun(counts: Counts, operation: BeginCheckout, result: Any) -> None:
-    counts.checkouts_begun += 1
+def recent_minutes(
+    nodes: Sequence[Node], keys: Keyspace, count: int = 60, *, now: float | None = None
+) -> list[Minute]:
+    """The last `count` minutes, oldest first, up to the one that is still running.
+
+    `nodes` are those of `open_nodes`, `now` is seconds since 1970. A minute in which nothing was
+    counted, or that is older than `KEPT_MINUTES`, is all zeros. One round trip per node.
+
+    Raises:
+        StoreUnavailableError: an engine does not answer.
+    """
+    last = minute_now(now)
+    wanted = {keys.minute(number): number for number in range(last - count + 1, last + 1)}
+    found = dict.fromkeys(wanted.values(), ())
+    for node in nodes:
+        mine = [key for key in wanted if node.owns(key)]
+        for key, reply in zip(mine, node.pipeline(("HVALS", key) for key in mine), strict=True):
+            if isinstance(reply, Exception):
+                raise StoreUnavailableError(str(reply)) from reply
+            found[wanted[key]] = reply
+    return [Minute(number * 60, _sum(texts)) for number, texts in found.items()]
 
 
-def _completed(counts: Counts, operation: CompleteCheckout, result: Any) -> None:
-    counts.checkouts_completed += 1
+def _sum(fields: Iterable[bytes]) -> Counts:
+    """The sum over all workers. Counts that a newer version appends are ignored."""
+    total = Counts()
+    for field in fields:
+        numbers = map(int, field.split(b"|"))
+        total += Counts(**dict(zip(Counts.__struct_fields__, numbers, strict=False)))
+    return total

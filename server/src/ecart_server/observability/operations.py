@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ecart import errors, operations
-from ecart.errors import EcartError, RefusedError, StoreError
+from ecart.errors import EcartError, RefusedError, StoreError, VersionConflictError
 from ecart.model import CartChange
-from ecart.operations import Operation
+from ecart.operations import (
+    AddItem,
+    BeginCheckout,
+    Clear,
+    CompleteCheckout,
+    Operation,
+    RemoveLine,
+    SetQuantity,
+)
 from ecart.store import AsyncStore
 from ecart.stores.redis.failures import Failure
-from ecart_server.observability.series import OTHER, Cells, Family, Layout, observe
+from ecart_server.observability.minutes import Counts
+from ecart_server.observability.series import (
+    OTHER,
+    Cells,
+    Family,
+    Layout,
+    observations,
+    observe,
+)
 
-Result = TypeVar("Result")
-
-
-class Observer(Protocol):
-    """Is told of each operation that has ended."""
-
-    def done(self, operation: Operation[Any], result: Any, seconds: float, /) -> None:
-        """It gave this result."""
-        ...
-
-    def failed(self, operation: Operation[Any], error: BaseException, seconds: float, /) -> None:
-        """It raised this error."""
-        ...
+_Result = TypeVar("_Result")
 
 
 class ObservedStore:
-    """An `AsyncStore` that tells observers of what another one does."""
+    """An `AsyncStore` that times the operations of another one, and counts how they end."""
 
-    def __init__(self, store: AsyncStore, observers: Sequence[Observer]) -> None:
+    def __init__(self, store: AsyncStore, counters: OperationCounters) -> None:
         self._store = store
-        self._done = tuple(observer.done for observer in observers)
-        self._failed = tuple(observer.failed for observer in observers)
+        self._counters = counters
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
-        """As that of the store behind it."""
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
+        """As the store behind it."""
         began = perf_counter()
         try:
             result = await self._store.execute(cart_id, operation)
         except BaseException as error:
-            seconds = perf_counter() - began
-            for failed in self._failed:
-                failed(operation, error, seconds)
+            self._counters.failed(operation, error, perf_counter() - began)
             raise
-        seconds = perf_counter() - began
-        for done in self._done:
-            done(operation, result, seconds)
+        self._counters.succeeded(operation, result, perf_counter() - began)
         return result
 
 
@@ -68,11 +67,6 @@ def error_codes() -> tuple[str, ...]:
     return tuple(sorted({e.code for e in known if issubclass(e, RefusedError | StoreError)}))
 
 
-def code_of(error: BaseException) -> str:
-    """The code that says how an operation ended; an error without one is no word of ours."""
-    return error.code if isinstance(error, EcartError) else OTHER
-
-
 OUTCOMES = ("ok", "replayed", *error_codes(), OTHER)
 
 SECONDS = "ecart_operation_seconds"
@@ -80,6 +74,9 @@ CONFLICTS = "ecart_conflicts"
 REPLAYS = "ecart_replays"
 FAILURES = "ecart_store_failures"
 RETRIES = "ecart_store_retries"
+UNITS_ADDED = "ecart_units_added"
+REMOVALS = "ecart_removals"
+CARTS_BEGUN = "ecart_carts_begun"
 
 _ATTEMPTS = {
     Failure.NOT_EXECUTED: "not_executed",
@@ -107,46 +104,89 @@ FAMILIES = (
         {"kind": tuple(_ATTEMPTS.values())},
     ),
     Family(RETRIES, "Attempts that the store made again after one that failed."),
+    Family(UNITS_ADDED, "Units put into carts."),
+    Family(REMOVALS, "Lines taken out of carts, and carts cleared."),
+    Family(CARTS_BEGUN, "Carts made by a first addition."),
 )
 
 
-class OperationNumbers:
-    """Counts operations; an `Observer`."""
+class OperationCounters:
+    """Counts operations by their outcome, and what they did to carts."""
 
     def __init__(self, layout: Layout, cells: Cells) -> None:
         self._cells = cells
         self._conflicts = layout.places(CONFLICTS)[()]
         self._replays = layout.places(REPLAYS)[()]
+        self._units_added = layout.places(UNITS_ADDED)[()]
+        self._removals = layout.places(REMOVALS)[()]
+        self._carts_begun = layout.places(CARTS_BEGUN)[()]
         places = layout.places(SECONDS)
         self._places = {
             kind: {outcome: places[kind.__name__, outcome] for outcome in OUTCOMES}
             for kind in operation_kinds()
         }
-        self._well = {kind: found["ok"] for kind, found in self._places.items()}
+        self._ok = {kind: found["ok"] for kind, found in self._places.items()}
+        self._count_effect: dict[type[Operation[Any]], Callable[[Any, Any], None]] = {
+            AddItem: self._added,
+            RemoveLine: self._removed,
+            Clear: self._removed,
+            SetQuantity: self._set,
+        }
 
-    def done(self, operation: Operation[Any], result: Any, seconds: float, /) -> None:
-        """Counts what went well."""
+    def succeeded(self, operation: Operation[Any], result: Any, seconds: float, /) -> None:
+        """Counts an operation that returned a result; a recognised repeat has no effect."""
+        kind = type(operation)
         if isinstance(result, CartChange) and result.replayed:
             self._cells[self._replays] += 1.0
-            self._count(operation, "replayed", seconds)
+            self._observe(kind, "replayed", seconds)
             return
-        place = self._well.get(type(operation))
+        place = self._ok.get(kind)
         if place is not None:
             observe(self._cells, place, seconds)
+        count_effect = self._count_effect.get(kind)
+        if count_effect is not None:
+            count_effect(operation, result)
 
     def failed(self, operation: Operation[Any], error: BaseException, seconds: float, /) -> None:
-        """Counts what did not."""
-        if isinstance(error, errors.VersionConflictError):
+        """Counts an operation that raised, under the error's code."""
+        if isinstance(error, VersionConflictError):
             self._cells[self._conflicts] += 1.0
-        self._count(operation, code_of(error), seconds)
+        # The name of an error that is not ours could be anything, so it is no label.
+        outcome = error.code if isinstance(error, EcartError) else OTHER
+        self._observe(type(operation), outcome, seconds)
 
-    def _count(self, operation: Operation[Any], outcome: str, seconds: float) -> None:
-        places = self._places.get(type(operation))
+    def counts(self) -> Counts:
+        """What shoppers did since the counters began, as the records of minutes have it."""
+        cells = self._cells
+        return Counts(
+            units_added=int(cells[self._units_added]),
+            removals=int(cells[self._removals]),
+            carts_begun=int(cells[self._carts_begun]),
+            checkouts_begun=observations(cells, self._ok[BeginCheckout]),
+            checkouts_completed=observations(cells, self._ok[CompleteCheckout]),
+            conflicts=int(cells[self._conflicts]),
+        )
+
+    def _observe(self, kind: type[Operation[Any]], outcome: str, seconds: float) -> None:
+        places = self._places.get(kind)
         if places is not None:
             observe(self._cells, places.get(outcome, places[OTHER]), seconds)
 
+    def _added(self, operation: AddItem, result: CartChange) -> None:
+        self._cells[self._units_added] += operation.quantity
+        if result.version == 1:
+            self._cells[self._carts_begun] += 1.0
 
-class AttemptNumbers:
+    def _removed(self, operation: RemoveLine | Clear, result: CartChange) -> None:
+        if result.version:  # else there was no cart to clear
+            self._cells[self._removals] += 1.0
+
+    def _set(self, operation: SetQuantity, result: CartChange) -> None:
+        if operation.quantity == 0:
+            self._cells[self._removals] += 1.0
+
+
+class AttemptCounters:
     """Counts the attempts that failed: what callers of a store do not see, if it ends well."""
 
     def __init__(self, layout: Layout, cells: Cells) -> None:

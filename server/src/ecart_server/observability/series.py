@@ -78,6 +78,11 @@ def observe(cells: Cells, place: int, seconds: float) -> None:
     cells[place + _BUCKETS] += seconds
 
 
+def observations(cells: Cells, place: int) -> int:
+    """How many durations are in the histogram that begins at `place`."""
+    return int(sum(cells[bucket] for bucket in range(place, place + _BUCKETS)))
+
+
 def _counter(
     family: Family, places: Mapping[tuple[str, ...], int], cells: Sequence[float]
 ) -> Metric:

@@ -26,7 +26,7 @@ from ecart_server.observability.series import OTHER
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 def find_tracer() -> Tracer | None:
@@ -99,7 +99,7 @@ class TracedStore:
         self._store = store
         self._tracer = tracer
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As that of the store behind it."""
         from opentelemetry.trace import SpanKind
 

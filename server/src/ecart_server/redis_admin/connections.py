@@ -1,6 +1,7 @@
-"""The engines behind a URL: one, or every primary of a cluster; how they are asked and scanned.
+"""Administrative connections to the engines behind a URL: one, or every primary of a cluster.
 
-Questions are repeated while an engine is busy: each of them reads, so a repeat does no harm.
+Commands are repeated while an engine is busy or away, also when only the reply was lost. So they
+have to be reads, or writes of which a repeat does no harm.
 """
 
 from __future__ import annotations
@@ -17,69 +18,79 @@ import msgspec
 from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.clients import open_client
 from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.transport.wire import Command
 from ecart.stores.redis.urls import read_url
 
-Answer = TypeVar("Answer")
-Command = tuple[str | bytes | int, ...]
+T = TypeVar("T")
 
-PATIENCE = 5.0
-"""Seconds for which a question is repeated."""
-FIRST_PATIENCE = 0.5
-"""The same for the first question to an engine, which may well not be there."""
+RETRY_SECONDS = 5.0
+"""How long a command is repeated."""
+FIRST_RETRY_SECONDS = 0.5
+"""The same for the first command to an engine, which may well be away."""
 
-PAGE = 500
-"""Keys that one SCAN is asked to look at."""
+SCAN_COUNT = 500
+"""The `COUNT` of a SCAN: about how many keys the engine examines for one page."""
 
 _SLOTS = 16_384
 _FINAL = {Failure.NOT_OURS, Failure.DENIED, Failure.WRONG_TYPE, Failure.NO_SCRIPT}
 
 
 class Node(msgspec.Struct, frozen=True):
-    """An engine that holds carts. `at` names it without its password."""
+    """An engine that holds carts. `at` is its address, without credentials."""
 
     at: str
     client: Any
     slots: tuple[range, ...] = (range(_SLOTS),)
 
     def owns(self, key: str) -> bool:
-        """Whether the key is in one of its slots; without a cluster it owns all."""
+        """Whether the key is in one of its slots; without a cluster it has all of them."""
         tag = key.partition("{")[2].partition("}")[0] or key
         slot = binascii.crc_hqx(tag.encode(), 0) % _SLOTS
         return any(slot in part for part in self.slots)
 
-    def ask(self, *command: str | bytes | int, patience: float = PATIENCE) -> Any:
-        """The reply to one command, undecoded."""
-        return patiently(lambda: self.client.execute_command(*command), patience)
+    def call(self, *command: str | bytes | int, timeout: float = RETRY_SECONDS) -> Any:
+        """The undecoded reply to one command, repeated for `timeout` seconds.
 
-    def ask_all(self, commands: Iterable[Command], *, at_once: bool = False) -> list[Any]:
-        """The replies to many; an error stands where its reply would. `at_once`: in one moment."""
+        Raises:
+            StoreUnavailableError: there was no reply in time, or the engine refuses.
+        """
+        return with_retries(lambda: self.client.execute_command(*command), timeout)
+
+    def pipeline(self, commands: Iterable[Command], *, atomic: bool = False) -> list[Any]:
+        """The replies to many commands in one round trip; an error stands where its reply would.
+
+        `atomic`: in a transaction, so that all of them read the same state.
+
+        Raises:
+            StoreUnavailableError: there was no reply in time.
+        """
         commands = list(commands)
 
         def send() -> list[Any]:
-            with self.client.pipeline(transaction=at_once) as pipe:
+            with self.client.pipeline(transaction=atomic) as pipe:
                 for command in commands:
                     pipe.execute_command(*command)
                 replies: list[Any] = pipe.execute(raise_on_error=False)
                 return replies
 
-        return patiently(send)
+        return with_retries(send)
 
 
 def owner_of(nodes: Sequence[Node], key: str) -> Node:
-    """The node that has the key; the first one, if a cluster that changes leaves it open."""
+    """The node that has the key; the first node while a cluster has its slot assigned to none."""
     return next((node for node in nodes if node.owns(key)), nodes[0])
 
 
-def patiently(ask: Callable[[], Answer], patience: float = PATIENCE) -> Answer:
-    """The answer, after as many tries as it takes.
+def with_retries(call: Callable[[], T], timeout: float = RETRY_SECONDS) -> T:
+    """The result of a call, which is repeated for `timeout` seconds while it fails.
 
     Raises:
-        StoreUnavailableError: there was none in time, or the engine will not give one.
+        StoreUnavailableError: it did not succeed in time, or a repeat cannot help.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout
     while True:
         try:
-            return ask()
+            return call()
         except Exception as error:
             failure = classify(error)
             if failure is Failure.NOT_OURS:
@@ -89,36 +100,41 @@ def patiently(ask: Callable[[], Answer], patience: float = PATIENCE) -> Answer:
         time.sleep(0.1)
 
 
-def scored(reply: list[Any]) -> list[tuple[str, int]]:
-    """Members and their scores, whole numbers; told in pairs (RESP3, some clients) or in a row."""
+def parse_scores(reply: list[Any]) -> list[tuple[str, int]]:
+    """Members and their whole-number scores, from pairs (RESP3, some clients) or a flat list."""
     is_paired = bool(reply) and isinstance(reply[0], list | tuple)
     pairs = reply if is_paired else zip(reply[::2], reply[1::2], strict=True)
     return [(member.decode(), int(float(score))) for member, score in pairs]
 
 
-def pages(node: Node, pattern: str, page: int = PAGE) -> Iterator[list[bytes]]:
-    """The keys that match, as SCAN gives them: each that stays, and now and then one twice."""
+def scan_pages(node: Node, pattern: str, count: int = SCAN_COUNT) -> Iterator[list[bytes]]:
+    """The keys that match, page by page, as SCAN returns them.
+
+    A key that exists throughout is on a page, and may be on two.
+    """
     cursor: int | bytes = 0
     while True:
-        cursor, keys = node.ask("SCAN", cursor, "MATCH", pattern, "COUNT", page)
+        cursor, keys = node.call("SCAN", cursor, "MATCH", pattern, "COUNT", count)
         yield keys
         if int(cursor) == 0:
             return
 
 
 def open_nodes(url: str) -> list[Node]:
-    """The engine at the URL, or the primaries of its cluster. Close each one's client.
+    """The engine at the URL, or the primaries of its cluster. The caller closes their clients.
 
     Raises:
         InvalidUrlError: the URL cannot be read.
         StoreUnavailableError: it does not answer.
     """
-    address = read_url(_undecoded(url))
+    address = read_url(_without_decoding(url))
     if address.kind != "cluster":
-        return _nodes_behind(Node(_named(url), open_client(address)), address.url)
+        parts = urlsplit(url)
+        at = parts.path if parts.scheme == "unix" else parts.netloc.rpartition("@")[2]
+        return _nodes_behind(Node(at, open_client(address)), address.url)
     failure: StoreUnavailableError | None = None
     for host, port in address.servers:
-        one = _elsewhere(address.url, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        one = _with_address(address.url, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         try:
             return _nodes_behind(Node(f"{host}:{port}", open_client(read_url(one))), one)
         except StoreUnavailableError as error:
@@ -127,8 +143,8 @@ def open_nodes(url: str) -> list[Node]:
 
 
 @contextlib.contextmanager
-def opened(url: str) -> Iterator[list[Node]]:
-    """`open_nodes`, with the clients closed at the end."""
+def opened_nodes(url: str) -> Iterator[list[Node]]:
+    """`open_nodes`, whose clients are closed at the end."""
     nodes = open_nodes(url)
     try:
         yield nodes
@@ -139,7 +155,7 @@ def opened(url: str) -> Iterator[list[Node]]:
 
 def _nodes_behind(first: Node, url: str) -> list[Node]:
     try:
-        info = patiently(first.client.info, FIRST_PATIENCE)
+        info = with_retries(first.client.info, FIRST_RETRY_SECONDS)
         return _primaries(first, url) if info.get("cluster_enabled") else [first]
     except BaseException:
         first.client.close()
@@ -147,39 +163,37 @@ def _nodes_behind(first: Node, url: str) -> list[Node]:
 
 
 def _primaries(first: Node, url: str) -> list[Node]:
-    own_id = first.ask("CLUSTER", "MYID")
+    own_id = first.call("CLUSTER", "MYID")
     found: dict[bytes, tuple[str, list[range]]] = {}
-    for begin, end, (host, port, node_id, *_), *_ in first.ask("CLUSTER", "SLOTS"):
+    for begin, end, (host, port, node_id, *_), *_ in first.call("CLUSTER", "SLOTS"):
         address = f"{(host or b'').decode()}:{int(port)}"
         found.setdefault(node_id, (address, []))[1].append(range(begin, end + 1))
     nodes = [
         Node(
             address,
-            first.client if node_id == own_id else open_client(read_url(_elsewhere(url, address))),
+            first.client
+            if node_id == own_id
+            else open_client(read_url(_with_address(url, address))),
             tuple(slots),
         )
         for node_id, (address, slots) in found.items()
     ]
     if not nodes:
         return [first]
-    if own_id not in found:  # a replica: its primary is asked instead
+    if own_id not in found:  # it is a replica, and its primary is among the nodes
         first.client.close()
     return nodes
 
 
-def _undecoded(url: str) -> str:
-    """The URL without a wish for decoded replies: keys may be any bytes."""
+def _without_decoding(url: str) -> str:
+    """The URL without `decode_responses`: keys may be any bytes."""
     address, _, query = url.partition("?")
     kept = [pair for pair in parse_qsl(query) if pair[0] != "decode_responses"]
     return f"{address}?{urlencode(kept)}" if kept else address
 
 
-def _named(url: str) -> str:
-    parts = urlsplit(url)
-    return parts.path if parts.scheme == "unix" else parts.netloc.rpartition("@")[2]
-
-
-def _elsewhere(url: str, address: str) -> str:
+def _with_address(url: str, address: str) -> str:
+    """The URL with another host and port, and the same credentials and options."""
     parts = urlsplit(url)
     credentials, at, _ = parts.netloc.rpartition("@")
     if address.startswith(":"):  # the node does not know its own name

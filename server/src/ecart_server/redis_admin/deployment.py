@@ -1,7 +1,7 @@
-"""The deployment record: what was fixed for ever when the first service began on these carts.
+"""The deployment record: settings that are fixed once the first service has started on the carts.
 
-Another number of partitions would find other keys and show every cart as empty, so it is kept
-beside the carts and compared. The library never writes it; `ecart serve` does, once.
+Another number of partitions would find other keys and show every cart as empty, so the number is
+stored beside the carts and compared. The library never writes it; `ecart serve` does, once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIELDS = ("partitions", "schema", "created")
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """What is recorded. `created_ms` is milliseconds since 1970 by the engine's clock."""
+    """The record. `created_ms` is in milliseconds since 1970, by the engine's clock."""
 
     partitions: int
     schema: int
@@ -29,27 +29,27 @@ class Deployment(msgspec.Struct, frozen=True):
 
 
 class DeploymentError(StoreError):
-    """The carts belong to a deployment of another form; the message says what to do."""
+    """The settings do not match the deployment record; the message says what to do."""
 
     code = "deployment_error"
 
 
 def read_deployment(client: Any, keys: Keyspace) -> Deployment | None:
-    """The record; None if no service has begun here yet. `client` is redis-py's.
+    """The record; None if no service has started here yet. `client` is one of redis-py.
 
     Raises:
-        DeploymentError: there is something else under its key.
+        DeploymentError: the key holds something else.
         StoreUnavailableError: the engine does not answer.
     """
     try:
         values = client.execute_command("HMGET", keys.deployment, *_FIELDS, NEVER_DECODE=True)
     except Exception as error:
-        _fail(error, keys)
-    return _deployment(values, keys)
+        _raise_from(error, keys)
+    return _parse(values, keys)
 
 
 def record_deployment(client: Any, keys: Keyspace) -> Deployment:
-    """The record, made with these keys if there is none: of several that try, one makes it.
+    """The record, created from `keys` if there is none; of several processes, one creates it.
 
     Raises:
         DeploymentError, StoreUnavailableError: as `read_deployment`.
@@ -60,23 +60,23 @@ def record_deployment(client: Any, keys: Keyspace) -> Deployment:
     try:
         seconds, micros = client.execute_command("TIME")
         now_ms = int(seconds) * 1000 + int(micros) // 1000
-        with client.pipeline(transaction=True) as together:
+        with client.pipeline(transaction=True) as pipe:
             for field, value in zip(_FIELDS, (keys.partitions, SCHEMA, now_ms), strict=True):
-                together.execute_command("HSETNX", keys.deployment, field, value)
-            together.execute_command("HMGET", keys.deployment, *_FIELDS, NEVER_DECODE=True)
-            values = together.execute()[-1]
+                pipe.execute_command("HSETNX", keys.deployment, field, value)
+            pipe.execute_command("HMGET", keys.deployment, *_FIELDS, NEVER_DECODE=True)
+            values = pipe.execute()[-1]
     except Exception as error:
-        _fail(error, keys)
-    made = _deployment(values, keys)
-    assert made is not None  # all its fields were just set
-    return made
+        _raise_from(error, keys)
+    recorded = _parse(values, keys)
+    assert recorded is not None  # all its fields were just set
+    return recorded
 
 
 def compare_deployment(found: Deployment, keys: Keyspace) -> None:
-    """Nothing, if carts of this deployment are found with these keys and read by this version.
+    """Refuses keys that would not find the carts, and a schema that this version cannot read.
 
     Raises:
-        DeploymentError: they are not.
+        DeploymentError: one of the two is so.
     """
     if found.partitions != keys.partitions:
         raise DeploymentError(
@@ -91,7 +91,7 @@ def compare_deployment(found: Deployment, keys: Keyspace) -> None:
         )
 
 
-def _deployment(values: list[bytes | None], keys: Keyspace) -> Deployment | None:
+def _parse(values: list[bytes | None], keys: Keyspace) -> Deployment | None:
     if not any(values):
         return None
     numbers = [int(value) for value in values if value and value.isdigit()]
@@ -107,7 +107,7 @@ def _unreadable(keys: Keyspace) -> DeploymentError:
     )
 
 
-def _fail(error: Exception, keys: Keyspace) -> NoReturn:
+def _raise_from(error: Exception, keys: Keyspace) -> NoReturn:
     match classify(error):
         case Failure.NOT_OURS:
             raise error

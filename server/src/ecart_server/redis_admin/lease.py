@@ -1,6 +1,19 @@
-"""Whose turn it is, of all processes of a deployment: whoever sets a key that lasts for a while.
+"""Leases: a key with an expiry says which process does a job for the whole deployment.
 
-Losing a turn early does no harm: what is done in turns may be done twice, only not always.
+Every worker on every machine could sweep the index or take the survey, and one of them is enough.
+The process that sets the key holds the lease: `SET key value NX EX seconds` succeeds for one only,
+and the others leave the job to it. The expiry stands in for crash detection. A holder that dies
+renews its lease no more; when the key has expired, another process acquires it, and no clean-up is
+needed. A job that takes long renews its lease while it works (`SET ... XX EX`).
+
+A holder does not release the lease when its job is done. It lets the key expire, so the duration of
+the lease is also the interval between two runs. It releases the lease only if the job failed or was
+interrupted, so that another process can start it at once.
+
+A lease is weaker than a lock. A process that is suspended for longer than its lease, or a failover
+that loses the key, lets two processes do the job at a time. Where that did harm, each write would
+have to carry a fencing token. Here it does none: both jobs may run twice at a time, and the lease
+only keeps that from being the rule.
 """
 
 from __future__ import annotations
@@ -11,63 +24,63 @@ import time
 from collections.abc import Sequence
 
 from ecart.errors import StoreUnavailableError
-from ecart_server.redis_admin.connections import FIRST_PATIENCE, Node, owner_of
+from ecart_server.redis_admin.connections import FIRST_RETRY_SECONDS, Node, owner_of
 
 END_SECONDS = 1.0
-"""How long the end of the process waits for a step that is under way."""
+"""How long the end of the process waits for a step in progress."""
 
 
 class Stopped(Exception):
-    """The process is to end; what was under way is given up."""
+    """The process is ending, and the job is interrupted."""
 
 
-class Turn:
-    """One key, which is there while it is somebody's turn, and for `seconds` from its begin."""
+class Lease:
+    """A lease of `seconds` seconds: the key `key`, while it exists."""
 
     def __init__(self, key: str, seconds: int) -> None:
         self.key = key
         self.seconds = seconds
 
-    def take(self, nodes: Sequence[Node]) -> bool:
-        """Whether it was free, and is this process's now."""
-        reply = self._set(nodes, "NX")
-        return reply is not None
+    def acquire(self, nodes: Sequence[Node]) -> bool:
+        """Acquires the lease if it is free; returns whether it was."""
+        return self._set(nodes, "NX") is not None
 
-    def keep(self, nodes: Sequence[Node]) -> None:
-        """Makes it last as long again: the work takes longer."""
+    def renew(self, nodes: Sequence[Node]) -> None:
+        """Starts its duration again, unless it has expired."""
         self._set(nodes, "XX")
 
-    def drop(self, nodes: Sequence[Node]) -> None:
-        """Lets the next one have it at once; an engine that is away will forget it by itself."""
+    def release(self, nodes: Sequence[Node]) -> None:
+        """Makes it free at once; if the engine is away, it becomes free by its expiry."""
         with contextlib.suppress(StoreUnavailableError):
-            owner_of(nodes, self.key).ask("DEL", self.key, patience=FIRST_PATIENCE)
+            owner_of(nodes, self.key).call("DEL", self.key, timeout=FIRST_RETRY_SECONDS)
 
     def _set(self, nodes: Sequence[Node], when: str) -> object:
         node = owner_of(nodes, self.key)
-        return node.ask("SET", self.key, "taken", when, "EX", self.seconds)
+        return node.call("SET", self.key, "taken", when, "EX", self.seconds)
 
 
-class Pace:
-    """A `progress` for work in the background: half of the time it rests, and it ends when told.
+class Throttle:
+    """A `progress` callback for background jobs: it rests half of the time and renews the lease.
 
-    So neither the engine nor this process's requests wait for more than one small step of it.
+    So neither the engine nor this process's requests wait for more than one small step of the job.
+    It interrupts the job when the event `ending` is set.
     """
 
-    def __init__(self, ending: threading.Event, turn: Turn, nodes: Sequence[Node]) -> None:
+    def __init__(self, ending: threading.Event, lease: Lease, nodes: Sequence[Node]) -> None:
         self._ending = ending
-        self._turn = turn
+        self._lease = lease
         self._nodes = nodes
-        self._since = self._kept = time.monotonic()
+        self._resumed = self._renewed = time.monotonic()
 
     def __call__(self, *_: int) -> None:
-        """Rests for as long as was worked since the last time.
+        """Rests for as long as the job has worked since the last call, at most 0.5 seconds.
 
         Raises:
-            Stopped: it is time to end.
+            Stopped: the process is ending.
         """
-        if self._ending.wait(min(time.monotonic() - self._since, 0.5)):
+        if self._ending.wait(min(time.monotonic() - self._resumed, 0.5)):
             raise Stopped
-        self._since = time.monotonic()
-        if self._since - self._kept > self._turn.seconds / 4:
-            self._turn.keep(self._nodes)
-            self._kept = self._since
+        self._resumed = time.monotonic()
+        if self._resumed - self._renewed > self._lease.seconds / 4:
+            self._lease.renew(self._nodes)
+            self._renewed = self._resumed

@@ -21,7 +21,8 @@ from ecart.integrations.asgi_messages import (
     read_body_in_time,
     send_over,
 )
-from ecart_server.shop.assets import Asset, read_assets
+from ecart_server.pages.assets import Asset
+from ecart_server.shop.assets import shop_assets
 from ecart_server.shop.events import EventStream
 from ecart_server.shop.forms import FORMS
 from ecart_server.shop.shop import ShopPages, picture
@@ -57,7 +58,7 @@ def site(endpoint: CartEndpoint, secrets: Sequence[str], following: Following) -
         return picture(request, _query(scope))
 
     pages: dict[str, tuple[str, Page]] = {"/": ("GET", front), "/pictures": ("GET", drawing)}
-    pages |= {path: ("GET", _file(asset)) for path, asset in read_assets().files.items()}
+    pages |= {path: ("GET", _file(asset)) for path, asset in shop_assets().by_path.items()}
     pages |= dict.fromkeys(FORMS, ("POST", form))
     apps = {path: _app(endpoint, method, page) for path, (method, page) in pages.items()}
     return {**apps, "/cart/events": _events(endpoint, following)}

@@ -17,7 +17,7 @@ from ecart.http.views import summary_view
 from ecart.integrations.asgi_messages import Receive, Send
 from ecart.model import CartSummary
 from ecart.operations import GetSummary, Rules
-from ecart.store import AsyncStore, perform_async
+from ecart.store import AsyncStore, perform_on_async
 from ecart_server.shop.subscriptions import Follower, Following
 
 HEARTBEAT_SECONDS = 15.0
@@ -62,7 +62,7 @@ class EventStream:
     async def _begin(self, request: Request, follower: Follower) -> None:
         read = GetSummary(rules=self._rules)
         with contextlib.suppress(EcartError):  # it is looked at again soon
-            cart = await perform_async(self._store, request.session.cart_id, read)
+            cart = await perform_on_async(self._store, request.session.cart_id, read)
             known = request.headers.get("last-event-id")
             follower.begin(cart, is_known=event_id(cart) == known and cart.state != "merged")
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec.structs import replace
@@ -18,35 +17,12 @@ from ecart.http import Request
 from ecart.http.problems import HttpError
 from ecart.model import Options
 from ecart.operations import short_digest
-from ecart.tokens import SignedTokens
+from ecart_server.pages.forms import Fields, parse_form
 
 FORM_MEDIA = "application/x-www-form-urlencoded"
 _OPTION = "option:"
 _WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _MARK = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MOST_FIELDS = 64
-
-Fields = Mapping[str, str]
-
-
-class FormTokens:
-    """The proof that a form was made for this session: a signature of its cart id."""
-
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._tokens = SignedTokens(secrets, "ecart.form")
-
-    def token_for(self, cart_id: str) -> str:
-        """What the forms of a page carry."""
-        return self._tokens.sign(cart_id)
-
-    def check(self, fields: Fields, cart_id: str) -> None:
-        """Refuses a form that was not made for this session.
-
-        Raises:
-            HttpError: `cross_site_request`.
-        """
-        if self._tokens.read(fields.get("token", "")) != cart_id:
-            raise HttpError("cross_site_request", "this form is not of a page of this session")
 
 
 def read_form(request: Request) -> Fields:
@@ -58,11 +34,7 @@ def read_form(request: Request) -> Fields:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != FORM_MEDIA:
         raise HttpError("unsupported_media_type", f"send {FORM_MEDIA}")
-    try:
-        text = request.body.decode("ascii")
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-    except ValueError as error:
-        raise HttpError("invalid_body", "the form cannot be read") from error
+    return parse_form(request.body)
 
 
 def options_in(fields: Fields) -> Options:

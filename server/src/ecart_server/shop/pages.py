@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,15 +17,16 @@ from ecart.http import Response
 from ecart.http.views import CartView, ItemView
 from ecart.model import Options
 from ecart.operations import new_token
-from ecart_server.shop.assets import read_assets
+from ecart_server.pages.formatting import CURRENCY_SIGNS, option_value
+from ecart_server.pages.templates import make_environment
+from ecart_server.shop.assets import shop_assets
 from ecart_server.shop.flash import Note
 from ecart_server.shop.forms import option_fields
-from ecart_server.shop.product_cards import SIGNS, Shelf, drawn, shown_amount, shown_value
+from ecart_server.shop.product_cards import Shelf, drawn
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("wire.js", "cart.js", "view.js", "live.js")
 
 _HEADERS = {
@@ -94,7 +94,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def picture(self, sku: str) -> str:
         """Where the picture of a line is."""
         known = self.shelf.pictures.get(sku) if self.shelf else None
-        return known or drawn(sku, read_assets().version)
+        return known or drawn(sku, shop_assets().version)
 
 
 def shop_page(page: Page) -> Response:
@@ -103,8 +103,8 @@ def shop_page(page: Page) -> Response:
     html = _environment().get_template("shop.html").render(
         page=page,
         scripts=SCRIPTS,
-        signs_json=msgspec.json.encode(SIGNS).decode(),
-        pictures=drawn("", read_assets().version),
+        signs_json=msgspec.json.encode(CURRENCY_SIGNS).decode(),
+        pictures=drawn("", shop_assets().version),
     )  # fmt: skip
     origins = page.shelf.origins if page.shelf else ()
     return _response(503 if page.cart is None else 200, html, origins)
@@ -137,22 +137,9 @@ def _response(status: int, html: str, origins: tuple[str, ...] = ()) -> Response
 
 @cache
 def _environment() -> Environment:
-    # Imported with the first page: the API alone never needs it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    environment = make_environment("ecart_server.shop")
     environment.globals.update(
-        assets=read_assets(),
-        amount=shown_amount,
-        line_fields=line_fields,
-        options_text=options_text,
+        assets=shop_assets(), line_fields=line_fields, options_text=options_text
     )
     return environment
 
@@ -164,7 +151,7 @@ def line_fields(item: ItemView) -> dict[str, str]:
 
 def options_text(options: Options) -> str:
     """The shopper's choice in one line: `size M, gift yes`."""
-    return ", ".join(f"{name} {shown_value(value)}" for name, value in options.items())
+    return ", ".join(f"{name} {option_value(value)}" for name, value in options.items())
 
 
 def now() -> datetime:

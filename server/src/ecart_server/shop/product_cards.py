@@ -10,12 +10,10 @@ from urllib.parse import quote
 import msgspec
 
 from ecart.catalog import Product
-from ecart.model import OptionValue
 from ecart.money import display_text
+from ecart_server.pages.formatting import option_value, price
 
 CARDS_PER_PAGE = 60
-SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
-"""Currencies that shoppers know by a sign that stands before the amount."""
 _IMAGE = re.compile(r"(https://[A-Za-z0-9.-]+(?::[0-9]+)?)/[^\s\\]*")
 
 
@@ -69,31 +67,18 @@ def drawn(sku: str, version: str) -> str:
     return f"/pictures?v={version}&sku={quote(sku, safe='')}"
 
 
-def shown_amount(amount: str, currency: str) -> str:
-    """An amount of an API answer, for people: `$4.20`, `4.20 CHF`."""
-    sign = SIGNS.get(currency)
-    return f"{sign}{amount}" if sign else f"{amount}\N{NO-BREAK SPACE}{currency}"
-
-
-def shown_value(value: OptionValue) -> str:
-    """A value of an option for people."""
-    if value is None:
-        return "none"
-    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
-
-
 def _picture(product: Product, version: str) -> str:
     image = product.image or ""
     return image if _IMAGE.fullmatch(image) else drawn(product.sku, version)
 
 
 def _card(product: Product, version: str) -> Card:
-    price = product.unit_price
-    amount = "" if price is None else display_text(price, product.currency)
+    unit_price = product.unit_price
+    amount = "" if unit_price is None else display_text(unit_price, product.currency)
     return Card(
         sku=product.sku,
         title=product.title or product.sku,
-        price=shown_amount(amount, product.currency) if amount else "",
+        price=price(amount, product.currency) if amount else "",
         picture=_picture(product, version),
         choices=tuple(_choices(product)),
     )
@@ -102,7 +87,9 @@ def _card(product: Product, version: str) -> Card:
 def _choices(product: Product) -> list[Choice]:
     return [
         Choice(
-            name, f"option:{name}", tuple((_as_json(value), shown_value(value)) for value in values)
+            name,
+            f"option:{name}",
+            tuple((_as_json(value), option_value(value)) for value in values),
         )
         for name, values in (product.options or {}).items()
     ]

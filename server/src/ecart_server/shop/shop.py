@@ -19,12 +19,12 @@ from ecart.http.problems import Problem, problem_response
 from ecart.http.views import CartView
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.integrations.runner import list_products
-from ecart_server.shop.assets import FOR_EVER, read_assets
+from ecart_server.pages.assets import IMMUTABLE
+from ecart_server.pages.forms import Fields, FormTokens
+from ecart_server.shop.assets import shop_assets
 from ecart_server.shop.flash import Note, Notes
 from ecart_server.shop.forms import (
     FORMS,
-    Fields,
-    FormTokens,
     api_request,
     option_fields,
     options_in,
@@ -34,6 +34,7 @@ from ecart_server.shop.pages import Page, now, refusal_page, shop_page
 from ecart_server.shop.pictures import picture_of
 from ecart_server.shop.product_cards import Shelf, shelf_of
 
+_FOREIGN_FORM = "this form is not of a page of this session"
 AFTER_A_FORM = "/#cart"
 _OF_CODE = {"version_conflict": "The cart has changed meanwhile; please look again."}
 
@@ -43,7 +44,7 @@ class ShopPages:
 
     def __init__(self, endpoint: CartEndpoint, secrets: Sequence[str]) -> None:
         self._endpoint = endpoint
-        self._tokens = FormTokens(secrets)
+        self._tokens = FormTokens(secrets, "ecart.form")
         self._notes = Notes(secrets)
 
     async def front(self, request: Request, query: str, cookies: str) -> Response:
@@ -73,7 +74,7 @@ class ShopPages:
             check_size(request, self._endpoint.settings.body_limit)
             check_origin(request, self._endpoint.settings.trusted_origins)
             fields = read_form(request)
-            self._tokens.check(fields, request.session.cart_id)
+            self._tokens.check(fields, request.session.cart_id, detail=_FOREIGN_FORM)
         except EcartError as error:
             return _refused(error)
         call = FORMS[request.path](fields)
@@ -102,18 +103,18 @@ class ShopPages:
             return None, True
         if products is None:
             return None, False
-        return shelf_of(products, _page_number(query), read_assets().version), False
+        return shelf_of(products, _page_number(query), shop_assets().version), False
 
 
 def picture(request: Request, query: str) -> Response:
     """The picture of a SKU, drawn."""
     asked = _read_query(query)
-    is_ours = asked.get("v") == read_assets().version
+    is_ours = asked.get("v") == shop_assets().version
     return Response(
         status=200,
         headers={
             "Content-Type": "image/svg+xml",
-            "Cache-Control": FOR_EVER if is_ours else "no-cache",
+            "Cache-Control": IMMUTABLE if is_ours else "no-cache",
             "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
             "X-Content-Type-Options": "nosniff",
         },

@@ -26,7 +26,7 @@ MOST_STREAMS = 500
 """Of one process; each holds a connection, of which a process may have about a thousand."""
 MOST_OF_ONE_CART = 20
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 _log = logging.getLogger("ecart.service")
 
 
@@ -151,7 +151,7 @@ class TellingStore:
         done = self._store.execute(cart_id, operation)
         return self._and_told(done) if cart_id in self._followed else done
 
-    async def _and_told(self, doing: Coroutine[Any, Any, Result]) -> Result:
+    async def _and_told(self, doing: Coroutine[Any, Any, _Result]) -> _Result:
         done = await doing
         if isinstance(done, CartChange):
             self._following.tell(done.summary)

@@ -31,7 +31,7 @@ from ecart.operations.arguments import (
     checked_options,
 )
 from ecart.stores.redis.cart_hash import CartHash, decode, encode, kind_of, right_counters
-from ecart.stores.redis.codec import Record
+from ecart.stores.redis.codec import StoredRecord
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.carts import Held, examine_cart
 from ecart_server.transfer.format import CartLine, ExportedCart, LockLine, MergeLine, RecordLine
@@ -92,7 +92,7 @@ def _exported_line(line: LineItem) -> Any:
     return CartLine(sku=line.sku, **values, line_id=None if is_usual else line_id)
 
 
-def _exported_record(key: str, name: str, record: Record) -> RecordLine:
+def _exported_record(key: str, name: str, record: StoredRecord) -> RecordLine:
     outcome: Any = record.outcome or None
     if outcome is not None and not _OUTCOME.fullmatch(outcome):
         raise CorruptCartError(key, name)
@@ -177,12 +177,12 @@ def _imported_line(line: Any) -> LineItem:
     return LineItem(**{**values, "line_id": line_id})
 
 
-def _imported_record(name: str, record: RecordLine) -> Record:
+def _imported_record(name: str, record: RecordLine) -> StoredRecord:
     if not _RECORD_NAME.fullmatch(name) or (record.outcome is not None) != (name[0] == "&"):
         raise ValueError(f"{name!r} is no record of a change")
     outcome = record.outcome or ""
     text = outcome if isinstance(outcome, str) else "|".join(map(str, outcome))
-    return Record(record.sequence, record.fingerprint, record.at, text)
+    return StoredRecord(record.sequence, record.fingerprint, record.at, text)
 
 
 def _check_other(other: dict[str, str]) -> None:

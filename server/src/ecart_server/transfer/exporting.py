@@ -16,7 +16,7 @@ from ecart.stores.redis.codec import HEADER, read_summary
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.carts import Held, misplaced
 from ecart_server.doctor.scan import Unread, read_at_once, read_carts
-from ecart_server.redis_admin.connections import PAGE, Node, opened, pages
+from ecart_server.redis_admin.connections import SCAN_COUNT, Node, opened_nodes, scan_pages
 from ecart_server.transfer.conversion import exported
 from ecart_server.transfer.format import to_text
 from ecart_server.transfer.problems import Problem, Problems, Tell
@@ -67,7 +67,7 @@ def export_carts(
         StoreUnavailableError: an engine stopped answering.
     """
     report, began = ExportReport(), time.monotonic()
-    with opened(url) as nodes:
+    with opened_nodes(url) as nodes:
         total = _about_how_many(nodes, keys)
         walk = _in_order(nodes, keys, total) if in_order else _as_they_come(nodes, keys)
         for node, page in walk:
@@ -90,7 +90,7 @@ def _about_how_many(nodes: list[Node], keys: Keyspace) -> int:
     total = 0
     for node in nodes:
         own = [("EXISTS", index) for index in indexes if node.owns(index)]
-        total += int(node.ask("DBSIZE")) - node.ask_all(own).count(1)
+        total += int(node.call("DBSIZE")) - node.pipeline(own).count(1)
     return total
 
 
@@ -99,7 +99,7 @@ Walk = Iterator[tuple[Node, list[bytes]]]
 
 def _as_they_come(nodes: list[Node], keys: Keyspace) -> Walk:
     for node in nodes:
-        for page in pages(node, keys.pattern):
+        for page in scan_pages(node, keys.pattern):
             names = dict.fromkeys(key for key in page if keys.names_cart(_shown(key)))
             yield node, list(names)
 
@@ -123,7 +123,7 @@ def _batched(order: list[tuple[int, bytes]], found: dict[tuple[int, bytes], Node
     for place, name in enumerate(order):
         page.append(name[1])
         follower = order[place + 1] if place + 1 < len(order) else None
-        if follower is None or len(page) == PAGE or found[follower] is not found[name]:
+        if follower is None or len(page) == SCAN_COUNT or found[follower] is not found[name]:
             yield found[name], page
             page = []
 
@@ -186,6 +186,6 @@ def _stored_expiry(node: Node, held: Held) -> int | None:
     """When the key expires though the cart says otherwise; to the millisecond from Redis 7 on."""
     if held.pttl == -1:
         return None
-    (exact,) = node.ask_all([("PEXPIRETIME", held.key)])
+    (exact,) = node.pipeline([("PEXPIRETIME", held.key)])
     near = held.now_ms + held.pttl
     return exact if isinstance(exact, int) and abs(exact - near) < _CLOSE_MS else near

@@ -17,7 +17,7 @@ from ecart.operations import GetCart
 from ecart.store import Store
 from ecart.stores.redis.scripts import load_script
 from ecart_server.doctor.scan import Unread, read_carts
-from ecart_server.redis_admin.connections import Node, pages
+from ecart_server.redis_admin.connections import Node, scan_pages
 from ecart_server.transfer.e_cart import OLD_KEYS, OldCart, read_old_cart
 from ecart_server.transfer.problems import Problem, Problems, Tell
 
@@ -78,9 +78,9 @@ class Migration:
             StoreError: an engine stopped answering.
         """
         report, began = self.report, time.monotonic()
-        total = sum(int(node.ask("DBSIZE")) for node in self._nodes)
+        total = sum(int(node.call("DBSIZE")) for node in self._nodes)
         for node in self._nodes:
-            for page in pages(node, OLD_KEYS):
+            for page in scan_pages(node, OLD_KEYS):
                 for found in _read(node, page, self._wishes.cart_id):
                     report.carts += 1
                     self._take(node, found)
@@ -137,7 +137,7 @@ class Migration:
 
     def _delete(self, node: Node, old: OldCart) -> None:
         fields = [part for pair in old.fields.items() for part in pair]
-        reply = node.ask("EVAL", _DELETE.text, 1, old.key, len(old.fields), *fields)
+        reply = node.call("EVAL", _DELETE.text, 1, old.key, len(old.fields), *fields)
         if reply[1] == b"deleted":
             self.report.deleted += 1
         else:

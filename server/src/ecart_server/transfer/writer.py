@@ -16,7 +16,8 @@ from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.index import note
 from ecart.stores.redis.scripts import load_script
-from ecart_server.redis_admin.connections import PATIENCE, Command, opened
+from ecart.stores.redis.transport.wire import Command
+from ecart_server.redis_admin.connections import RETRY_SECONDS, opened_nodes
 
 Policy = Literal["keep", "update", "replace"]
 """What becomes of a cart that is there and differs: it stays; a later version of the same cart
@@ -52,7 +53,7 @@ class Placer:
         self._url = url
         self._policy = policy
         self._open = contextlib.ExitStack()
-        self._nodes = self._open.enter_context(opened(url))
+        self._nodes = self._open.enter_context(opened_nodes(url))
 
     def close(self) -> None:
         """Closes the clients."""
@@ -66,7 +67,7 @@ class Placer:
             StoreUnavailableError: an engine did not take them, also when asked again.
         """
         outcomes: dict[int, str] = {}
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + RETRY_SECONDS
         while left := {i: cart for i, cart in enumerate(carts) if i not in outcomes}:
             failure = self._try(left, outcomes)
             if failure is None:
@@ -106,7 +107,7 @@ class Placer:
                 commands = of_nodes.setdefault(self._owner(cart.key), [])
                 commands += note(cart.key, cart.active_ms)
         for number, commands in of_nodes.items():
-            self._nodes[number].ask_all(commands)
+            self._nodes[number].pipeline(commands)
 
     def _ask(self, carts: Carts, command: Callable[[Placed], Command]) -> dict[int, Any]:
         replies: dict[int, Any] = {}
@@ -114,7 +115,7 @@ class Placer:
         for i, cart in carts.items():
             by_node.setdefault(self._owner(cart.key), []).append(i)
         for number, places in by_node.items():
-            answers = self._nodes[number].ask_all(command(carts[i]) for i in places)
+            answers = self._nodes[number].pipeline(command(carts[i]) for i in places)
             replies |= zip(places, answers, strict=True)
         return replies
 
@@ -134,7 +135,7 @@ class Placer:
     def _look_again(self) -> None:
         """Slots may have moved, or another node may be the primary now."""
         self._open.close()
-        self._nodes = self._open.enter_context(opened(self._url))
+        self._nodes = self._open.enter_context(opened_nodes(self._url))
 
 
 def _bytes(text: str | None) -> bytes | None:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from asgiref.sync import sync_to_async
@@ -20,9 +20,11 @@ from ecart.catalog import Catalog, as_catalog
 from ecart.http import Api, HttpSettings
 from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR, WEEK, Operation, Rules, ttl_milliseconds
-from ecart.store import AsyncStore, Result, Store
+from ecart.store import AsyncStore, Store
 from ecart.stores.redis import async_store_for, store_for
 from ecart.tokens import SignedTokens
+
+_Result = TypeVar("_Result")
 
 
 class Setting(
@@ -129,7 +131,7 @@ class _InThread:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `Store.execute`."""
         return await asyncio.to_thread(self._store.execute, cart_id, operation)
 

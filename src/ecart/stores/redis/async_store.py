@@ -15,11 +15,10 @@ from ecart.stores.redis.index import index_of
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.retries import (
     DEADLINE,
-    Command,
     Execution,
     Observer,
-    Send,
-    Wait,
+    SendStep,
+    WaitStep,
     execute,
 )
 from ecart.stores.redis.store import may_retry_by_itself
@@ -28,9 +27,10 @@ from ecart.stores.redis.transport.asynchronous import (
     transport_of_client,
     transport_of_url,
 )
+from ecart.stores.redis.transport.wire import Command
 from ecart.stores.redis.urls import read_url
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 class AsyncRedisStore:
@@ -65,22 +65,22 @@ class AsyncRedisStore:
             self._opened = transport_of_url(read_url(client), self._execution.reply_timeout)
         self._transport = self._opened or transport_of_client(given)
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `RedisStore.execute`."""
         flow = execute(self._execution, cart_id, operation)
-        result: Result = await run_async(flow, self._do)
+        result: _Result = await run_async(flow, self._do)
         return result
 
     async def send(self, key: str, command: Command) -> Any:
         """As `RedisStore.send`."""
-        return (await self._transport.send(Send(key, command, self._execution.deadline)))[0]
+        return (await self._transport.send(SendStep(key, command, self._execution.deadline)))[0]
 
     async def close(self) -> None:
         """Closes the running loop's client if this store opened it."""
         if self._opened is not None:
             await self._opened.close()
 
-    def _do(self, step: Send | Wait) -> Awaitable[Any]:
-        if isinstance(step, Wait):
+    def _do(self, step: SendStep | WaitStep) -> Awaitable[Any]:
+        if isinstance(step, WaitStep):
             return asyncio.sleep(step.seconds)
         return self._transport.send(step)

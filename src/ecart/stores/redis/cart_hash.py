@@ -19,7 +19,7 @@ from ecart.money import add_up, to_parts
 from ecart.stores.redis.codec import (
     HEADER,
     Fields,
-    Record,
+    StoredRecord,
     line_field,
     line_text,
     read_line,
@@ -29,9 +29,9 @@ from ecart.stores.redis.codec import (
     target_text,
 )
 
-Kind = Literal["header", "line", "mark", "lane", "key", "merge", "other"]
+FieldKind = Literal["header", "line", "mark", "lane", "key", "merge", "other"]
 
-_KINDS: Mapping[bytes, Kind] = {
+_KINDS: Mapping[bytes, FieldKind] = {
     b":": "line",
     b"!": "mark",
     b"~": "lane",
@@ -56,11 +56,11 @@ class CartHash(msgspec.Struct, frozen=True, kw_only=True):
     swept_ms: int
     lines: tuple[LineItem, ...] = ()
     ordered: Mapping[str, int] = {}
-    records: Mapping[str, Record] = {}
+    records: Mapping[str, StoredRecord] = {}
     other: Mapping[str, str] = {}
 
 
-def kind_of(name: bytes) -> Kind:
+def kind_of(name: bytes) -> FieldKind:
     """The kind of a field, by its name."""
     return "header" if name in HEADER else _KINDS.get(name[:1], "other")
 

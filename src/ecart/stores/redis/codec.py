@@ -235,7 +235,7 @@ def _read_extra(text: bytes) -> tuple[Options, Details | None]:
     return parts.get("o", {}), parts.get("d")
 
 
-class Record(NamedTuple):
+class StoredRecord(NamedTuple):
     """That a change was applied to the cart, by which a retry of it is recognised.
 
     `sequence` is the number of a lane's last change, 1 for others. `at` is seconds since 1970.
@@ -248,13 +248,13 @@ class Record(NamedTuple):
     outcome: str = ""
 
 
-def read_record(key: str, field: str, text: bytes) -> Record:
+def read_record(key: str, field: str, text: bytes) -> StoredRecord:
     """The record in a field."""
     match = _RECORD.fullmatch(text)
     if match is None:
         raise CorruptCartError(key, field)
     sequence, fingerprint, at, outcome = match.groups()
-    return Record(
+    return StoredRecord(
         int(sequence),
         fingerprint.decode(),
         int(at),

@@ -1,8 +1,7 @@
-"""What an error of a Redis client tells about the change that met it.
+"""Classifies errors of a Redis client: what is known of the command that failed.
 
-Errors are known by their names and words, not by their classes, so that redis-py and valkey-py
-both do. No code may blur the classes: what was not executed is safe to give up; what may have
-been executed is not.
+Errors are recognised by their names and texts, not by their classes, so that redis-py and valkey-py
+both work. `retries` explains the classes.
 """
 
 from __future__ import annotations
@@ -10,26 +9,26 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-# Replies with which the engine says that it did not run the command, and may later. Clients turn
+# Replies of an engine that did not run the command, and may later. Clients turn
 # some of them into classes and drop the word.
 _NOT_NOW_WORDS = re.compile(
     r"\b(LOADING|BUSY|OOM|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MISCONF|NOREPLICAS)\b"
 )
-_TURNED_AWAY = "max number of clients"
+_TOO_MANY_CLIENTS = "max number of clients"
 _NOT_NOW_NAMES = {
     "BusyLoadingError", "OutOfMemoryError", "ReadOnlyError", "MasterDownError", "ClusterDownError",
     "TryAgainError", "MovedError", "AskError", "MaxConnectionsError",
 }  # fmt: skip
 _NOT_CONNECTED = (ConnectionRefusedError, FileNotFoundError, PermissionError)
-# As said of a server, and by Sentinel of its primary. Not what a cluster's client says that finds
-# no node: it may be looking because the connection broke after the change was sent.
+# Texts about a server, and Sentinel's about its primary. Not that of a cluster's client without a
+# node: it may be in search of one because the connection broke after the change was sent.
 _NO_CONNECTION = ("connecting to", "No master found")
 _LOST = {"ConnectionError", "TimeoutError", "ClusterError", "RedisClusterException"}
 _DENIED = {"AuthenticationError", "AuthorizationError", "NoPermissionError"}
 
-# redis-py's own slips, when a connection is closed under it (its issue 4287), or when it is sent to
+# Bugs of redis-py: when a connection is closed under it (its issue 4287), or when it is sent to
 # a node of the cluster that it does not know yet (4015).
-_TORN = "'NoneType' object"
+_BROKEN_OBJECT = "'NoneType' object"
 
 
 class Failure(Enum):
@@ -52,13 +51,13 @@ def classify(error: BaseException) -> Failure:
         return Failure.NO_SCRIPT
     if "WRONGTYPE" in text:
         return Failure.WRONG_TYPE
-    if names & _NOT_NOW_NAMES or _TURNED_AWAY in text:
+    if names & _NOT_NOW_NAMES or _TOO_MANY_CLIENTS in text:
         return Failure.NOT_EXECUTED
     if "ResponseError" in names and _NOT_NOW_WORDS.search(text):
         return Failure.NOT_EXECUTED
     if names & _DENIED:
         return Failure.DENIED
-    if isinstance(error, AttributeError | TypeError) and text.startswith(_TORN):
+    if isinstance(error, AttributeError | TypeError) and text.startswith(_BROKEN_OBJECT):
         return Failure.UNKNOWN
     if names & _LOST:
         return Failure.NOT_CONNECTED if _never_connected(error, text) else Failure.UNKNOWN

@@ -7,11 +7,11 @@ that is allowed to be wrong, because that makes it nearly free:
 - It is written by a `ZADD` in the packet of a change, and not by the change's script: a script
   with a second key would be refused while a cluster moves its slot (decision 30).
 - A process writes the entry of a cart at most once a minute.
-- Nobody waits for it, and its failure fails nothing. An entry may be a minute behind, missing, or
-  left over from a cart that has expired.
+- No caller waits for it, and its failure fails nothing. An entry may be a minute behind, missing,
+  or left over from a cart that has expired.
 
-Whoever reads the index reads the carts it names as well, and repairs the entries that turn out to
-be wrong. A periodic sweep over the keys adds those that are missing.
+Readers of the index read the carts it names as well, and repair entries that turn out to be
+wrong. A periodic sweep over the keys adds those that are missing.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from ecart.stores.redis.keys import place_in_index
-
-Command = tuple[str | int, ...]
+from ecart.stores.redis.transport.wire import Command
 
 EVERY = 60.0
 """Seconds for which a process does not write the same cart's entry again."""
@@ -33,7 +32,7 @@ LIFETIME = 400 * 86_400
 Effect = Literal["creates", "touches", "ends", "removes", "ignores"]
 """What a change does to the cart's entry: `creates` it if there is none; `touches` it only if it is
 there, so that a change that finds no cart leaves none; `ends`: writes nothing, and the next change
-writes at once; `removes` it; `ignores` it, being nobody's activity."""
+writes at once; `removes` it; `ignores` it."""
 
 _MOST = 50_000
 """Carts whose entries a process remembers to have written; then it forgets all of them."""

@@ -25,8 +25,7 @@ def _key_of_cart(prefix: str, partitions: int, cart_id: str) -> str:
     return f"{prefix}:{{{partition}}}:cart:{encoded}"
 
 
-# Of a prefix, a number of partitions and an id, the key. For carts that shoppers are at just now,
-# which come again; who goes through all carts asks a `Keyspace`.
+# Cached for the carts in use; what walks through all carts calls a `Keyspace`.
 key_of_cart = lru_cache(maxsize=8192)(_key_of_cart)
 
 
@@ -76,12 +75,12 @@ class Keyspace(msgspec.Struct, frozen=True):
 
     @property
     def survey_turn(self) -> str:
-        """The key that one process holds while nobody else is to take a survey."""
+        """The key that one process holds while it takes a survey, or has lately."""
         return f"{self.prefix}:survey:turn"
 
     @property
     def sweep_turn(self) -> str:
-        """The key that one process holds while nobody else is to sweep the indexes."""
+        """The key that one process holds while it sweeps the indexes, or has lately."""
         return f"{self.prefix}:sweep:turn"
 
     def names_upkeep(self, key: str) -> bool:

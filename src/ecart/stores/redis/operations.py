@@ -28,7 +28,7 @@ Argument = str | int
 Arguments = dict[str, Argument]
 
 
-class Call(msgspec.Struct, frozen=True):
+class ScriptCall(msgspec.Struct, frozen=True):
     """A change of one cart, ready to be sent, and sent again, to the same effect.
 
     `by_sha` is the command that names the script by its digest.
@@ -188,7 +188,7 @@ def script_name(change: type[Change]) -> str:
     return name[0].lower() + "".join(f"_{c.lower()}" if c.isupper() else c for c in name[1:])
 
 
-def build_call(key: str, change: Change, lane: Lane) -> Call:
+def build_call(key: str, change: Change, lane: Lane) -> ScriptCall:
     """The script call for a change, recorded under the caller's operation id or under the lane."""
     sent, operation_id = _sent.get(type(change)) or _load(change), change.operation_id
     if operation_id is None:
@@ -199,7 +199,7 @@ def build_call(key: str, change: Change, lane: Lane) -> Call:
     arguments = change.__dict__.get("encoded_arguments") or _encode_arguments(sent.row, change)
     once = (key, record, sequence, digest, lane.epoch)
     command = ("EVALSHA", sent.script.sha, 1, *once, *arguments)
-    return Call(sent.script, command, operation_id, lane, sent.row.index_effect)
+    return ScriptCall(sent.script, command, operation_id, lane, sent.row.index_effect)
 
 
 def _encode_arguments(row: _Row, change: Change) -> tuple[str, ...]:

@@ -19,10 +19,10 @@ from ecart.stores.redis.codec import (
 from ecart.stores.redis.operations import record_of
 
 NEEDS_MORE: Any = object()
-"""Returned by a `Read.result` that another command has to complete."""
+"""Returned by a `ReadCall.result` that another command has to complete."""
 
 
-class Read(NamedTuple):
+class ReadCall(NamedTuple):
     """How one kind of read is sent.
 
     It asks for some `fields` of a cart's hash and for `m`, which every cart has; or, if `fields` is
@@ -72,10 +72,10 @@ def _ttl(key: str, cart_id: str, read: GetTtl, values: Any) -> Any:
     return -2 if ended else NEEDS_MORE
 
 
-READS: dict[type[Operation[Any]], Read] = {
-    GetCart: Read(None, _cart),
-    GetSummary: Read(lambda read: ("v", "c", "s"), _summary),
-    GetLine: Read(lambda read: (line_field(read.line_id), "s"), _line),
-    GetOperation: Read(lambda read: (record_of(read.operation_id)[0],), _operation),
-    GetTtl: Read(lambda read: ("s",), _ttl, rest="PTTL"),
+READS: dict[type[Operation[Any]], ReadCall] = {
+    GetCart: ReadCall(None, _cart),
+    GetSummary: ReadCall(lambda read: ("v", "c", "s"), _summary),
+    GetLine: ReadCall(lambda read: (line_field(read.line_id), "s"), _line),
+    GetOperation: ReadCall(lambda read: (record_of(read.operation_id)[0],), _operation),
+    GetTtl: ReadCall(lambda read: ("s",), _ttl, rest="PTTL"),
 }

@@ -4,7 +4,7 @@ Every attempt of a change carries the same deduplication id (see `deduplication`
 always safe: whatever attempts reached the engine, the change is applied once. What differs is what
 may be concluded when time runs out. Failures are of four classes, which no code may blur:
 
-- **not executed**: refused, or the engine said that it did not run the command. Retried; at the
+- **not executed**: refused, or the engine replied that it did not run it. Retried; at the
   deadline it is `StoreUnavailableError`: the change was not applied.
 - **unknown**: sent, and no reply. Retried; if that never succeeds, it is `OutcomeUnknownError` with
   the id by which the caller can repeat or resolve the change. One unknown attempt makes the whole
@@ -17,8 +17,8 @@ script that the engine does not know is sent as text at once (`NOSCRIPT`). A cha
 durable is confirmed by a command behind it in the same packet (see `durability`); an attempt that
 is not confirmed is retried like one without a reply, and its duplicate is confirmed in its place.
 
-All of this is a generator that yields two kinds of step, `Send` and `Wait`. The stores run it:
-their transports know how to send, with or without asyncio.
+All of this is a generator that yields two kinds of step, `SendStep` and `WaitStep`. The stores run
+it: their transports know how to send, with or without asyncio.
 """
 
 from __future__ import annotations
@@ -39,11 +39,10 @@ from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.index import Index
 from ecart.stores.redis.keys import Keyspace, key_of_cart
-from ecart.stores.redis.operations import Argument, Call, build_call
+from ecart.stores.redis.operations import ScriptCall, build_call
 from ecart.stores.redis.reads import NEEDS_MORE, READS
 from ecart.stores.redis.replies import APPLIED, mark_of, read_change
-
-Command = tuple[Argument, ...]
+from ecart.stores.redis.transport.wire import Command
 
 DEADLINE = 5.0
 """Seconds after which no further attempt begins."""
@@ -55,7 +54,7 @@ _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.25
 
 
-class Send(msgspec.Struct, frozen=True):
+class SendStep(msgspec.Struct, frozen=True):
     """A step that sends commands for a key and returns their replies, undecoded.
 
     `seconds` are left until the deadline. `confirm` is sent behind the command over the same
@@ -75,7 +74,7 @@ class Send(msgspec.Struct, frozen=True):
         return (self.command, *self.piggyback, *confirm)
 
 
-class Wait(msgspec.Struct, frozen=True):
+class WaitStep(msgspec.Struct, frozen=True):
     """A step that waits for so many seconds."""
 
     seconds: float
@@ -153,14 +152,14 @@ _EPOCH_UNUSED = b"0"
 
 
 def _call_until_answered(
-    execution: Execution, key: str, call: Call, piggyback: tuple[Command, ...]
+    execution: Execution, key: str, call: ScriptCall, piggyback: tuple[Command, ...]
 ) -> Flow[Any]:
     attempts, durability = _Attempts(execution), execution.durability
     command, left = call.by_sha, execution.first_attempt
     while True:
         try:
             confirm = None if durability is None else durability.command(left)
-            replies = yield Send(key, command, left, confirm, piggyback)
+            replies = yield SendStep(key, command, left, confirm, piggyback)
             if durability is not None and mark_of(replies[0]) in APPLIED:
                 _check_confirmed(durability, replies[-1])
             return replies[0]
@@ -170,7 +169,7 @@ def _call_until_answered(
         if failure is Failure.NO_SCRIPT:
             command = call.by_text
         elif failure is not Failure.DENIED and not attempts.are_over():
-            yield Wait(attempts.next_pause())
+            yield WaitStep(attempts.next_pause())
         elif attempts.may_have_run:
             raise OutcomeUnknownError(
                 f"no answer within {execution.deadline} s: {failed}", call.operation_id
@@ -199,8 +198,8 @@ def _execute_read(
     attempts, command = _Attempts(execution), read.command(key, operation)
     reply = yield from _ask(execution, attempts, key, command)
     if not read.finds_cart(reply):
-        # Either there is no cart, or another hash is under its key. `EXISTS` tells; the question is
-        # repeated, since the cart may have been created in between.
+        # Either there is no cart, or another hash is under its key. `EXISTS` decides; the command
+        # is sent again, since the cart may have been created in between.
         for _ in range(2):
             if not (yield from _ask(execution, attempts, key, ("EXISTS", key))):
                 break
@@ -221,13 +220,13 @@ def _ask(execution: Execution, attempts: _Attempts, key: str, command: Command) 
     left = execution.first_attempt
     while True:
         try:
-            return (yield Send(key, command, left))[0]
+            return (yield SendStep(key, command, left))[0]
         except Exception as error:
             failed = error
         failure = attempts.record(failed, key)
         if failure is Failure.DENIED or attempts.are_over():
             raise StoreUnavailableError(str(failed)) from failed
-        yield Wait(attempts.next_pause())
+        yield WaitStep(attempts.next_pause())
         left = attempts.left()
 
 

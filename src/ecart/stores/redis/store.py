@@ -14,18 +14,18 @@ from ecart.stores.redis.index import index_of
 from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
 from ecart.stores.redis.retries import (
     DEADLINE,
-    Command,
     Execution,
     Observer,
-    Send,
-    Wait,
+    SendStep,
+    WaitStep,
     execute,
 )
 from ecart.stores.redis.transport.connections import pool_of
 from ecart.stores.redis.transport.sync import Transport, UrlTransport, transport_of
+from ecart.stores.redis.transport.wire import Command
 from ecart.stores.redis.urls import read_url
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 class RedisStore:
@@ -78,22 +78,22 @@ class RedisStore:
             self._opened = UrlTransport(read_url(client), self._execution.reply_timeout)
         self._transport: Transport = self._opened or transport_of(given)
 
-    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """Executes the operation as one command or script call, and retries if that fails."""
-        result: Result = run(execute(self._execution, cart_id, operation), self._do)
+        result: _Result = run(execute(self._execution, cart_id, operation), self._do)
         return result
 
     def send(self, key: str, command: Command) -> Any:
         """The reply to a command on a key that is no cart's. It is sent once."""
-        return self._transport.send(Send(key, command, self._execution.deadline))[0]
+        return self._transport.send(SendStep(key, command, self._execution.deadline))[0]
 
     def close(self) -> None:
         """Closes the client if this store opened it; another is opened when it is needed."""
         if self._opened is not None:
             self._opened.close()
 
-    def _do(self, step: Send | Wait) -> Any:
-        if isinstance(step, Wait):
+    def _do(self, step: SendStep | WaitStep) -> Any:
+        if isinstance(step, WaitStep):
             return time.sleep(step.seconds)
         return self._transport.send(step)
 

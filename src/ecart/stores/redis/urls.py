@@ -60,7 +60,7 @@ def _several(scheme: str, kind: str, rest: str) -> Address:
     if kind == "sentinel":
         service, _, path = path.partition("/")
         if not service:
-            raise InvalidUrlError("say which service: redis+sentinel://host:port,host:port/service")
+            raise InvalidUrlError("name the service: redis+sentinel://host:port,host:port/service")
     elif path not in ("", "0"):
         raise InvalidUrlError("a cluster has no databases")
     query = f"?{parts.query}" if parts.query else ""

@@ -28,7 +28,7 @@ async def send_all_async(
     async with asyncio.timeout(seconds):
         connection = await source.acquire()
         try:
-            replies = await send_over(connection, commands)
+            replies = await send_batch(connection, commands)
         except BaseException:
             await source.discard(connection)
             raise
@@ -36,7 +36,7 @@ async def send_all_async(
         return replies
 
 
-async def send_over(connection: Any, commands: Sequence[Command]) -> list[Any]:
+async def send_batch(connection: Any, commands: Sequence[Command]) -> list[Any]:
     """The replies to commands over a connection; server errors are among them.
 
     The first reply is awaited. Most others came in the same packet: hiredis has parsed them, and

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from ecart.stores.redis.clients import open_async_client
-from ecart.stores.redis.retries import Send
+from ecart.stores.redis.retries import SendStep
 from ecart.stores.redis.transport.async_connections import (
     AsyncCachedConnections,
     AsyncConnectionSource,
@@ -27,7 +27,7 @@ from ecart.stores.redis.urls import Address
 class AsyncTransport(Protocol):
     """`Transport` for asyncio."""
 
-    async def send(self, step: Send, /) -> list[Any]:
+    async def send(self, step: SendStep, /) -> list[Any]:
         """As `Transport.send`."""
         ...
 
@@ -45,8 +45,7 @@ class AsyncPoolTransport:
         self._source = source
         self._reply_timeout = reply_timeout
 
-    async def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    async def send(self, step: SendStep) -> list[Any]:
         source, reply_timeout = self._source, self._reply_timeout
         if step.confirm is not None:
             return checked(await send_all_async(source, step.commands, reply_timeout))
@@ -62,8 +61,7 @@ class AsyncClientTransport:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    async def send(self, step: SendStep) -> list[Any]:
         if step.confirm is not None:
             return checked(await _pipelined(self._client, step.commands))
         reply = await self._call(step.command)
@@ -82,8 +80,7 @@ class AsyncClusterTransport:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    async def send(self, step: SendStep) -> list[Any]:
         client, commands = self._client, step.commands
         try:
             await client.initialize()
@@ -119,8 +116,7 @@ class AsyncLoopTransport:
         self._by_loop: WeakKeyDictionary[Any, tuple[Any, AsyncTransport]] = WeakKeyDictionary()
         self._latest: tuple[Any, AsyncTransport] | None = None
 
-    async def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    async def send(self, step: SendStep) -> list[Any]:
         loop, latest = asyncio.get_running_loop(), self._latest
         if latest is None or latest[0] is not loop:
             latest = self._latest = loop, self._transport_in(loop)

@@ -25,7 +25,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ecart.stores.redis.transport.async_connections import AsyncConnectionSource
-from ecart.stores.redis.transport.async_wire import send_over
+from ecart.stores.redis.transport.async_wire import send_batch
 from ecart.stores.redis.transport.wire import Command
 
 MAX_READS = 64
@@ -95,7 +95,7 @@ class Batcher:
             while batch:
                 async with asyncio.timeout(seconds):
                     connection = connection or await source.acquire()
-                    replies = await send_over(connection, _commands_of(batch))
+                    replies = await send_batch(connection, _commands_of(batch))
                 _resolve(batch, replies)
                 await asyncio.sleep(0)
                 rounds += 1

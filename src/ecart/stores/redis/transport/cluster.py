@@ -1,7 +1,7 @@
 """The nodes of a cluster: which one has a key, and what its redirections mean.
 
 A cluster maps each key to one of 16,384 slots, and each slot to a node. A client caches that map.
-`MOVED` says that the map is out of date; `ASK` that a slot is being moved, and this key has
+`MOVED` means that the map is out of date; `ASK` that a slot is being moved, and this key has
 already arrived at the other node, which answers only after an `ASKING` over the same connection.
 
 redis-py's own handling of `ASK` is not used (decision 9): its asyncio client sends `ASKING` over

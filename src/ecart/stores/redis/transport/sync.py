@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ecart.stores.redis.clients import open_client
-from ecart.stores.redis.retries import Send
+from ecart.stores.redis.retries import SendStep
 from ecart.stores.redis.transport.cluster import (
     ASKING,
     asked_node,
@@ -33,7 +33,7 @@ from ecart.stores.redis.urls import Address
 class Transport(Protocol):
     """Sends the commands of a step to the engine that has its key."""
 
-    def send(self, step: Send, /) -> list[Any]:
+    def send(self, step: SendStep, /) -> list[Any]:
         """The reply to the step's command first, that to its `confirm` last.
 
         Raises the first reply if that is an error.
@@ -47,8 +47,7 @@ class PoolTransport:
     def __init__(self, source: ConnectionSource) -> None:
         self._source = source
 
-    def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    def send(self, step: SendStep) -> list[Any]:
         commands = step.commands
         if len(commands) == 1:
             return [send_one(self._source, commands[0])]
@@ -61,8 +60,7 @@ class ClientTransport:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    def send(self, step: SendStep) -> list[Any]:
         if step.confirm is not None:
             return checked(_pipelined(self._client, step.commands))
         reply = self._call(step.command)
@@ -81,8 +79,7 @@ class ClusterTransport:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    def send(self, step: SendStep) -> list[Any]:
         client, commands = self._client, step.commands
         try:
             node = client.get_node_from_key(step.key)
@@ -112,8 +109,7 @@ class UrlTransport:
         self._client: Any = None
         self._transport: Transport | None = None
 
-    def send(self, step: Send) -> list[Any]:
-        """As `Transport.send`."""
+    def send(self, step: SendStep) -> list[Any]:
         is_short = step.seconds < self._reply_timeout and step.confirm is None
         if is_short and not self._address.kind:
             return self._send_alone(step)
@@ -126,7 +122,7 @@ class UrlTransport:
                 self._client.close()
                 self._client = self._transport = None
 
-    def _send_alone(self, step: Send) -> list[Any]:
+    def _send_alone(self, step: SendStep) -> list[Any]:
         """An attempt over a connection of its own, whose time-outs end with the deadline.
 
         A hung engine hangs the handshake of a new connection, too, so it is not the reply alone. A

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
 from ecart.stores.redis.transport.connections import ConnectionSource
 
-Command = tuple[Any, ...]
+Command = tuple[str | bytes | int, ...]
+"""A command's name and arguments."""
 
 # Replies come as bytes whatever the client decodes; redis-py and valkey-py know the name.
 UNDECODED = {"NEVER_DECODE": True}
@@ -83,10 +84,12 @@ def _packed(command: Command) -> bytes:
     return b"".join(parts)
 
 
+packed: Callable[[Command], bytes]
+"""A command as bytes."""
 try:
-    from hiredis import pack_command as packed  # faster; optional: ecart[fast]
+    from hiredis import pack_command as packed  # type: ignore[assignment]  # optional: ecart[fast]
 except ImportError:
-    packed = _packed  # type: ignore[assignment]
+    packed = _packed
 
 
 def in_utf8(command: Command) -> Command:

@@ -1,4 +1,4 @@
-"""How values are shown on a page. Nothing here trusts what is in a cart."""
+"""How values look on a page. Text from carts is untrusted: what returns markup escapes it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from decimal import Decimal
 
 from markupsafe import Markup, escape
 
+from ecart.model import OptionValue
 from ecart.money import display_text
+
+CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+"""Currencies that shoppers know by a sign before the amount; of others the code stands behind."""
 
 _SPANS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
 def visible(text: object) -> Markup:
-    """Text whose control and direction characters are spelled out, and that disturbs no other."""
+    """Untrusted text, escaped, with control and direction characters spelled out (`\\u202e`).
+
+    `<bdi>` isolates its writing direction from the text around it.
+    """
     shown = Markup()
     for character in str(text):
         if character.isprintable():
@@ -26,20 +33,33 @@ def visible(text: object) -> Markup:
 
 
 def count(number: int) -> str:
-    """A number with its thousands apart."""
+    """A number with commas between thousands."""
     return f"{number:,}"
 
 
 def amount(value: Decimal | str | None, currency: str) -> str:
-    """An amount with at least its currency's digits; a dash for none."""
+    """An amount with the decimals of its currency (ISO 4217) or more; a dash for none."""
     if value is None:
         return "–"
     whole, dot, fraction = display_text(Decimal(value), currency).partition(".")
     return f"{int(whole):,}{dot}{fraction}"
 
 
-def moment(time: datetime | int | None) -> Markup:
-    """A time in UTC; as a number, milliseconds since 1970. A dash for none."""
+def price(amount: str, currency: str) -> str:
+    """An amount with its currency as shoppers write it: `$4.20`, `4.20 CHF`."""
+    sign = CURRENCY_SIGNS.get(currency)
+    return f"{sign}{amount}" if sign else f"{amount}\N{NO-BREAK SPACE}{currency}"
+
+
+def option_value(value: OptionValue) -> str:
+    """The value of a product's option: `yes` and `no` for booleans, `none` for null."""
+    if value is None:
+        return "none"
+    return str(value) if not isinstance(value, bool) else "yes" if value else "no"
+
+
+def timestamp(time: datetime | int | None) -> Markup:
+    """A time in UTC, in a `<time>` element; a dash for none. An int is Unix milliseconds."""
     if time is None:
         return escape("–")
     if isinstance(time, int):
@@ -48,8 +68,8 @@ def moment(time: datetime | int | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(iso, text)
 
 
-def span(seconds: float) -> str:
-    """A length of time in its two largest units: `3 d 4 h`."""
+def duration(seconds: float) -> str:
+    """A duration in its two largest units: `3 d 4 h`."""
     left = max(0, int(seconds))
     parts: list[str] = []
     for size, unit in _SPANS:
@@ -61,27 +81,22 @@ def span(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def memory(size: int) -> str:
-    """Bytes in the unit that fits."""
+def byte_size(size: int) -> str:
+    """A number of bytes in the largest unit that it fills: `1.5 KiB`."""
     for unit, name in _SIZES:
         if size >= unit:
             return f"{size / unit:.1f} {name}"
     return f"{size} bytes"
 
 
-def short(number: int) -> str:
-    """A number for an axis: `500`, `2k`, `1.5M`."""
-    for size, letter in ((1_000_000, "M"), (1000, "k")):
-        if number >= size:
-            return f"{number / size:.1f}".removesuffix(".0") + letter
-    return str(number)
-
-
 FILTERS = {
     "visible": visible,
     "count": count,
     "amount": amount,
-    "moment": moment,
-    "span": span,
-    "memory": memory,
+    "price": price,
+    "option_value": option_value,
+    "timestamp": timestamp,
+    "duration": duration,
+    "byte_size": byte_size,
 }
+"""The functions that templates have as filters."""

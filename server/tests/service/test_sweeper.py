@@ -1,4 +1,4 @@
-"""What the service does by itself: the sweep of the index, in turns, and its end."""
+"""Background jobs of the service: the sweep of the index, its lease, and its end."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 
 from ecart import Cart, RedisStore
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.app.sweeper import Sweeps
+from ecart_server.app.sweeper import Sweeper
 from ecart_server.redis_admin.connections import Node, open_nodes
-from ecart_server.redis_admin.lease import Pace, Stopped, Turn
+from ecart_server.redis_admin.lease import Lease, Stopped, Throttle
 from service.operating import KEY, Operator
 from serving import eventually
 
@@ -58,8 +58,8 @@ def test_the_service_sweeps(serve: Callable[..., Service], client: Any, engine: 
 
 
 def test_one_of_all_sweeps(client: Any, engine: Engine) -> None:
-    """Whoever takes the turn; the others leave it, until it is over."""
-    first, second = (Sweeps(engine.url, KEYS, 3600) for _ in range(2))
+    """The one that acquires the lease; the others do nothing until it expires."""
+    first, second = (Sweeper(engine.url, KEYS, 3600) for _ in range(2))
 
     first._sweep_if_due()
     client.config_resetstat()
@@ -69,41 +69,41 @@ def test_one_of_all_sweeps(client: Any, engine: Engine) -> None:
     assert 3590 < client.ttl("ecart:sweep:turn") <= 3600
 
 
-def test_a_turn_is_one_process_s(nodes: list[Node], client: Any) -> None:
-    """It ends by itself, or when it is dropped; keeping it makes it last."""
-    one, other = (Turn(KEYS.survey_turn, 60) for _ in range(2))
+def test_one_process_holds_a_lease(nodes: list[Node], client: Any) -> None:
+    """It ends by its expiry, or when it is released; renewing it makes it last."""
+    one, other = (Lease(KEYS.survey_turn, 60) for _ in range(2))
 
-    assert one.take(nodes)
-    assert not other.take(nodes)
+    assert one.acquire(nodes)
+    assert not other.acquire(nodes)
     client.expire(KEYS.survey_turn, 5)
-    one.keep(nodes)
+    one.renew(nodes)
     assert 55 < client.ttl(KEYS.survey_turn) <= 60
-    one.drop(nodes)
-    assert other.take(nodes)
+    one.release(nodes)
+    assert other.acquire(nodes)
 
 
-def test_the_pace_rests_as_long_as_it_works(nodes: list[Node]) -> None:
+def test_the_throttle_rests_as_long_as_the_job_works(nodes: list[Node]) -> None:
     """And ends the work when the process is to end."""
     ending = threading.Event()
-    pace = Pace(ending, Turn(KEYS.survey_turn, 60), nodes)
+    throttle = Throttle(ending, Lease(KEYS.survey_turn, 60), nodes)
     time.sleep(0.05)
     began = time.monotonic()
-    pace(1, 2)
+    throttle(1, 2)
     rested = time.monotonic() - began
     ending.set()
 
     assert 0.04 < rested < 0.5
     with pytest.raises(Stopped):
-        pace()
+        throttle()
 
 
-def test_a_sweep_that_is_given_up_is_not_lost(client: Any, engine: Engine) -> None:
-    """The turn is free again, and nothing is said to have failed."""
-    sweeps = Sweeps(engine.url, KEYS, 3600)
-    sweeps._ending.set()
+def test_an_interrupted_sweep_is_not_lost(client: Any, engine: Engine) -> None:
+    """The lease is free again, and no failure is logged."""
+    sweeper = Sweeper(engine.url, KEYS, 3600)
+    sweeper._ending.set()
 
     with pytest.raises(Stopped):
-        sweeps._sweep_if_due()
+        sweeper._sweep_if_due()
 
     assert not client.exists("ecart:sweep:turn")
 
@@ -113,20 +113,20 @@ def test_an_engine_that_is_away_is_waited_for(
 ) -> None:
     """It is swept when it is back; until then a warning, and no stack trace."""
     own_engine.kill()
-    sweeps = Sweeps(own_engine.url, KEYS, 1)
+    sweeper = Sweeper(own_engine.url, KEYS, 1)
     with caplog.at_level(logging.WARNING):
-        sweeps.start()
+        sweeper.start()
         eventually(lambda: "swept later" in caplog.text, 10)
         own_engine.start()
         with own_engine.connected() as client:
             eventually(lambda: client.exists("ecart:sweep:turn"), 10)
-        sweeps.end()
+        sweeper.end()
 
     assert "Traceback" not in caplog.text
 
 
 def test_sigterm_ends_both_at_once(serve: Callable[..., Service], own_engine: Engine) -> None:
-    """A survey and a sweep that are under way hold nothing up, and their turns are free."""
+    """A survey and a sweep that are in progress delay nothing, and their leases are free."""
     with own_engine.connected() as client:
         with client.pipeline(transaction=False) as pipe:
             for n in range(60_000):

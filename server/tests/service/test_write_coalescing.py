@@ -1,4 +1,4 @@
-"""Answers of one turn of the event loop go out at its end, whole; nothing is lost or held up."""
+"""Responses of one event-loop iteration go out at its end, whole; none is lost or delayed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from ecart_server.app.protocol import Bounded
-from ecart_server.app.write_coalescing import MANY, HeldTransport, Outbox, outbox_of
+from ecart_server.app.protocol import ClientTimeouts
+from ecart_server.app.write_coalescing import (
+    BUSY_RESPONSES,
+    BufferedTransport,
+    WriteCoalescer,
+    coalescer_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,23 +30,23 @@ if TYPE_CHECKING:
     from serving import Service
 
 
-class Told(asyncio.Transport):
-    """What a transport was told, in order."""
+class RecordingTransport(asyncio.Transport):
+    """Records the calls of its methods, in order."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.did: list[object] = []
+        self.calls: list[object] = []
         self.closing = False
 
     def write(self, data: Any) -> None:
-        self.did.append(bytes(data))
+        self.calls.append(bytes(data))
 
     def close(self) -> None:
-        self.did.append("close")
+        self.calls.append("close")
         self.closing = True
 
     def abort(self) -> None:
-        self.did.append("abort")
+        self.calls.append("abort")
         self.closing = True
 
     def is_closing(self) -> bool:
@@ -51,9 +56,9 @@ class Told(asyncio.Transport):
         return 17
 
 
-def held() -> tuple[Told, Any]:
-    told = Told()
-    return told, HeldTransport(told, outbox_of(asyncio.get_running_loop()))
+def buffered() -> tuple[RecordingTransport, Any]:
+    real = RecordingTransport()
+    return real, BufferedTransport(real, coalescer_of(asyncio.get_running_loop()))
 
 
 def answer(transport: Any) -> None:
@@ -62,123 +67,123 @@ def answer(transport: Any) -> None:
     transport.write(b"body")
 
 
-async def after_a_turn(answers: int) -> None:
+async def after_an_iteration(answers: int) -> None:
     """One in which so many were written."""
     for _ in range(answers):
-        held()[1].write(b"answer")
+        buffered()[1].write(b"answer")
     await asyncio.sleep(0)
 
 
 async def test_after_few_answers_head_and_body_go_at_once() -> None:
-    """In one piece, and without waiting for the end of the turn."""
-    await after_a_turn(MANY - 1)
-    told, transport = held()
+    """In one piece, and without waiting for the end of the iteration."""
+    await after_an_iteration(BUSY_RESPONSES - 1)
+    real, transport = buffered()
 
     answer(transport)
 
-    assert told.did == [b"head body"]
+    assert real.calls == [b"head body"]
     await asyncio.sleep(0)
-    assert told.did == [b"head body"]
+    assert real.calls == [b"head body"]
 
 
-async def test_after_many_they_go_at_the_end_of_the_turn() -> None:
+async def test_after_many_they_go_at_the_end_of_the_iteration() -> None:
     """All that were written in it, in the order in which they were begun."""
-    await after_a_turn(MANY)
-    first, second = held(), held()
+    await after_an_iteration(BUSY_RESPONSES)
+    first, second = buffered(), buffered()
     for _, transport in (first, second):
         answer(transport)
-    assert first[0].did == second[0].did == []
+    assert first[0].calls == second[0].calls == []
 
     await asyncio.sleep(0)
 
-    assert first[0].did == second[0].did == [b"head body"]
+    assert first[0].calls == second[0].calls == [b"head body"]
 
 
-@pytest.mark.parametrize("before", [1, MANY])
-async def test_a_head_alone_is_not_kept(before: int) -> None:
-    """Of HEAD, or of a stream that says nothing yet: the turn's end sends it."""
-    await after_a_turn(before)
-    told, transport = held()
+@pytest.mark.parametrize("before", [1, BUSY_RESPONSES])
+async def test_a_head_alone_is_sent(before: int) -> None:
+    """Of HEAD, or of a stream that has sent nothing yet: the end of the iteration sends it."""
+    await after_an_iteration(before)
+    real, transport = buffered()
     transport.write(b"head")
 
     await asyncio.sleep(0)
 
-    assert told.did == [b"head"]
+    assert real.calls == [b"head"]
     transport.write(b"later")
     await asyncio.sleep(0)
-    assert told.did == [b"head", b"later"]
+    assert real.calls == [b"head", b"later"]
 
 
-async def test_a_stream_is_not_held_up() -> None:
-    """From its third piece on it is sent, so that the transport can say that it is too much."""
-    await after_a_turn(MANY)
-    told, transport = held()
+async def test_a_stream_is_not_delayed() -> None:
+    """From its third piece on it is sent, so that the transport can pause its writer."""
+    await after_an_iteration(BUSY_RESPONSES)
+    real, transport = buffered()
 
     for piece in (b"head ", b"one ", b"two "):
         transport.write(piece)
 
-    assert told.did == [b"head one two "]
+    assert real.calls == [b"head one two "]
 
 
 async def test_closing_sends_what_is_left() -> None:
     """Before it closes; and nothing after."""
-    await after_a_turn(MANY)
-    told, transport = held()
+    await after_an_iteration(BUSY_RESPONSES)
+    real, transport = buffered()
     answer(transport)
 
     transport.close()
     await asyncio.sleep(0)
 
-    assert told.did == [b"head body", "close"]
+    assert real.calls == [b"head body", "close"]
 
 
 async def test_aborting_sends_nothing_more() -> None:
-    await after_a_turn(MANY)
-    told, transport = held()
+    await after_an_iteration(BUSY_RESPONSES)
+    real, transport = buffered()
     transport.write(b"head")
 
     transport.abort()
     await asyncio.sleep(0)
 
-    assert told.did == ["abort"]
+    assert real.calls == ["abort"]
 
 
 async def test_a_connection_that_was_lost_is_not_written_to() -> None:
-    """An event loop may raise then, and the others of the turn would wait for ever."""
-    await after_a_turn(MANY)
-    lost, alive = held(), held()
+    """An event loop may raise then, and the others of the iteration would wait for ever."""
+    await after_an_iteration(BUSY_RESPONSES)
+    lost, alive = buffered(), buffered()
     for _, transport in (lost, alive):
         answer(transport)
     lost[0].closing = True
 
     await asyncio.sleep(0)
 
-    assert lost[0].did == []
-    assert alive[0].did == [b"head body"]
+    assert lost[0].calls == []
+    assert alive[0].calls == [b"head body"]
 
 
 async def test_all_else_is_the_transport_s() -> None:
-    told, transport = held()
+    real, transport = buffered()
 
     assert transport.get_write_buffer_size() == 17
     assert not transport.is_closing()
-    told.closing = True
+    real.closing = True
     assert transport.is_closing()
 
 
 async def test_each_event_loop_has_one() -> None:
     """A thread's loop does not send what another one's has written."""
-    here = outbox_of(asyncio.get_running_loop())
-    there: list[Outbox] = []
+    here = coalescer_of(asyncio.get_running_loop())
+    there: list[WriteCoalescer] = []
 
     async def other() -> None:
-        there.append(outbox_of(asyncio.get_running_loop()))
+        there.append(coalescer_of(asyncio.get_running_loop()))
 
     thread = threading.Thread(target=lambda: asyncio.run(other()))
     thread.start()
     thread.join()
 
-    assert outbox_of(asyncio.get_running_loop()) is here
+    assert coalescer_of(asyncio.get_running_loop()) is here
     assert there[0] is not here
 
 
@@ -209,14 +214,14 @@ def test_many_shoppers_at_once(serve: Callable[..., Service], engine: Engine) ->
 async def test_the_service_s_connections_have_one() -> None:
     """With either parser of uvicorn, it is what the answers are written to."""
     for parser in (HttpToolsProtocol, H11Protocol):
-        kind: Any = type("OfTheService", (Bounded, parser), {})
+        kind: Any = type("OfTheService", (ClientTimeouts, parser), {})
         config = Config(lambda: None)
         config.load()
         protocol = kind(config=config, server_state=ServerState(), app_state={})
 
-        protocol.connection_made(Told())
+        protocol.connection_made(RecordingTransport())
 
-        assert isinstance(protocol.transport, HeldTransport)
+        assert isinstance(protocol.transport, BufferedTransport)
         protocol.connection_lost(None)
 
 

@@ -1,35 +1,33 @@
-"""A few words with a server over its Unix socket, without a client library.
+"""A minimal client of the Redis protocol (RESP) over a Unix socket.
 
-Opening an engine asks three short questions; importing a client for them would cost more time
-than starting the server.
+Opening an engine takes three short commands; to import a client library for them would take longer
+than to start the server.
 """
 
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
-if TYPE_CHECKING:
-    from pathlib import Path
+import msgspec
 
 Reply = bytes | list["Reply"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server said of itself; `ready` is false while it loads its file."""
+class ServerIdentity(msgspec.Struct, frozen=True):
+    """Which server listens on a socket. `is_ready` is false while it loads its file."""
 
-    ready: bool
+    is_ready: bool
     directory: str
     pid: int
 
 
 def connect(path: Path, timeout: float | None = 1.0) -> socket.socket:
-    """Open a connection; `timeout` in seconds holds for every later wait on it as well.
+    """A connection; `timeout`, in seconds, holds for every later wait on it as well.
 
     Raises:
-        OSError: nobody listens there.
+        OSError: no process listens there.
     """
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -41,27 +39,27 @@ def connect(path: Path, timeout: float | None = 1.0) -> socket.socket:
     return connection
 
 
-def ask(path: Path, *commands: str) -> list[Reply]:
-    """Send plain commands (no blanks inside a word) and return one reply each.
+def call(path: Path, *commands: str) -> list[Reply]:
+    """One reply to each of the commands, in whose words there are no blanks.
 
     Raises:
-        OSError: nobody listens, or the answer did not come within a second.
+        OSError: no process listens, or a reply did not come within a second.
     """
     with connect(path) as connection, connection.makefile("rb") as replies:
         connection.sendall("".join(f"{command}\r\n" for command in commands).encode())
         return [_read(replies) for _ in commands]
 
 
-def identify(path: Path) -> Answer | None:
-    """Ask who listens on `path`; `None` when nobody answers, or not yet with sense."""
+def identify(path: Path) -> ServerIdentity | None:
+    """The server that listens on `path`; None without a reply, or with one that is not usable."""
     try:
-        ping, config, info = ask(path, "PING", "CONFIG GET dir", "INFO server")
+        ping, config, info = call(path, "PING", "CONFIG GET dir", "INFO server")
         if not isinstance(config, list) or not isinstance(info, bytes):
             return None
         directory = config[1]
         assert isinstance(directory, bytes)
         pid = info.split(b"process_id:", 1)[1].split(b"\r", 1)[0]
-        return Answer(ping == b"PONG", directory.decode(errors="surrogateescape"), int(pid))
+        return ServerIdentity(ping == b"PONG", directory.decode(errors="surrogateescape"), int(pid))
     except (OSError, ValueError, IndexError):
         return None
 
@@ -69,7 +67,7 @@ def identify(path: Path) -> Answer | None:
 def _read(stream: BinaryIO) -> Reply:
     line = stream.readline()
     if not line.endswith(b"\r\n"):
-        raise ConnectionError("the server hung up")
+        raise ConnectionError("the server closed the connection")
     kind, rest = line[:1], line[1:-2]
     if kind == b"$":
         return stream.read(int(rest) + 2)[:-2]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
+from ecart.stores.redis.keys import Keyspace
+from ecart_server.app.location import CartLocation
+from ecart_server.cli.settings_options import F, setting
 
 
 def _default_data_dir() -> Path:
@@ -24,50 +28,69 @@ def _checked_prefix(context: click.Context, parameter: click.Parameter, value: s
         raise click.BadParameter(str(error)) from error
 
 
-_WHERE = (
-    click.option(
+_OPTIONS = (
+    setting(
         "--redis-url",
-        envvar="ECART_REDIS_URL",
+        "store__url",
         metavar="URL",
         help="Where the carts are: redis://, rediss://, unix:// or valkey://. "
         "Without it, in the embedded engine.",
     ),
-    click.option(
+    setting(
         "--data-dir",
-        envvar="ECART_DATA_DIR",
+        "process__data_dir",
         type=click.Path(path_type=Path, file_okay=False),
         default=_default_data_dir,
         show_default="~/.local/share/ecart",
         help="Folder of the embedded engine and of the session secret.",
     ),
-    click.option(
+    setting(
         "--engine",
-        envvar="ECART_ENGINE",
-        default="auto",
-        show_default=True,
+        "process__engine",
         help="Embedded engine: auto, valkey, redis, or the path of a server.",
     ),
-    click.option(
+    setting(
         "--prefix",
-        envvar="ECART_PREFIX",
-        default=DEFAULT_PREFIX,
-        show_default=True,
+        "store__prefix",
         callback=_checked_prefix,
         help="What the carts' keys begin with; keeps tenants or environments apart.",
     ),
-    click.option(
+    setting(
         "--partitions",
-        envvar="ECART_PARTITIONS",
+        "store__partitions",
         type=click.IntRange(1, 16_384),
-        default=DEFAULT_PARTITIONS,
-        show_default=True,
         help="Fixed for the life of a deployment; another number finds other keys.",
     ),
 )
 
 
-def where(command: Any) -> Any:
-    """Gives a command the options that say where the carts are: fields of `Options`."""
-    for option in reversed(_WHERE):
+def location_options(command: F) -> F:
+    """Adds the options; the command gets them as fields of settings."""
+    for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def takes_location(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options; the command gets them as one `CartLocation`, its argument `location`."""
+
+    @functools.wraps(command)
+    def with_location(
+        *,
+        store__url: str,
+        store__prefix: str,
+        store__partitions: int,
+        process__data_dir: Path,
+        process__engine: str,
+        **rest: Any,
+    ) -> Any:
+        location = CartLocation(
+            url=store__url,
+            data_dir=process__data_dir,
+            engine=process__engine,
+            prefix=store__prefix,
+            partitions=store__partitions,
+        )
+        return command(location=location, **rest)
+
+    return location_options(with_location)

@@ -1,0 +1,78 @@
+"""Static files of the pages: read, compressed and hashed once, when the service starts.
+
+An asset's URL contains a hash of content. Other content gets another URL, so browsers may cache an
+asset for a year without asking again (`immutable`, RFC 8246).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import PurePath
+
+import msgspec
+
+from ecart.http import Request, Response
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""`Cache-Control` of what is served under a URL with a hash of its content."""
+
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_REFUSED = re.compile(r"q=0(\.0*)?")
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """A static file. `digest` is the SHA-256 of `body` in hex, `gzipped` the body compressed."""
+
+    name: str
+    media_type: str
+    body: bytes
+    gzipped: bytes
+    digest: str
+
+    def response(self, request: Request) -> Response:
+        """The file, gzipped if the client accepts that; 304 if it has this content already."""
+        etag = f'"{self.digest[:16]}"'
+        headers = {
+            "Cache-Control": IMMUTABLE,
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status=304, headers=headers)
+        body = self.body
+        if _accepts_gzip(request.headers):
+            body, headers["Content-Encoding"] = self.gzipped, "gzip"
+        return Response(status=200, headers={"Content-Type": self.media_type, **headers}, body=body)
+
+
+def load_assets(package: str) -> dict[str, Asset]:
+    """The assets in a package's folder `static` by file name, in alphabetical order."""
+    found = sorted((files(package) / "static").iterdir(), key=lambda file: file.name)
+    return {
+        file.name: _asset(file.name, media_type, file.read_bytes())
+        for file in found
+        if (media_type := _MEDIA_TYPES.get(PurePath(file.name).suffix))
+    }
+
+
+def _asset(name: str, media_type: str, body: bytes) -> Asset:
+    digest = hashlib.sha256(body).hexdigest()
+    return Asset(name, media_type, body, gzip.compress(body, 9, mtime=0), digest)
+
+
+def _accepts_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether `Accept-Encoding` lists gzip, and not with weight 0 (RFC 9110 §12.5.3)."""
+    for part in headers.get("accept-encoding", "").split(","):
+        coding, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if coding == "gzip":
+            return not any(_REFUSED.fullmatch(parameter) for parameter in parameters)
+    return False
