@@ -15,7 +15,7 @@ import valkey
 from ecart import Cart, RedisStore
 from ecart.stores.redis.transport import connections
 from ecart.stores.redis.transport.connections import CachedConnections, PoolConnections
-from ecart.stores.redis.transport.wire import send_all, send_one
+from ecart.stores.redis.transport.sync import send_all, send_one
 from engines import eventually
 
 if TYPE_CHECKING:

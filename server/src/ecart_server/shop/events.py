@@ -11,13 +11,14 @@ import contextlib
 
 import msgspec
 
+from ecart.cart import AsyncCart
 from ecart.errors import EcartError
 from ecart.http import Request
 from ecart.http.views import summary_view
 from ecart.integrations.asgi_messages import Receive, Send
 from ecart.model import CartSummary
 from ecart.operations import GetSummary, Rules
-from ecart.store import AsyncStore, perform_on_async
+from ecart.store import AsyncStore
 from ecart_server.shop.subscriptions import Follower, Following
 
 HEARTBEAT_SECONDS = 15.0
@@ -62,7 +63,7 @@ class EventStream:
     async def _begin(self, request: Request, follower: Follower) -> None:
         read = GetSummary(rules=self._rules)
         with contextlib.suppress(EcartError):  # it is looked at again soon
-            cart = await perform_on_async(self._store, request.session.cart_id, read)
+            cart = await AsyncCart(request.session.cart_id, self._store).perform(read)
             known = request.headers.get("last-event-id")
             follower.begin(cart, is_known=event_id(cart) == known and cart.state != "merged")
 

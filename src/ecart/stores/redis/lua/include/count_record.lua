@@ -1,14 +1,15 @@
--- Counts this change's record in, or refuses the change for want of room. `old` are the records to forget, if any.
+-- Counts a change's record among the records of its cart, and finds those that are too old to keep.
 -- Looking through all fields is rare: at most once a minute, and only where several records are.
-local old
--- A single lane, which has been counted: as with most changes, there is nothing to do.
-if not recorded or string.sub(records, 1, 4) ~= "1|0|" then
+-- Returns: a refusal if there is no room; or nil, the counts with this one, and the old records' fields or nil.
+local function count_record(key, now, record, recorded, records)
+  -- A single lane, which has been counted: as with most changes, there is nothing to do.
+  if recorded and string.sub(records, 1, 4) == "1|0|" then return nil, records, nil end
   local lanes, keys, swept = string.match(records, "^(%d+)|(%d+)|(%d+)$")
   lanes, keys = lanes + 0, keys + 0
-  local kind_of_this, since = string.sub(record, 1, 1), now - swept
+  local kind_of_this, since, old = string.sub(record, 1, 1), now - swept, nil
   local is_key, is_lane = kind_of_this == "#", kind_of_this == "~"
-  local full = not recorded and (is_key and keys >= 1000 or is_lane and lanes >= 512)
-  if (lanes + keys > 1 and since >= 60000) or (full and since >= 1000) then
+  local is_full = not recorded and (is_key and keys >= 1000 or is_lane and lanes >= 512)
+  if (lanes + keys > 1 and since >= 60000) or (is_full and since >= 1000) then
     local HORIZON = { ["~"] = 600, ["#"] = 86400, ["&"] = 691200 }
     local all = redis.call("HGETALL", key)
     old, lanes, keys, swept = {}, 0, 0, now
@@ -31,5 +32,10 @@ if not recorded or string.sub(records, 1, 4) ~= "1|0|" then
     if (is_lane and lanes >= 512) or (is_key and keys >= 1000) then return { "too_many_operations" } end
     if is_lane then lanes = lanes + 1 else keys = keys + 1 end
   end
-  records = string.format("%.0f|%.0f|", lanes, keys) .. swept
+  return nil, string.format("%.0f|%.0f|", lanes, keys) .. swept, old
+end
+
+-- The record of a change: its number, what it was, when, and a note ("" for none).
+local function record_text(now, sequence, fingerprint, note)
+  return sequence .. "|" .. fingerprint .. "|" .. string.sub(now, 1, -4) .. note
 end
