@@ -390,7 +390,7 @@ def error_classes() -> list[type[errors.EcartError]]:
 
 def test_every_code_of_the_http_api_is_listed() -> None:
     """Each code that a route can answer with stands in the table, with its status."""
-    every = routes.SHOPPER_ROUTES + routes.OFFICE_ROUTES
+    every = routes.SHOPPER_ROUTES + routes.BACK_OFFICE_ROUTES
     codes = {code for route in every for code in route.codes}
     codes |= set(problems._STATUS_BY_CODE)
     for file in [
@@ -426,14 +426,14 @@ def test_every_route_is_listed() -> None:
     assert sorted(codes_in(row[0])[0] for row in rows) == sorted(expected)
     office = table("docs/http-api.md", "back-office route", "does")
     assert [codes_in(row[0])[0] for row in office] == [
-        f"{r.method} {r.path}" for r in routes.OFFICE_ROUTES
+        f"{r.method} {r.path}" for r in routes.BACK_OFFICE_ROUTES
     ]
 
 
 def test_every_parameter_of_the_api_is_named() -> None:
     """Each header and field of the OpenAPI document stands in the page."""
     page = (ROOT / "docs/http-api.md").read_text()
-    document = openapi_document(routes.SHOPPER_ROUTES + routes.OFFICE_ROUTES)
+    document = openapi_document(routes.SHOPPER_ROUTES + routes.BACK_OFFICE_ROUTES)
 
     for path in document["paths"].values():
         for operation in path.values():

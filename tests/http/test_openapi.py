@@ -21,7 +21,7 @@ from clients.live import served
 from clients.service import ServiceShop
 from ecart.http.bodies import schema_name
 from ecart.http.openapi import openapi_document
-from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES
+from ecart.http.routes import BACK_OFFICE_ROUTES, HEALTH_ROUTES, SHOPPER_ROUTES
 from invariants import violations
 
 if TYPE_CHECKING:
@@ -218,10 +218,10 @@ def address(engines: Engines) -> Iterator[str]:
 
 TAGS = re.compile(r'\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*')
 
-DOCUMENT = openapi_document(SHOPPER_ROUTES + OFFICE_ROUTES + HEALTH_ROUTES)
+DOCUMENT = openapi_document(SHOPPER_ROUTES + BACK_OFFICE_ROUTES + HEALTH_ROUTES)
 BODIES = {
     (route.method, route.path): schema_name(route.body)
-    for route in SHOPPER_ROUTES + OFFICE_ROUTES
+    for route in SHOPPER_ROUTES + BACK_OFFICE_ROUTES
     if route.body
 }
 schema = schemathesis.openapi.from_dict(DOCUMENT)

@@ -181,7 +181,7 @@ def aim_at(victim: Victim) -> dict[str, str]:
 def test_no_route_is_forgotten() -> None:
     """The tables were found, and there is something to send to each."""
     assert len(EVERY_ROUTE) >= 15
-    assert {route.access for route in EVERY_ROUTE} == {"session", "office", "all"}
+    assert {route.access for route in EVERY_ROUTE} == {"session", "back_office", "all"}
     assert {route.body for route in EVERY_ROUTE} <= set(BODIES)
 
 
@@ -224,7 +224,7 @@ def test_another_shopper(shop: Shop, victims: list[Victim], route: Route, by_tok
             assert cart.get("cart_id", own.cart_id) == own.cart_id
 
 
-@of_access("office")
+@of_access("back_office")
 def test_the_back_office_without_its_key(
     shop: Shop, victims: list[Victim], route: Route, make_shop: Callable[..., Shop]
 ) -> None:

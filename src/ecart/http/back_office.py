@@ -11,7 +11,7 @@ from ecart.errors import CheckoutNotOpenError, InvalidCartIdError, InvalidOperat
 from ecart.flows import Flow, perform
 from ecart.http.bodies import CompleteCheckoutBody, MergeBody
 from ecart.http.conditional import entity_tag
-from ecart.http.guards import check_empty, read_body
+from ecart.http.guards import check_empty, decode_body
 from ecart.http.handlers import JSON, change_cart
 from ecart.http.login import is_of_user, sign_in, user_of
 from ecart.http.messages import Request, Response
@@ -41,7 +41,7 @@ def purge_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def merge_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Moves the lines of the cart `source` into this one, once, and ends that cart."""
-    body = read_body(request, MergeBody)
+    body = decode_body(request, MergeBody)
     target = _cart_id(request)
     if not isinstance(body.source, str):  # the library takes an int, too
         raise InvalidCartIdError("a cart id is text of 1 to 256 characters")
@@ -89,11 +89,11 @@ def begin_session(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def complete_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Takes what was ordered out of the cart, and only that. A repeat changes nothing."""
-    body = read_body(request, CompleteCheckoutBody)
+    body = decode_body(request, CompleteCheckoutBody)
     return (yield from _end(request, settings, CompleteCheckout, order_id=body.order_id))
 
 
-def release_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:
+def release_held_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Opens the cart again, as it is. A repeat changes nothing."""
     check_empty(request)
     return (yield from _end(request, settings, ReleaseCheckout))

@@ -1,6 +1,6 @@
 """The bodies of requests, each declared once, as a struct.
 
-`read_body` in `guards` takes the names of the fields from it, which of them are needed, and the
+`decode_body` in `guards` takes the names of the fields from it, which of them are needed, and the
 defaults of the others; the OpenAPI document shows it; a problem points at the field to which its
 code belongs. What a value must be is checked by the operation that it becomes an argument of, or
 by the handler: a body that has been read has the declared names, but not yet the declared types.
@@ -40,7 +40,7 @@ _OPTIONS_SCHEMA = {
 
 
 def codes(*names: str) -> dict[str, Any]:
-    """The error codes that are about this field: their problems point at it."""
+    """The error codes that are about a field: their problem documents point at it."""
     return {"codes": names}
 
 
@@ -48,7 +48,7 @@ _QUANTITY_CODES = codes("invalid_quantity", "quantity_limit_exceeded")
 
 
 class EmptyBody(msgspec.Struct, frozen=True):
-    """Nothing; `{}` says nothing, too."""
+    """No field at all: what routes without a body accept is `{}`."""
 
 
 class AddItemBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

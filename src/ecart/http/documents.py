@@ -1,4 +1,4 @@
-"""The API's description of itself: the OpenAPI document, and the same as a page for people."""
+"""The documentation routes: the OpenAPI document, and the same as a page for people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _fixed(path: str, media: str, body: bytes, headers: Mapping[str, str] = {}) 
     answer = Response(status=200, headers=headers, body=body)
 
     def show(request: Request, settings: HttpSettings) -> Flow[Response]:
-        """Shows what was made once."""
+        """Returns the response, which was made once."""
         return answer
         yield
 

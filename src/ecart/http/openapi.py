@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of routes, so that it cannot tell of others."""
+"""The OpenAPI 3.1 document, generated from the table of routes and the declared bodies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from ecart.http.bodies import LIMIT, schema_name
 from ecart.http.problems import Problem, status_of
-from ecart.http.routes import OFFICE_ROUTES, SHOPPER_ROUTES, Route
+from ecart.http.routes import BACK_OFFICE_ROUTES, SHOPPER_ROUTES, Route
 from ecart.http.views import (
     CartView,
     CheckoutView,
@@ -76,13 +76,13 @@ def openapi_document(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> d
     }
 
 
-def guest_document(routes: Sequence[Route], rules: Rules, own: str) -> dict[str, Any]:
-    """The same for a host's document: the names of its components begin with `own`."""
+def embedded_document(routes: Sequence[Route], rules: Rules, own: str) -> dict[str, Any]:
+    """The same to be put into an app's document: the names of its components begin with `own`."""
     text = json.dumps(openapi_document(routes, rules))
     refs, scheme = "#/components/schemas/", '{"office": []}'
     text = text.replace(refs, refs + own).replace(scheme, scheme.replace("office", own + "office"))
     document: dict[str, Any] = json.loads(text)
-    if not any(route.access == "office" for route in routes):
+    if not any(route.access == "back_office" for route in routes):
         del document["components"]["securitySchemes"]
     document["components"] = {
         kind: {own + name: one for name, one in components.items()}
@@ -93,7 +93,7 @@ def guest_document(routes: Sequence[Route], rules: Rules, own: str) -> dict[str,
 
 def _bodies(rules: Rules) -> dict[str, Any]:
     """The schema of each body, with the limits of these rules."""
-    kinds = dict.fromkeys(route.body for route in SHOPPER_ROUTES + OFFICE_ROUTES if route.body)
+    kinds = dict.fromkeys(route.body for route in SHOPPER_ROUTES + BACK_OFFICE_ROUTES if route.body)
     _, schemas = msgspec.json.schema_components(kinds)
     for kind in kinds:
         schema = schemas[kind.__name__]
@@ -106,13 +106,14 @@ def _bodies(rules: Rules) -> dict[str, Any]:
 
 def _operation(route: Route) -> dict[str, Any]:
     name = getattr(route.handler, "__name__", "")
+    prefix = "office_" if route.access == "back_office" else ""
     operation: dict[str, Any] = {
-        "operationId": f"office_{name}" if route.access == "office" else name,
+        "operationId": route.operation_id or prefix + name,
         "summary": (route.handler.__doc__ or "").strip(),
         "parameters": [_parameter(name) for name in _parameter_names(route)],
         "responses": _responses(route),
     }
-    if route.access == "office":
+    if route.access == "back_office":
         operation["security"] = [{"office": []}]
     if route.body:
         schema = {"$ref": f"#/components/schemas/{schema_name(route.body)}"}

@@ -46,12 +46,12 @@ _STATUS_BY_CODE = {
     "outcome_unknown": 504,
 }
 # As the standard has them; Python had the older names until 3.13.
-_RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
+_RFC_9110_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _RETRY_AFTER = {429: "60", 503: "1"}
 
 
 class HttpError(EcartError):
-    """A request that HTTP itself refuses, before any operation."""
+    """A request that is refused before any operation."""
 
     def __init__(
         self, code: str, detail: str, *, pointer: str = "", headers: Mapping[str, str] = {}
@@ -91,10 +91,10 @@ def status_of(code: str) -> int:
 def problem_response(
     error: EcartError, *, body: type[msgspec.Struct] | None = None, cart: Any = None
 ) -> Response:
-    """The response that tells of an error.
+    """The problem document of an error.
 
-    It points at the field of `body` that the error is about. `cart` shows the current one where
-    that helps.
+    It points at the field of `body` that the error is about. `cart` is the current one, where the
+    client needs it.
     """
     code = getattr(error, "wire_code", error.code)
     pointer = getattr(error, "pointer", "") or (pointers(body).get(code, "") if body else "")
@@ -105,7 +105,7 @@ def problem_response(
         headers.setdefault("Retry-After", _RETRY_AFTER[status])
     problem = Problem(
         type=f"urn:ecart:error:{code}",
-        title=_RFC_9110.get(status) or HTTPStatus(status).phrase,
+        title=_RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
         status=status,
         code=code,
         detail=detail,
@@ -121,15 +121,17 @@ def problem_response(
 
 
 def _detail(error: EcartError, code: str) -> str:
-    # What an engine or a catalog said of itself is for the log, not for a stranger.
+    # What an engine or a catalog reports of itself is for the log, not for a stranger.
     if code == "cart_merged":
         return "the cart was merged into another"  # whose id is no stranger's business
     if status_of(code) >= 500:
-        return _CALM.get(code, "something went wrong on our side; nothing is known to be lost")
+        return _PUBLIC_DETAILS.get(
+            code, "something went wrong on our side; nothing is known to be lost"
+        )
     return str(error)
 
 
-_CALM = {
+_PUBLIC_DETAILS = {
     "store_unavailable": "the store cannot be reached; nothing was changed, try again",
     "outcome_unknown": "no answer from the store; repeat with the same Idempotency-Key",
     "catalog_unavailable": "the catalog cannot be read; nothing was changed, try again",

@@ -108,7 +108,7 @@ class OperationView(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """That it is well."""
+    """The state of the service: `ok`, or `ready` where the engine answers, too."""
 
     status: str
 
@@ -127,7 +127,7 @@ def cart_view(cart: CartSnapshot) -> CartView:
         updated_at=cart.updated_at,
         expires_at=cart.expires_at,
         checkout=_hold_view(cart.lock),
-        messages=[_unpriced(line) for line in cart.lines if line.unit_price is None],
+        messages=[_price_missing(line) for line in cart.lines if line.unit_price is None],
     )
 
 
@@ -166,6 +166,6 @@ def _plain_item(
     return ItemView(line_id, sku_of(line_id), quantity, unit_price, subtotal, title, {}, None)
 
 
-def _unpriced(line: LineItem) -> MessageView:
+def _price_missing(line: LineItem) -> MessageView:
     text = f"{line.title or line.sku} has no price yet and does not count in the subtotal"
     return MessageView("price_missing", line.line_id, text)

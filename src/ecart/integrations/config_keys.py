@@ -17,7 +17,7 @@ from ecart.http import HttpSettings
 from ecart.operations import Rules, Ttl, ttl_milliseconds
 
 _OTHER_NAMES = {"ttl_ms": "TTL", "hold_seconds": "HOLD", "first_ttl_seconds": "FIRST_TTL"}
-# A timedelta, too; and a text where keys are wanted: HttpSettings refuses it, and says why.
+# A timedelta, too; and a text where keys are wanted: HttpSettings refuses it, with the reason.
 _OTHER_TYPES: dict[str, Any] = {"ttl_ms": Ttl, "office_keys": tuple[str, ...] | str}
 
 

@@ -21,7 +21,7 @@ from ecart import http
 from ecart.cart import AsyncCart, Cart
 from ecart.catalog import Catalog, ListedCatalog, Product, Products, as_catalog
 from ecart.errors import CatalogError
-from ecart.flows import Perform, Quote
+from ecart.flows import Flow, Perform, Quote
 from ecart.http import Api, HttpSettings, Request, Response, SignIn, Tokens
 from ecart.http.rate_gate import Gate
 from ecart.store import AsyncStore, Store, run, run_async, steps_on
@@ -60,6 +60,10 @@ class _BaseHost(Generic[AnyStore, Target]):
             return bool(self.settings.office_keys)
         return path == "/cart" or path.startswith("/cart/")
 
+    def _sign_in(self, session_cart_id: str | None, user_id: str | int) -> Flow[SignIn]:
+        policy, rules = self.settings.merge_policy, self.settings.rules
+        return http.sign_in(session_cart_id, user_id, policy, rules)
+
 
 class Host(_BaseHost[Store, Store | Client | str]):
     """The cart of an app that blocks. Make one per app, and share it between its threads.
@@ -67,7 +71,7 @@ class Host(_BaseHost[Store, Store | Client | str]):
     `store` is a store, a Redis client or a URL; what a URL opens, `close` closes. `tokens` signs
     and reads the `Cart-Token` of clients without cookies. `catalog` is a catalog, a function, a
     file's path, a database's URL, or None for the sample, with which unknown SKUs are accepted
-    unless `settings` says otherwise. A `standalone` host answers the health and documentation
+    unless `settings` has another choice. A `standalone` host answers the health and documentation
     routes, too. A `gate` limits rates.
 
     Raises:
@@ -92,20 +96,19 @@ class Host(_BaseHost[Store, Store | Client | str]):
         return _checked(lambda: self.catalog.lookup(step.skus))
 
     def cart(self, cart_id: str) -> Cart:
-        """The cart of a session that keeps this id, under the rules of the settings."""
+        """The cart of a session that holds this id, under the rules of the settings."""
         return Cart(cart_id, self.store, rules=self.settings.rules)
 
-    def sign_in(self, kept_id: str | None, user_id: str | int) -> SignIn:
-        """Merges the cart that a session keeps into the user's, once, by the settings' policy.
+    def sign_in(self, session_cart_id: str | None, user_id: str | int) -> SignIn:
+        """Merges the cart that a session holds into the user's, once, by the settings' policy.
 
-        The session is to keep the `cart_id` of the result.
+        The session is to hold the `cart_id` of the result.
 
         Raises:
             InvalidCartIdError: `user_id` is not an int, or text of 1 to 251 characters.
             StoreError: the engine failed; the session is to stay as it is.
         """
-        flow = http.sign_in(kept_id, user_id, self.settings.merge_policy, self.settings.rules)
-        return run(flow, steps_on(self.store))
+        return run(self._sign_in(session_cart_id, user_id), steps_on(self.store))
 
     def close(self) -> None:
         """Closes what a URL opened; it is opened again at the next use."""
@@ -138,10 +141,9 @@ class AsyncHost(_BaseHost[AsyncStore, AsyncStore | Client | str]):
         """As `Host.cart`."""
         return AsyncCart(cart_id, self.store, rules=self.settings.rules)
 
-    async def sign_in(self, kept_id: str | None, user_id: str | int) -> SignIn:
+    async def sign_in(self, session_cart_id: str | None, user_id: str | int) -> SignIn:
         """As `Host.sign_in`."""
-        flow = http.sign_in(kept_id, user_id, self.settings.merge_policy, self.settings.rules)
-        return await run_async(flow, steps_on(self.store))
+        return await run_async(self._sign_in(session_cart_id, user_id), steps_on(self.store))
 
     async def close(self) -> None:
         """Closes what a URL opened, in this event loop."""

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES
-from ecart.integrations.asgi_messages import Answer, send_over
+from ecart.http.routes import BACK_OFFICE_ROUTES, HEALTH_ROUTES, SHOPPER_ROUTES
+from ecart.integrations.asgi_messages import Answer, send_response
 from ecart_server.observability.context import context_of, current
 from ecart_server.observability.series import OTHER, Cells, Family, Layout, observe
 
@@ -40,7 +40,7 @@ Route = tuple[str, str]
 """A method, and the template of a path, such as `/cart/items/{line_id}`."""
 
 CONTRACT: tuple[Route, ...] = (
-    *((r.method, r.path) for r in (*SHOPPER_ROUTES, *OFFICE_ROUTES, *HEALTH_ROUTES)),
+    *((r.method, r.path) for r in (*SHOPPER_ROUTES, *BACK_OFFICE_ROUTES, *HEALTH_ROUTES)),
     *(("GET", path) for path in ("/", "/docs", "/openapi.json")),
 )
 
@@ -151,7 +151,7 @@ class ObservedApp:
                 answer = await self._answer(scope, receive)
                 if answer is not None:
                     status, headers, body = answer
-                    await send_over(send, (status, [*headers, name], body))
+                    await send_response(send, (status, [*headers, name], body))
             else:
                 named = _Named(send, name)
                 try:

@@ -16,7 +16,7 @@ import msgspec
 from ecart.http import Request
 from ecart.http.guards import CHANGING
 from ecart.http.problems import HttpError
-from ecart.http.rate_gate import FREE, Passage
+from ecart.http.rate_gate import ALLOWED, RateDecision
 from ecart_server.rate_limits.addresses import origin_of
 from ecart_server.rate_limits.bucket import SECOND, Rate, Verdict
 from ecart_server.rate_limits.buckets import MOST, Buckets
@@ -61,7 +61,7 @@ class RateGate:
             )
         )
 
-    def passage(self, request: Request, /) -> Passage:
+    def decide(self, request: Request, /) -> RateDecision:
         """Counts a change, and a session that begins.
 
         Raises:
@@ -69,12 +69,12 @@ class RateGate:
         """
         origin = origin_of(request.address)
         if origin.is_here and not self._counts_loopback:
-            return FREE
+            return ALLOWED
         if request.method in CHANGING:
             return self._change(request, origin.name)
-        return self._look(origin.name) if request.session.is_new else FREE
+        return self._look(origin.name) if request.session.is_new else ALLOWED
 
-    def _change(self, request: Request, origin: str) -> Passage:
+    def _change(self, request: Request, origin: str) -> RateDecision:
         # A forged session is a new one: nobody gets a bucket by making up a cookie.
         is_new = request.session.is_new
         by = (self._new_sessions, origin) if is_new else (self._session, request.session.cart_id)
@@ -83,12 +83,12 @@ class RateGate:
         if not is_granted:
             self._warn_of_proxy(request)
             raise _refusal(draws, verdicts)
-        return Passage(_headers(draws, verdicts))
+        return RateDecision(_headers(draws, verdicts))
 
-    def _look(self, origin: str) -> Passage:
+    def _look(self, origin: str) -> RateDecision:
         draws = [] if self._new_sessions is None else [(self._new_sessions, origin)]
         verdicts, is_granted = self._take(draws)
-        return Passage(_headers(draws, verdicts), may_begin=is_granted)
+        return RateDecision(_headers(draws, verdicts), may_start_session=is_granted)
 
     def _take(self, draws: Sequence[Draw]) -> tuple[list[Verdict], bool]:
         """A token of each bucket, or of none."""

@@ -19,7 +19,7 @@ from ecart.integrations.asgi_messages import (
     cookies_of,
     headers_of,
     read_body_in_time,
-    send_over,
+    send_response,
 )
 from ecart_server.pages.assets import Asset
 from ecart_server.shop.assets import shop_assets
@@ -79,7 +79,7 @@ def _events(endpoint: CartEndpoint, following: Following) -> App:
                 response = problem_response(error)
             else:
                 return
-        await send_over(send, endpoint.said(scope, _finished(request, response)))
+        await send_response(send, endpoint.to_asgi(scope, _finished(request, response)))
 
     return app
 
@@ -107,7 +107,7 @@ def _app(endpoint: CartEndpoint, method: str, page: Page) -> App:
             _log.exception("a page failed unexpectedly")
             response = problem_response(HttpError("internal_error", ""))
         if response is not None:
-            await send_over(send, endpoint.said(scope, _finished(request, response)))
+            await send_response(send, endpoint.to_asgi(scope, _finished(request, response)))
 
     return app
 

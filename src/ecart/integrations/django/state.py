@@ -69,12 +69,12 @@ def _hosts() -> tuple[Host, AsyncHost]:
 
 
 def _make_hosts(setting: Any) -> tuple[Host, AsyncHost]:
-    target = setting.redis_url if setting.store is None else _named(setting.store)
+    target = setting.redis_url if setting.store is None else _imported(setting.store)
     if target is None:
-        # It is never memory by silence.
-        raise ValueError("say where the carts are: REDIS_URL, or STORE")
+        # Memory is never chosen silently.
+        raise ValueError("there is no store: set REDIS_URL, or STORE")
     store = store_for(target)
-    async_target = target if setting.async_store is None else _named(setting.async_store)
+    async_target = target if setting.async_store is None else _imported(setting.async_store)
     given = {name: getattr(setting, name.lower()) for name in KEYS}
     given = {name: value for name, value in given.items() if value is not UNSET}
     settings = settings_from(given, accept_unknown_skus=setting.catalog is None)
@@ -83,9 +83,9 @@ def _make_hosts(setting: Any) -> tuple[Host, AsyncHost]:
     return (
         Host(store, tokens=tokens, catalog=catalog, settings=settings),
         AsyncHost(
-            _InThread(store) if async_target is store else async_store_for(async_target),
+            _ThreadStore(store) if async_target is store else async_store_for(async_target),
             tokens=tokens,
-            catalog=catalog if getattr(catalog, "in_memory", False) else _Looked(catalog),
+            catalog=catalog if getattr(catalog, "in_memory", False) else _ThreadCatalog(catalog),
             settings=settings,
         ),
     )
@@ -96,8 +96,8 @@ def _tokens() -> SignedTokens:
     return SignedTokens([s if isinstance(s, str) else s.hex() for s in secrets])
 
 
-def _named(value: Any) -> Any:
-    """What a dotted path names, one of its kind if it is a class; anything else is itself."""
+def _imported(value: Any) -> Any:
+    """The object of a dotted path, or an instance of its class; any other value as it is."""
     if not isinstance(value, str) or "://" in value:
         return value
     found = import_string(value)
@@ -106,11 +106,11 @@ def _named(value: Any) -> Any:
 
 def _catalog_source(value: Any) -> Any:
     is_file = isinstance(value, str) and value.endswith((".csv", ".json"))
-    return value if is_file else _named(value)
+    return value if is_file else _imported(value)
 
 
-class _InThread:
-    """A sync store for asyncio, where no asyncio store is named."""
+class _ThreadStore:
+    """A sync store for asyncio, which runs in a thread, where no asyncio store is given."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -120,8 +120,8 @@ class _InThread:
         return await asyncio.to_thread(self._store.execute, cart_id, operation)
 
 
-class _Looked:
-    """A catalog for asyncio, asked in the thread whose database connections Django looks after."""
+class _ThreadCatalog:
+    """A catalog for asyncio, looked up in the thread whose database connections Django manages."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -132,10 +132,10 @@ class _Looked:
         return await found if inspect.isawaitable(found) else found
 
 
-def forget(*, setting: str, **_: Any) -> None:
-    """Has the settings read again: tests change them."""
+def clear_hosts(*, setting: str, **_: Any) -> None:
+    """Discards the hosts when a test changes a setting that they are made of."""
     if setting in ("ECART", "SECRET_KEY", "SECRET_KEY_FALLBACKS"):
         _hosts.cache_clear()
 
 
-setting_changed.connect(forget, dispatch_uid="ecart")
+setting_changed.connect(clear_hosts, dispatch_uid="ecart")

@@ -1,4 +1,4 @@
-"""`flask ecart`: a look at the carts of an app, through the app's own settings."""
+"""`flask ecart`: shows carts and pings the store, with the settings of the app."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def show(cart_id: str) -> None:
         raise _failure(error) from error
     if not cart.exists:
         raise click.ClickException(f"there is no cart {cart_id!r} [cart_not_found]")
-    # In ASCII: what a shopper put into a cart is not to reach the terminal as it is.
+    # In ASCII: text of shoppers must not reach the terminal as it is.
     click.echo(json.dumps(msgspec.to_builtins(cart_view(cart)), indent=2))
 
 

@@ -1,4 +1,4 @@
-"""`manage.py ecart`: a look at the carts of a site, through the site's own settings."""
+"""`manage.py ecart`: shows carts and pings the store, with the settings of the site."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class Command(BaseCommand):
     help = "The carts of this site."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """As Django has it."""
+        """Adds the two subcommands."""
         commands = parser.add_subparsers(dest="command", required=True)
         show = commands.add_parser("show", help="Show a cart, as the HTTP API does.")
         show.add_argument("cart_id", help="That of a user is named user.<id>.")
         commands.add_parser("ping", help="Ask the store for an answer.")
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
-        """As Django has it."""
+        """Runs the subcommand."""
         try:
-            said = _ping() if command == "ping" else _show(options["cart_id"])
+            output = _ping() if command == "ping" else _show(options["cart_id"])
         except EcartError as error:
             raise CommandError(f"{ascii(str(error))[1:-1]} [{error.code}]") from error
-        self.stdout.write(said)
+        self.stdout.write(output)
 
 
 def _show(cart_id: str) -> str:
     cart = host().cart(cart_id).get()
     if not cart.exists:
         raise CommandError(f"there is no cart {cart_id!a} [cart_not_found]")
-    # In ASCII: what a shopper put into a cart is not to reach the terminal as it is.
+    # In ASCII: text of shoppers must not reach the terminal as it is.
     return json.dumps(msgspec.to_builtins(cart_view(cart)), indent=2)
 
 
