@@ -25,8 +25,8 @@ from ecart_server.observability import Observability
 from ecart_server.observability.logs import configure_logs
 from ecart_server.rate_limits import RateGate
 from ecart_server.settings import ServiceSettings, handed_settings
-from ecart_server.shop.dispatch import ROUTES, site
-from ecart_server.shop.subscriptions import Following, TellingStore
+from ecart_server.shop.dispatch import ROUTES, shop_apps
+from ecart_server.shop.subscriptions import PublishingStore, Subscriptions
 
 _LOOK_EVERY = 0.5
 
@@ -71,8 +71,8 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
     rules = contract.rules
-    following = Following(store, rules)
-    endpoint.store = TellingStore(endpoint.store, following)
+    subscriptions = Subscriptions(store, rules)
+    endpoint.store = PublishingStore(endpoint.store, subscriptions)
     admin = Admin(settings, store, rules) if settings.admin_key else None
     sweeps = Sweeps(settings.redis_url, settings.keys, settings.sweep_every)
 
@@ -81,15 +81,15 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         watch = asyncio.create_task(_leave_with(settings.parent_pid))
         sweeps.start()
         async with observed.running(store):
-            yield {ON_LAST_CALL: following.end}
+            yield {ON_LAST_CALL: subscriptions.close}
             sweeps.end()
             if admin is not None:
                 admin.end()
-        following.end()
+        subscriptions.close()
         watch.cancel()
         await store.close()
 
-    pages = site(endpoint, settings.secrets, following)
+    pages = shop_apps(endpoint, settings.secrets, subscriptions)
     return Service(observed.around(endpoint, pages, endpoint.answer), lifespan, admin)
 
 
