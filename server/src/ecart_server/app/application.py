@@ -18,7 +18,7 @@ from ecart.http import HttpSettings
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.operations import Rules, ttl_milliseconds
 from ecart.stores.redis import AsyncRedisStore
-from ecart_server.admin import Admin, is_of_admin
+from ecart_server.admin import Admin, is_admin_path
 from ecart_server.app.protocol import ON_LAST_CALL
 from ecart_server.app.sweeper import Sweeps
 from ecart_server.observability import Observability
@@ -46,7 +46,7 @@ class Service(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request; the rest (start, end, WebSockets) is Starlette's."""
-        if self._admin is not None and is_of_admin(scope):
+        if self._admin is not None and is_admin_path(scope):
             await self._admin(scope, receive, send)
         elif scope["type"] == "http":
             await self._endpoint(scope, receive, send)
