@@ -34,7 +34,7 @@ from ecart_server.admin.access import SESSION_SECONDS, Access, Visitor, new_visi
 from ecart_server.admin.login_attempts import LoginAttempts
 from ecart_server.admin.rendering import STYLESHEET_PATH, PageRenderer, redirect, stylesheet
 from ecart_server.admin.views import AdminRequest, AdminViews
-from ecart_server.pages.forms import Fields, parse_form
+from ecart_server.pages.forms import FormFields, parse_form
 from ecart_server.settings import ServiceSettings
 
 ROOT, LOG_IN, LOG_OUT = "/admin", "/admin/login", "/admin/logout"
@@ -190,7 +190,7 @@ def _cookie_name(request: Request) -> str:
     return "__Secure-ecart-admin" if is_secure(request.scope) else "ecart-admin"
 
 
-async def _read_form(request: Request) -> Fields:
+async def _read_form(request: Request) -> FormFields:
     try:
         body = await read_body_in_time(request.receive, BODY_LIMIT)
     except TimeoutError as error:

@@ -63,7 +63,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
     observed = Observability(settings, pages=ROUTES)
     store, contract = _store_of(settings, observed), _contract_of(settings)
     endpoint = CartEndpoint(
-        observed.watched(store),
+        observed.observe_store(store),
         secret=settings.secrets,
         catalog=as_catalog(settings.catalog, settings.currency),
         settings=contract,
@@ -90,7 +90,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         await store.close()
 
     pages = shop_apps(endpoint, settings.secrets, subscriptions)
-    return Service(observed.around(endpoint, pages, endpoint.answer), lifespan, admin)
+    return Service(observed.observe_app(endpoint, pages, endpoint.answer), lifespan, admin)
 
 
 def _store_of(settings: ServiceSettings, observed: Observability) -> AsyncRedisStore:

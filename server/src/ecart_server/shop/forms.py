@@ -18,7 +18,7 @@ from ecart.http import Request
 from ecart.http.problems import HttpError
 from ecart.model import Options
 from ecart.operations import short_digest
-from ecart_server.pages.forms import Fields, parse_form
+from ecart_server.pages.forms import FormFields, parse_form
 
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 OPTION_PREFIX = "option:"
@@ -28,7 +28,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _MARK = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def read_form(request: Request) -> Fields:
+def read_form(request: Request) -> FormFields:
     """The fields of the form in a request.
 
     Raises:
@@ -40,7 +40,7 @@ def read_form(request: Request) -> Fields:
     return parse_form(request.body)
 
 
-def options_in(fields: Fields) -> Options:
+def options_in(fields: FormFields) -> Options:
     """The options that a form chooses. Values are JSON, so that 1 is not "1"."""
     return {
         name.removeprefix(OPTION_PREFIX): _option_value(text)
@@ -77,16 +77,16 @@ class ApiCall(msgspec.Struct, frozen=True):
     is_conditional: bool = False
 
 
-def _quantity(fields: Fields) -> Any:
+def _quantity(fields: FormFields) -> Any:
     text = fields.get("quantity", "1")
     return int(text) if _INTEGER.fullmatch(text) else text  # which the API refuses by its code
 
 
-def _line_path(fields: Fields) -> str:
+def _line_path(fields: FormFields) -> str:
     return f"/cart/items/{fields.get('line_id', '')}"
 
 
-def _add(fields: Fields) -> ApiCall:
+def _add(fields: FormFields) -> ApiCall:
     body = {
         "sku": fields.get("sku", ""),
         "quantity": _quantity(fields),
@@ -95,12 +95,12 @@ def _add(fields: Fields) -> ApiCall:
     return ApiCall("POST", "/cart/items", body)
 
 
-def _set(fields: Fields) -> ApiCall:
+def _set(fields: FormFields) -> ApiCall:
     body = {"quantity": _quantity(fields)}
     return ApiCall("PATCH", _line_path(fields), body, is_conditional=True)
 
 
-FORMS: Mapping[str, Callable[[Fields], ApiCall]] = {
+FORMS: Mapping[str, Callable[[FormFields], ApiCall]] = {
     "/shop/add": _add,
     "/shop/set": _set,
     "/shop/remove": lambda fields: ApiCall("DELETE", _line_path(fields)),
@@ -110,7 +110,7 @@ FORMS: Mapping[str, Callable[[Fields], ApiCall]] = {
 """What each form asks of the API, by the path that it is sent to."""
 
 
-def api_request(call: ApiCall, fields: Fields, request: Request) -> Request:
+def api_request(call: ApiCall, fields: FormFields, request: Request) -> Request:
     """The request to the API, in the session of the request that brought the form."""
     body = b"" if call.body is None else json.dumps(call.body).encode()
     headers = {

@@ -22,7 +22,7 @@ from ecart.http.views import CartView
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.integrations.runner import list_products
 from ecart_server.pages.assets import IMMUTABLE
-from ecart_server.pages.forms import Fields, FormTokens
+from ecart_server.pages.forms import FormFields, FormTokens
 from ecart_server.shop.assets import shop_assets
 from ecart_server.shop.flash import FlashMessage, FlashMessages
 from ecart_server.shop.forms import FORMS, api_request, option_fields, options_in, read_form
@@ -80,7 +80,7 @@ class ShopPages:
         redirect = self._redirect(request.path, fields, answer)
         return replace(redirect, keep_session=answer.keep_session)
 
-    def _redirect(self, path: str, fields: Fields, answer: Response) -> Response:
+    def _redirect(self, path: str, fields: FormFields, answer: Response) -> Response:
         response = Response(
             status=303, headers={"Location": AFTER_A_FORM, "Cache-Control": "no-store"}
         )
