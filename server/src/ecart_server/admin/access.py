@@ -61,7 +61,7 @@ class Access:
 
 
 def new_visitor(*, is_logged_in: bool) -> Visitor:
-    """A visitor with a new session, whose nonce nobody can guess."""
+    """A visitor with a new session and a random nonce of 128 bits."""
     return Visitor(secrets.token_urlsafe(16), is_logged_in)
 
 

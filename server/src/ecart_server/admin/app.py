@@ -81,20 +81,20 @@ class Admin:
         if path == STYLESHEET_PATH and request.method in _READING:
             return stylesheet()
         try:
-            refusal, asked = self._authenticate(request)
+            refusal, admin_request = self._authenticate(request)
             if refusal is not None:
                 return refusal
             if request.method not in _READING:
-                asked = await self._with_form(request, asked)
+                admin_request = await self._with_form(request, admin_request)
             if path == LOG_IN:
-                return self._log_in(request, asked)
-            if not asked.is_logged_in:
+                return self._log_in(request, admin_request)
+            if not admin_request.is_logged_in:
                 if request.method in _READING:
                     return redirect(LOG_IN)
                 return self._renderer.message(401, "Log in first", "The session has ended.")
             if path == LOG_OUT and request.method == "POST":
                 return self._with_cookie(request, redirect(LOG_IN), None)
-            return await self._views.answer(path, asked)
+            return await self._views.answer(path, admin_request)
         except HttpError as error:
             return self._renderer.message(403, "This form cannot be taken", str(error))
         except StoreError as error:
@@ -108,19 +108,21 @@ class Admin:
 
     def _authenticate(self, request: Request) -> tuple[Response | None, AdminRequest]:
         """The request with its visitor; or an answer that refuses a wrong key in the header."""
-        asked = AdminRequest(request.method, request.query_params)
+        admin_request = AdminRequest(request.method, request.query_params)
         header = request.headers.get("authorization")
         if header is None:
             visitor = self._access.visitor_of(request.cookies.get(_cookie_name(request)))
             if visitor is None:
-                return None, asked
+                return None, admin_request
             token = self._access.form_tokens.token_for(visitor.nonce)
             is_logged_in = visitor.is_logged_in
-            return None, replace(asked, is_logged_in=is_logged_in, visitor=visitor, token=token)
+            return None, replace(
+                admin_request, is_logged_in=is_logged_in, visitor=visitor, token=token
+            )
         scheme, _, given = header.partition(" ")
         given = given.strip().encode("latin-1").decode(errors="replace")
         refusal = self._refuse_key(request, given if scheme.lower() == "bearer" else "")
-        return refusal, replace(asked, is_logged_in=refusal is None)
+        return refusal, replace(admin_request, is_logged_in=refusal is None)
 
     def _refuse_key(self, request: Request, key: str) -> Response | None:
         """The answer to a wrong key, or to any key after too many wrong ones; else None."""
@@ -136,7 +138,7 @@ class Admin:
         headers = {"WWW-Authenticate": "Bearer"}
         return self._renderer.message(401, "This is not the key", "", headers)
 
-    async def _with_form(self, request: Request, asked: AdminRequest) -> AdminRequest:
+    async def _with_form(self, request: Request, admin_request: AdminRequest) -> AdminRequest:
         """The request with the fields of its form.
 
         Raises:
@@ -145,26 +147,24 @@ class Admin:
         headers = headers_of(request.scope)
         if headers.get("origin") == "null":  # browsers send it for pages with no-referrer: ours
             del headers["origin"]
-        nobody = session_of("nobody")
-        check_origin(
-            ApiRequest(method="POST", path="", headers=headers, session=nobody), frozenset()
-        )
+        checked = ApiRequest(method="POST", path="", headers=headers, session=session_of("admin"))
+        check_origin(checked, frozenset())
         form = await _read_form(request)
-        if asked.visitor is not None:
-            self._access.form_tokens.check(form, asked.visitor.nonce, detail=_OLD_FORM)
-        elif not asked.is_logged_in:
+        if admin_request.visitor is not None:
+            self._access.form_tokens.check(form, admin_request.visitor.nonce, detail=_OLD_FORM)
+        elif not admin_request.is_logged_in:
             raise HttpError("cross_site_request", _OLD_FORM)
-        return replace(asked, form=form)
+        return replace(admin_request, form=form)
 
-    def _log_in(self, request: Request, asked: AdminRequest) -> Response:
-        if asked.is_logged_in:
+    def _log_in(self, request: Request, admin_request: AdminRequest) -> Response:
+        if admin_request.is_logged_in:
             return redirect(ROOT)
         if request.method == "POST":
-            refusal = self._refuse_key(request, asked.form.get("key", ""))
+            refusal = self._refuse_key(request, admin_request.form.get("key", ""))
             if refusal is not None:
                 return refusal
             return self._with_cookie(request, redirect(ROOT), new_visitor(is_logged_in=True))
-        visitor = asked.visitor or new_visitor(is_logged_in=False)
+        visitor = admin_request.visitor or new_visitor(is_logged_in=False)
         form_token = self._access.form_tokens.token_for(visitor.nonce)
         page = self._renderer.page("login", token="", form_token=form_token)
         return self._with_cookie(request, page, visitor)

@@ -1,8 +1,8 @@
 """Keeps the survey of all carts in the engine, where every worker finds it, and renews it.
 
 A survey takes seconds where there are many carts, so no page waits for one. It is taken in the
-background by one process at a time, which holds a lease, at most once a minute, and only while
-somebody opens the overview (decision 31). Pages show the last one and when it was taken.
+background by one process at a time, which holds a lease, at most once a minute, and only when
+the overview is opened (decision 31). Pages show the last one and when it was taken.
 """
 
 from __future__ import annotations

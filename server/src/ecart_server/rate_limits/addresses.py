@@ -21,9 +21,9 @@ class ClientAddress(msgspec.Struct, frozen=True):
 def client_address(address: str) -> ClientAddress:
     """The address or network of a client.
 
-    An IPv6 network has 64 bits for its hosts (RFC 4291 §2.5.1), so whoever has one has 2^64
-    addresses, and it counts as one. A text that is no address comes from a trusted proxy, and
-    counts as a name. No text, as from a Unix socket, is this machine.
+    An IPv6 network has 64 bits for its hosts (RFC 4291 §2.5.1), so one customer may have 2^64
+    addresses, and the network counts as one. A text that is no address comes from a trusted proxy,
+    and counts as a name. No text, as from a Unix socket, is this machine.
     """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])

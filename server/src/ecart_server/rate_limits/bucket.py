@@ -6,7 +6,7 @@ try again when the next one drops in. So a client may send a burst of `count` re
 long run `count` per `seconds`.
 
 Counting tokens would need two numbers, the tokens and the time of the last refill. GCRA needs one:
-`full_at`, the time at which the bucket will be full again if nobody takes a token before. With
+`full_at`, the time at which the bucket will be full again if no token is taken before. With
 `room = count * interval`, the time that an empty bucket takes to fill:
 
 - the bucket is full if `full_at <= now`, and then counts as `full_at == now`;

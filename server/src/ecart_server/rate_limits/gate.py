@@ -1,4 +1,4 @@
-"""The service's rate limits: which bucket a request takes from, and the headers that tell of it.
+"""The service's rate limits: which bucket a request takes from, and the headers that report it.
 
 Changes take a token of their session, and one of their address. A session that begins takes one of
 its address, whether it begins with a change or with a read. A read is always answered; but where

@@ -1,4 +1,4 @@
-"""The forms of the shop page, each translated into the request to the API that does what it says.
+"""The forms of the shop page, each translated into a request to the API.
 
 A form that is sent twice counts once. The page gives each rendering a nonce, the field `mark`; with
 the content of the form it makes the `Idempotency-Key` of the API request.

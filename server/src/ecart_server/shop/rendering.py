@@ -116,7 +116,7 @@ def render_shop(page: ShopPage) -> Response:
 def render_error(
     status: int, title: str, text: str, action: str = "", fields: Mapping[str, str] | None = None
 ) -> Response:
-    """A page that tells what went wrong. With `fields`, a button sends that form to `action`."""
+    """A page that explains an error. With `fields`, a button sends that form to `action`."""
     template = _environment().get_template("error.html")
     html = template.render(title=title, text=text, action=action, fields=fields)
     return _response(status, html)

@@ -8,7 +8,7 @@ News of a cart reaches its subscribers in two ways:
    API uses, and passes on the summary that each change returns anyway.
 2. Changes made elsewhere (another worker, a program that uses the library) are found by polling:
    one task reads the summary of each subscribed cart once a second. That is one read per cart,
-   however many streams follow it, and none while nobody follows any.
+   however many streams follow it, and none while there are no streams.
 
 Publish/subscribe of the engine is not used: messages are lost when a connection breaks, so polling
 would be needed in any case, and every change would pay for a message that hardly anybody waits for
