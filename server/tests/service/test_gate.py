@@ -39,7 +39,7 @@ class Door:
         rates = {"session": None, "address": None, "new_sessions": None, **limits}
         self.clock = Clock()
         self.store = MemoryStore()
-        gate = RateGate(Limits(**rates), clock=self.clock, most=most)
+        gate = RateGate(Limits(**rates), clock=self.clock, bucket_limit=most)
         settings = HttpSettings(office_keys=(KEY,))
         self.host = Host(self.store, tokens=TOKENS, settings=settings, standalone=True, gate=gate)
 
