@@ -29,7 +29,7 @@ from ecart_server.observability.operations import (
 from ecart_server.observability.requests import API_ROUTES, RouteTable
 from ecart_server.observability.series import CellLayout
 from ecart_server.observability.workers import WorkerCells, folder_of_workers, total
-from ecart_server.settings import ServiceSettings
+from ecart_server.settings import MetricsSettings, ServiceSettings, StoreSettings
 from proxy import lossy
 from service.observing import SECRET, Samples, client_of, labelled, metrics_of, samples_in, value
 from serving import eventually

@@ -60,11 +60,11 @@ class Admin:
     """
 
     def __init__(self, settings: ServiceSettings, store: AsyncStore, rules: Rules) -> None:
-        if not settings.admin_key:
+        if not settings.admin.key:
             raise ValueError("the operators' pages need a key")
-        self._access = Access(settings.admin_key, settings.secrets)
+        self._access = Access(settings.admin.key, settings.secrets)
         self._attempts = LoginAttempts()
-        self._renderer = PageRenderer(can_write=settings.admin_write)
+        self._renderer = PageRenderer(can_write=settings.admin.can_write)
         self._views = AdminViews(settings, self._renderer, store, rules)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

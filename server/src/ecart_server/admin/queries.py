@@ -17,7 +17,8 @@ import msgspec
 
 from ecart.errors import CorruptCartError, StoreUnavailableError
 from ecart.model import CartSnapshot
-from ecart.stores.redis.fields import Record, read_records, read_snapshot
+from ecart.stores.redis.cart_hash import kind_of
+from ecart.stores.redis.codec import read_record, read_snapshot
 from ecart_server.admin.survey_cache import SurveyCache
 from ecart_server.cart_index import Page, Survey, index_sizes, list_carts
 from ecart_server.doctor import Engine, Finding, examine
@@ -65,6 +66,16 @@ class Overview(msgspec.Struct, frozen=True):
     report: Report
 
 
+class ShownRecord(msgspec.Struct, frozen=True):
+    """The record of a change, as the page of a cart shows it; `number` is that of a lane."""
+
+    kind: str
+    name: str
+    number: int | None
+    at: datetime
+    result: str
+
+
 class CartDetails(msgspec.Struct, frozen=True):
     """All that is stored of one cart, and what the doctor finds in it.
 
@@ -91,7 +102,7 @@ class AdminQueries:
         self._keys = settings.store.keys
         self._nodes: list[Node] = []
         self._opening = threading.Lock()
-        self._surveys = SurveyCache(settings.redis_url, self._keys)
+        self._surveys = SurveyCache(settings.store.url, self._keys)
 
     def overview(self) -> Overview:
         """The numbers of the overview. An old survey is shown, and renewed in the background."""
@@ -148,7 +159,9 @@ class AdminQueries:
     def report(self) -> Report:
         """The doctor's findings about the engine; no cart is examined."""
         settings = self._settings
-        return examine(settings.redis_url, self._keys, sample=0, is_embedded=settings.is_embedded)
+        return examine(
+            settings.store.url, self._keys, sample=0, is_embedded=settings.store.is_embedded
+        )
 
     def forget_survey(self) -> None:
         """Drops the survey after a purge: it may still name the cart."""
@@ -213,7 +226,7 @@ class AdminQueries:
 
 
 def _health(node: Node) -> EngineHealth:
-    info: dict[str, Any] = patiently(node.client.info)
+    info: dict[str, Any] = with_retries(node.client.info)
     return EngineHealth(
         engine=Facts(node.at, info, {}).engine,
         uptime_seconds=int(info.get("uptime_in_seconds", 0)),
@@ -229,3 +242,16 @@ def _health(node: Node) -> EngineHealth:
 def _finding(code: str) -> Finding:
     kind = KINDS[code]
     return Finding(code, kind.severity, kind.means, kind.remedy)
+
+
+def _records(held: Held) -> tuple[ShownRecord, ...]:
+    """The records among the fields of a cart, the latest first."""
+    found = []
+    for name, text in held.fields.items():
+        kind, shown = kind_of(name), name.decode(errors="backslashreplace")
+        if kind in ("lane", "key", "merge"):
+            record = read_record(held.key, shown, text)
+            number = record.sequence if kind == "lane" else None
+            at = datetime.fromtimestamp(record.at, UTC)
+            found.append(ShownRecord(kind, shown[1:], number, at, record.outcome))
+    return tuple(sorted(found, key=lambda record: (record.at, record.name), reverse=True))

@@ -32,13 +32,13 @@ class SurveyCache:
     def __init__(self, url: str, keys: Keyspace) -> None:
         self._url = url
         self._keys = keys
-        self._lease = Turn(keys.survey_turn, RENEW_SECONDS)
+        self._lease = Lease(keys.survey_turn, RENEW_SECONDS)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
     def cached(self, nodes: Sequence[Node]) -> Survey | None:
         """The last survey; None if it has expired or another version of ecart wrote it."""
-        text = owner_of(nodes, self._keys.survey).ask("GET", self._keys.survey)
+        text = owner_of(nodes, self._keys.survey).call("GET", self._keys.survey)
         try:
             return msgspec.json.decode(text, type=Survey) if text else None
         except (msgspec.ValidationError, msgspec.DecodeError):
@@ -49,7 +49,7 @@ class SurveyCache:
         now_ms = time.time_ns() // 1_000_000
         if cached is not None and now_ms - cached.taken_ms < RENEW_SECONDS * 1000:
             return
-        if not self._ending.is_set() and self._lease.take(nodes):
+        if not self._ending.is_set() and self._lease.acquire(nodes):
             self._thread = threading.Thread(target=self._run, name="ecart-survey", daemon=True)
             self._thread.start()
 
@@ -81,9 +81,11 @@ class SurveyCache:
 
     def _take(self, nodes: list[Node]) -> None:
         try:
-            taken = survey(nodes, self._keys, progress=Pace(self._ending, self._lease, nodes))
+            taken = survey(nodes, self._keys, progress=Throttle(self._ending, self._lease, nodes))
         except Stopped:
-            self._lease.drop(nodes)
+            self._lease.release(nodes)
             raise
         text = msgspec.json.encode(taken)
-        owner_of(nodes, self._keys.survey).ask("SET", self._keys.survey, text, "EX", EXPIRY_SECONDS)
+        owner_of(nodes, self._keys.survey).call(
+            "SET", self._keys.survey, text, "EX", EXPIRY_SECONDS
+        )

@@ -87,7 +87,7 @@ class AdminViews:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._queries.end()
 
-    async def _query(self, query: Callable[..., Result], *arguments: Any) -> Result:
+    async def _query(self, query: Callable[..., _Result], *arguments: Any) -> _Result:
         """Runs a query in a thread: it waits for the engine."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, query, *arguments)

@@ -17,12 +17,12 @@ from ecart.catalog import as_catalog
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.stores.redis import AsyncRedisStore
 from ecart_server.admin import Admin, is_admin_path
-from ecart_server.app.protocol import ON_LAST_CALL
-from ecart_server.app.sweeper import Sweeps
+from ecart_server.app.protocol import ON_SHUTDOWN
+from ecart_server.app.sweeper import Sweeper
 from ecart_server.observability import Observability
 from ecart_server.observability.logs import configure_logs
 from ecart_server.rate_limits import RateGate
-from ecart_server.settings import ServiceSettings, handed_settings
+from ecart_server.settings import ServiceSettings, inherited_settings
 from ecart_server.shop.dispatch import ROUTES, shop_apps
 from ecart_server.shop.subscriptions import PublishingStore, Subscriptions
 
@@ -43,7 +43,7 @@ class Service(Starlette):
         self._admin = admin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request; the rest (start, end, WebSockets) is Starlette's."""
+        """Answers a request; lifespan and WebSockets are Starlette's."""
         if self._admin is not None and is_admin_path(scope):
             await self._admin(scope, receive, send)
         elif scope["type"] == "http":
@@ -76,19 +76,18 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         standalone=True,
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
-    rules = contract.rules
     subscriptions = Subscriptions(store, rules)
-    endpoint.store = PublishingStore(endpoint.store, subscriptions)
-    admin = Admin(settings, store, rules) if settings.admin_key else None
-    sweeps = Sweeps(settings.redis_url, settings.keys, settings.sweep_every)
+    endpoint.host.store = PublishingStore(endpoint.host.store, subscriptions)
+    admin = Admin(settings, store, rules) if settings.admin.key else None
+    sweeper = Sweeper(store_settings.url, store_settings.keys, settings.sweep_every)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         watch = asyncio.create_task(_exit_with_parent(settings.parent_pid))
         sweeper.start()
         async with observed.running(store):
-            yield {ON_LAST_CALL: subscriptions.close}
-            sweeps.end()
+            yield {ON_SHUTDOWN: subscriptions.close}
+            sweeper.end()
             if admin is not None:
                 admin.end()
         subscriptions.close()

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ecart_server.rate_limits import Limits, Rate, parse_rate
+from ecart_server.cli.settings_options import F, default_of, setting
+from ecart_server.rate_limits import Rate, parse_rate
 
 
 def _checked_rate(context: click.Context, parameter: click.Parameter, value: str) -> Rate | None:

@@ -53,10 +53,10 @@ class Observability:
         self._routes = RouteTable([*API_ROUTES, *pages, ("GET", METRICS_PATH)])
         families = [*request_families(self._routes), *OPERATION_FAMILIES, *LOOP_FAMILIES]
         self._layout = CellLayout(families, reserved=1)
-        self._workers = WorkerCells(self._layout.size, settings.metrics_folder)
+        self._workers = WorkerCells(self._layout.size, settings.metrics.folder)
         self._operations = OperationCounters(self._layout, self._workers.own)
         self._minutes = MinuteWriter(self._operations.counts)
-        self._engine = EngineGauges(settings.redis_url)
+        self._engine = EngineGauges(settings.store.url)
         self._tracer = find_tracer()
         self.attempts = AttemptCounters(self._layout, self._workers.own)
         self.sources: list[GaugeSource] = [self._engine]

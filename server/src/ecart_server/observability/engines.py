@@ -65,7 +65,7 @@ class EngineGauges:
     def _ask(self) -> list[Mapping[str, Any]]:
         try:
             self._nodes = self._nodes or open_nodes(self._url)
-            return [patiently(node.client.info, RETRY_SECONDS) for node in self._nodes]
+            return [with_retries(node.client.info, RETRY_SECONDS) for node in self._nodes]
         except (StoreUnavailableError, OSError):
             self._disconnect()  # a cluster may have other nodes by now
             return []

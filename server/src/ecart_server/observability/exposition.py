@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ecart.http import Request, Response, session_of
 from ecart.http.guards import check_key
 from ecart.http.problems import HttpError, problem_response
-from ecart.integrations.asgi_messages import headers_of, send_over
+from ecart.integrations.asgi_messages import headers_of, send_response
 from ecart_server.observability.series import CellLayout
 from ecart_server.observability.workers import PID, WorkerCells, total
 
@@ -67,7 +67,7 @@ class MetricsPage:
         body = b"" if scope["method"] == "HEAD" else response.body
         all_headers = {**_HEADERS, **response.headers, "Content-Length": str(len(response.body))}
         raw = [(name.lower().encode(), value.encode()) for name, value in all_headers.items()]
-        await send_over(send, (response.status, raw, body))
+        await send_response(send, (response.status, raw, body))
 
     def _check(self, method: str, headers: Mapping[str, str]) -> None:
         if method not in ("GET", "HEAD"):

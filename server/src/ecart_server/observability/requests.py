@@ -40,7 +40,7 @@ RouteKey = tuple[str, str]
 """A method, and the template of a path, such as `/cart/items/{line_id}`."""
 
 API_ROUTES: tuple[RouteKey, ...] = (
-    *((r.method, r.path) for r in (*SHOPPER_ROUTES, *OFFICE_ROUTES, *HEALTH_ROUTES)),
+    *((r.method, r.path) for r in (*SHOPPER_ROUTES, *BACK_OFFICE_ROUTES, *HEALTH_ROUTES)),
     *(("GET", path) for path in ("/", "/docs", "/openapi.json")),
 )
 

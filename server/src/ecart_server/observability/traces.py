@@ -99,7 +99,7 @@ class TracedStore:
         self._store = store
         self._tracer = tracer
 
-    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+    async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As the store behind it."""
         from opentelemetry.trace import SpanKind
 

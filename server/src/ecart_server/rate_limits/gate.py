@@ -16,7 +16,7 @@ import msgspec
 from ecart.http import Request
 from ecart.http.guards import CHANGING
 from ecart.http.problems import HttpError
-from ecart.http.rate_gate import FREE, Passage
+from ecart.http.rate_gate import ALLOWED, RateDecision
 from ecart_server.rate_limits.addresses import client_address
 from ecart_server.rate_limits.bucket import SECOND, Decision, Rate
 from ecart_server.rate_limits.buckets import MAX_BUCKETS, Buckets
@@ -70,12 +70,12 @@ class RateGate:
         """
         client = client_address(request.address)
         if client.is_loopback and not self._counts_loopback:
-            return FREE
+            return ALLOWED
         if request.method in CHANGING:
             return self._change(request, client.name)
-        return self._new_session(client.name) if request.session.is_new else FREE
+        return self._new_session(client.name) if request.session.is_new else ALLOWED
 
-    def _change(self, request: Request, client: str) -> Passage:
+    def _change(self, request: Request, client: str) -> RateDecision:
         # A forged cookie gives a new session, so that inventing cookies gives no new buckets.
         is_new = request.session.is_new
         by = (self._new_sessions, client) if is_new else (self._session, request.session.cart_id)
@@ -84,12 +84,12 @@ class RateGate:
         if not is_granted:
             self._warn_of_proxy(request)
             raise _rate_limited(draws, decisions)
-        return Passage(_headers(draws, decisions))
+        return RateDecision(_headers(draws, decisions))
 
-    def _new_session(self, client: str) -> Passage:
+    def _new_session(self, client: str) -> RateDecision:
         draws = [] if self._new_sessions is None else [(self._new_sessions, client)]
         decisions, is_granted = self._take(draws)
-        return Passage(_headers(draws, decisions), may_begin=is_granted)
+        return RateDecision(_headers(draws, decisions), may_start_session=is_granted)
 
     def _take(self, draws: Sequence[Draw]) -> tuple[list[Decision], bool]:
         """Takes a token of each bucket, or of none if one of them has none."""

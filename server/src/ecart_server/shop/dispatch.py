@@ -58,7 +58,7 @@ def shop_apps(
 
     async def form(request: Request, scope: Scope, receive: Receive) -> Response | None:
         try:
-            body = await read_body_in_time(receive, endpoint.settings.body_limit)
+            body = await read_body_in_time(receive, endpoint.host.settings.body_limit)
         except TimeoutError:
             body = b""  # which is refused, as it has no token
         return None if body is None else await shop.form(replace(request, body=body))
@@ -77,7 +77,7 @@ def shop_apps(
 
 
 def _events_app(endpoint: CartEndpoint, subscriptions: Subscriptions) -> App:
-    stream = EventStream(endpoint.store, endpoint.settings.rules, subscriptions)
+    stream = EventStream(endpoint.host.store, endpoint.host.settings.rules, subscriptions)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(endpoint, scope)

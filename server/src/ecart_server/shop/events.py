@@ -18,7 +18,7 @@ from ecart.http.views import summary_view
 from ecart.integrations.asgi_messages import Receive, Send
 from ecart.model import CartSummary
 from ecart.operations import GetSummary, Rules
-from ecart.store import AsyncStore, perform_async
+from ecart.store import AsyncStore
 from ecart_server.shop.subscriptions import Subscriber, Subscriptions
 
 HEARTBEAT_SECONDS = 15.0
@@ -63,7 +63,7 @@ class EventStream:
     async def _start(self, request: Request, subscriber: Subscriber) -> None:
         read = GetSummary(rules=self._rules)
         with contextlib.suppress(EcartError):  # it is polled again within a second
-            cart = await perform_async(self._store, request.session.cart_id, read)
+            cart = await AsyncCart(request.session.cart_id, self._store).perform(read)
             last_id = request.headers.get("last-event-id")
             subscriber.start(cart, is_known=event_id(cart) == last_id and cart.state != "merged")
 

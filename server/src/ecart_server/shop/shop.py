@@ -48,7 +48,7 @@ class ShopPages:
         get_cart = Request(
             method="GET", path="/cart", session=request.session, address=request.address
         )
-        answer = await self._endpoint.ask(get_cart)
+        answer = await self._endpoint.host.answer(get_cart)
         cart = msgspec.json.decode(answer.body, type=CartView) if answer.status == 200 else None
         products, is_catalog_away = await self._products(query)
         message = self._messages.read(cookies)

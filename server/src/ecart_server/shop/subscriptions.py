@@ -170,7 +170,7 @@ class PublishingStore:
         running = self._store.execute(cart_id, operation)
         return self._publish_after(running) if cart_id in self._subscribers else running
 
-    async def _publish_after(self, running: Coroutine[Any, Any, Result]) -> Result:
+    async def _publish_after(self, running: Coroutine[Any, Any, _Result]) -> _Result:
         result = await running
         if isinstance(result, CartChange):
             self._subscriptions.publish(result.summary)
