@@ -42,7 +42,7 @@ from ecart.operations import (
     RemoveLine,
     Rules,
     SetQuantity,
-    addition,
+    make_add_item,
 )
 from ecart.operations.arguments import check_quantity
 
@@ -80,7 +80,7 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     return (
         yield from change_cart(
             request.session.cart_id,
-            addition(
+            make_add_item(
                 sku=sku,
                 quantity=quantity,
                 unit_price=product.unit_price,

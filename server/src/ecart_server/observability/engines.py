@@ -16,7 +16,7 @@ from ecart_server.redis_admin.connections import Node, open_nodes, with_retries
 
 CACHE_SECONDS = 1.0
 """How long an answer is reused, so that frequent readers do not burden the engine."""
-RETRY_SECONDS = 0.5
+RECONNECT_SECONDS = 0.5
 """How long one engine is tried before it counts as away."""
 DEADLINE_SECONDS = 3.0
 """After that the metrics are given without those of the engine."""
@@ -65,7 +65,7 @@ class EngineGauges:
     def _ask(self) -> list[Mapping[str, Any]]:
         try:
             self._nodes = self._nodes or open_nodes(self._url)
-            return [with_retries(node.client.info, RETRY_SECONDS) for node in self._nodes]
+            return [with_retries(node.client.info, RECONNECT_SECONDS) for node in self._nodes]
         except (StoreUnavailableError, OSError):
             self._disconnect()  # a cluster may have other nodes by now
             return []
