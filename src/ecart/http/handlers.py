@@ -75,8 +75,9 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     _check_options(product, body.options)
     rules = _with_limit_of(settings.rules, product)
     terms = terms_of(request, rules)
-    # Checked before AddItem does: its message names unit_price, which no request has.
-    quantity = check_quantity(_integer(body.quantity), at_least=1, limit=rules.max_quantity)
+    quantity = _integer(body.quantity)
+    if type(quantity) is not int:  # AddItem's message names unit_price, which no request has
+        check_quantity(quantity, at_least=1, limit=rules.max_quantity)
     return (
         yield from change_cart(
             request.session.cart_id,

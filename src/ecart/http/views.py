@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
-from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Lock, Options, sku_of
+from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Options, sku_of
 from ecart.money import display_text, multiply
 
 
@@ -126,13 +126,9 @@ def cart_view(cart: CartSnapshot) -> CartView:
         created_at=cart.created_at,
         updated_at=cart.updated_at,
         expires_at=cart.expires_at,
-        checkout=_hold_view(cart.lock),
+        checkout=cart.lock and HoldView(cart.lock.checkout_id, cart.lock.deadline),
         messages=[_price_missing(line) for line in cart.lines if line.unit_price is None],
     )
-
-
-def _hold_view(lock: Lock | None) -> HoldView | None:
-    return None if lock is None else HoldView(lock.checkout_id, lock.deadline)
 
 
 def summary_view(cart: CartSummary) -> SummaryView:
