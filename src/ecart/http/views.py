@@ -126,7 +126,7 @@ def cart_view(cart: CartSnapshot) -> CartView:
         created_at=cart.created_at,
         updated_at=cart.updated_at,
         expires_at=cart.expires_at,
-        checkout=cart.lock and HoldView(cart.lock.checkout_id, cart.lock.deadline),
+        checkout=HoldView(cart.lock.checkout_id, cart.lock.deadline) if cart.lock else None,
         messages=[_price_missing(line) for line in cart.lines if line.unit_price is None],
     )
 
