@@ -26,10 +26,10 @@ from .rivals import bare_script
 from .rounds import interleaved
 
 WITHOUT_RECORDS = (
-    (r'"s", record, touched\)', '"s", touched)'),
-    (r"recorded, line_text = unpack\(raw\)", "line_text = unpack(raw) local recorded"),
-    (r'if not recorded or string\.sub\(records, 1, 4\) ~= "1\|0\|" then', "if false then"),
-    (r'record, sequence \.\. "\|" \.\. fingerprint [^,]* \.\. note,', ""),
+    (r'"s", record, line\)', '"s", line)'),
+    (r"recorded, line_text = unpack\(fields\)", "line_text = unpack(fields) local recorded"),
+    (r'if recorded and string\.sub\(records, 1, 4\) == "1\|0\|" then', "if true then"),
+    (r"record, record_text\([^)]*\), line, new_line", "line, new_line"),
 )
 
 COMMANDS_ALONE = """
@@ -131,7 +131,7 @@ def without_records(script: str) -> str:
     for pattern, replacement in WITHOUT_RECORDS:
         script, count = re.subn(pattern, replacement, script)
         if count != 1:
-            raise LookupError(f"{pattern} fits {count} times into add_item: mend {__file__}")
+            raise LookupError(f"{pattern} fits {count} times into add_item: change {__file__}")
     return script
 
 

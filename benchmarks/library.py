@@ -17,7 +17,7 @@ from ecart.stores.redis.deduplication import acquire_lane
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.operations import build_call
 from ecart.stores.redis.transport.connections import PoolConnections
-from ecart.stores.redis.transport.wire import send_one
+from ecart.stores.redis.transport.sync import send_one
 
 from .figures import Figure, Measurement, Target, at_least, at_most
 from .lab import SOCKET, TCP, Lab

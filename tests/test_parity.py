@@ -100,7 +100,9 @@ def test_bodies_are_one_statement(kind: str) -> None:
         if body[0] == "terms = _terms(self.rules, expected_version, operation_id)":
             body = body[1:]
         assert len(body) == 1, (method.name, body)
-        assert body[0].startswith("return "), method.name
+        # What every method goes through finishes a half-done merge that is in its way.
+        first = "try:\n" if method.name == "perform" else "return "
+        assert body[0].startswith(first), method.name
 
 
 def test_bodies_differ_by_await() -> None:
@@ -112,7 +114,6 @@ def test_bodies_differ_by_await() -> None:
     plain = {
         name: [
             line.replace("await ", "").replace("async_store_for", "store_for")
-            .replace("perform_on_async", "perform")
             .replace("run_async", "run").replace("AsyncStore", "Store").replace("AsyncCart", "Cart")
             for line in body
         ]

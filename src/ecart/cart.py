@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ecart import flows
+from ecart.errors import CartMergingError
 from ecart.flows import Flow
 from ecart.model import (
     CartChange,
@@ -44,14 +45,12 @@ from ecart.operations import (
     SetTtl,
     Ttl,
     Version,
-    addition,
+    make_add_item,
     ttl_milliseconds,
 )
 from ecart.store import (
     AsyncStore,
     Store,
-    perform_on,
-    perform_on_async,
     run,
     run_async,
     steps_on,
@@ -162,7 +161,7 @@ class Cart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return self.perform(
-            addition(
+            make_add_item(
                 sku,
                 quantity,
                 unit_price,
@@ -304,7 +303,10 @@ class Cart:
 
     def perform(self, operation: Operation[_Result]) -> _Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return perform_on(self.store, self.cart_id, operation)
+        try:
+            return self.store.execute(self.cart_id, operation)
+        except CartMergingError:
+            return self._run(flows.perform(self.cart_id, operation))
 
     def _run(self, flow: Flow[_Result]) -> _Result:
         return run(flow, steps_on(self.store))
@@ -400,7 +402,7 @@ class AsyncCart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return await self.perform(
-            addition(
+            make_add_item(
                 sku,
                 quantity,
                 unit_price,
@@ -544,7 +546,10 @@ class AsyncCart:
 
     async def perform(self, operation: Operation[_Result]) -> _Result:
         """Executes an operation of `ecart.operations` on this cart; the methods above all do."""
-        return await perform_on_async(self.store, self.cart_id, operation)
+        try:
+            return await self.store.execute(self.cart_id, operation)
+        except CartMergingError:
+            return await self._run(flows.perform(self.cart_id, operation))
 
     async def _run(self, flow: Flow[_Result]) -> _Result:
         return await run_async(flow, steps_on(self.store))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-from ecart import flows
-from ecart.errors import CartMergingError
 from ecart.flows import Flow, Perform
 from ecart.operations import Operation
 
@@ -37,24 +35,6 @@ class AsyncStore(Protocol):
 def steps_on(store: Any) -> Callable[[Perform], Any]:
     """How the steps of a flow that only performs operations are done on a store."""
     return lambda step: store.execute(step.cart_id, step.operation)
-
-
-def perform_on(store: Store, cart_id: str, operation: Operation[_Result]) -> _Result:
-    """The operation's result. It takes a flow only where a half-done merge stands in its way."""
-    try:
-        return store.execute(cart_id, operation)
-    except CartMergingError:
-        return run(flows.perform(cart_id, operation), steps_on(store))
-
-
-async def perform_on_async(
-    store: AsyncStore, cart_id: str, operation: Operation[_Result]
-) -> _Result:
-    """`perform_on` for asyncio."""
-    try:
-        return await store.execute(cart_id, operation)
-    except CartMergingError:
-        return await run_async(flows.perform(cart_id, operation), steps_on(store))
 
 
 def run(flow: Flow[_Result], do: Callable[[Any], Any]) -> _Result:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ecart import Cart, LineItem
-from ecart.operations import Prolong, PutLines
+from ecart.model import Merge
+from ecart.operations import BeginMerge, EndMerge, Prolong, PutLines
 from ecart.stores.redis.keys import Keyspace
 
 if TYPE_CHECKING:
@@ -82,6 +83,27 @@ def test_a_tombstone_lasts_15_minutes(any_engine: Engine) -> None:
         assert client.pttl(KEY) <= 900_000
         assert cart.add("apple").version == 3
         assert client.pttl(KEY) == -1
+
+
+@pytest.mark.parametrize("ttl", [None, 3600])
+def test_a_merge_has_a_life_of_its_own(ttl: int | None, any_engine: Engine) -> None:
+    """Begun, a week; ended, a day; refused, that of the open cart, whatever that is."""
+    with any_engine.connected() as client:
+        cart = Cart("c", client, ttl=ttl)
+        cart.add("apple")
+        begin = BeginMerge(merge=Merge("m" * 16, "sum", "target"), rules=cart.rules)
+        refused, ended = (
+            EndMerge(merge_id="m" * 16, is_merged=is_merged, rules=cart.rules)
+            for is_merged in (False, True)
+        )
+
+        cart.perform(begin)
+        assert A_WEEK - 5_000 < client.pttl(KEY) <= A_WEEK
+        cart.perform(refused)
+        assert client.pttl(KEY) == -1 if ttl is None else 3_595_000 < client.pttl(KEY) <= 3_600_000
+        cart.perform(begin)
+        cart.perform(ended)
+        assert 86_395_000 < client.pttl(KEY) <= 86_400_000
 
 
 FIRST_HOUR = 3_600_000

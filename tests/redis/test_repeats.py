@@ -38,10 +38,9 @@ from ecart.operations import (
     SetQuantity,
     SetTtl,
 )
-from ecart.stores.redis.deduplication import GROUPS, Producer, acquire_lane, release_lane
+from ecart.stores.redis.deduplication import GROUPS, acquire_lane, release_lane
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.operations import ScriptCall, build_call
-from ecart.stores.redis.replies import mark_of, read_change
+from ecart.stores.redis.operations import ScriptCall, build_call, mark_of, read_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,7 +161,7 @@ def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str],
 
     assert reply == [b"stale_operation"]
     with pytest.raises(StaleOperationError):
-        read_change(KEY, "c", change(epoch), reply)
+        read_change(KEY, "c", change(epoch), mark_of(reply), reply)
     assert client.hgetall(KEY) == stored
 
 
@@ -489,10 +488,9 @@ async def test_changes_of_one_cart_at_once_have_a_lane_each(engine: Engine) -> N
 
 def test_threads_make_lanes_of_their_own() -> None:
     """Two that make one at the same moment make two."""
-    producer = Producer()
 
     def make(_: int) -> list[str]:
-        return [producer.acquire(f"key-{n}").field for n in range(500)]
+        return [acquire_lane(f"key-{n}").field for n in range(500)]
 
     with ThreadPoolExecutor(8) as pool:
         fields = [field for made in pool.map(make, range(8)) for field in made]

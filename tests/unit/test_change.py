@@ -10,7 +10,7 @@ import pytest
 from ecart import Cart, CartChange, CorruptCartError, LineItem, MemoryStore
 from ecart.model import CartSummary, MergeReport
 from ecart.operations import AddItem
-from ecart.stores.redis.replies import read_change
+from ecart.stores.redis.operations import read_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ def test_a_reply_that_nobody_can_read_is_told_by_who_looks() -> None:
     """With the field that is at fault; the change is done, as the script said."""
     reply = b"0\n1|d|5|1|0|5\nmany\n1|e|USD|5|0\n\n2||1||"
 
-    done = read_change("k", "c", AddItem(sku="apple"), reply)
+    done = read_change("k", "c", AddItem(sku="apple"), b"0", reply)
 
     with pytest.raises(CorruptCartError) as seen:
         _ = done.summary

@@ -15,8 +15,7 @@ from ecart.model import Merge
 from ecart.operations import AddItem, BeginMerge, MergeLines
 from ecart.stores.redis.deduplication import Lane, Producer
 from ecart.stores.redis.keys import Keyspace
-from ecart.stores.redis.operations import build_call
-from ecart.stores.redis.replies import mark_of
+from ecart.stores.redis.operations import build_call, mark_of
 from ecart_server.transfer import Importer, ImportReport, Placer, export_carts
 from engines import two_primaries
 from transfer.filling import HOSTILE, KEYS, KINDS, contents, fill, lines_of_store, taken_in

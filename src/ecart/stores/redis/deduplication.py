@@ -34,10 +34,11 @@ from ecart.operations import new_token, short_digest
 class Lane:
     """A sequence of numbered changes, used by one change at a time.
 
-    `epoch` is a random token for the cart that the next change may create.
+    `digest` is a short digest of the change's id, for the cart's entity tag. `epoch` is a random
+    token for the cart that the change may create.
     """
 
-    __slots__ = ("epoch", "field", "group", "producer", "sequence", "tag")
+    __slots__ = ("digest", "epoch", "field", "group", "producer", "sequence", "tag")
 
     def __init__(self, producer: Producer, number: int, group: list[Lane]) -> None:
         self.producer = producer
@@ -45,17 +46,13 @@ class Lane:
         self.field = f"~{producer.name}.{number}"
         self.tag = short_digest(self.field)
         self.sequence = 0
+        self.digest = ""
         self.draw_epoch()
 
     @property
     def operation_id(self) -> str:
         """The id of the change that holds the lane; `operations.lane_of` parses it."""
         return f"{self.field}.{self.sequence}"
-
-    @property
-    def digest(self) -> str:
-        """A short digest of the change's id, for the cart's entity tag."""
-        return f"{self.tag}-{self.sequence:x}"
 
     def draw_epoch(self) -> None:
         """Replaces the epoch, after a cart was created with it."""
@@ -67,34 +64,34 @@ GROUPS = 1024
 
 
 class Producer:
-    """The lanes of one process."""
+    """The free lanes of one process, by group."""
 
     def __init__(self) -> None:
         self.name = new_token()
         self.pid = os.getpid()
-        self._free: list[list[Lane]] = [[] for _ in range(GROUPS)]
-        self._numbers = count(1)
-
-    def acquire(self, key: str) -> Lane:
-        """A lane for one change of the cart with this key, at its next number."""
-        group = self._free[hash(key) % GROUPS]
-        try:
-            lane = group.pop()
-        except IndexError:
-            lane = Lane(self, next(self._numbers), group)
-        lane.sequence += 1
-        return lane
+        self.free: list[list[Lane]] = [[] for _ in range(GROUPS)]
+        self.numbers = count(1)
 
 
 _producer = Producer()
 
 
 def acquire_lane(key: str) -> Lane:
-    """A lane of this process. Release it when the outcome is known; else drop it."""
+    """A lane for one change of the cart with this key, at its next number.
+
+    Release it when the outcome is known; else drop it.
+    """
     global _producer
     if _producer.pid != os.getpid():
         _producer = Producer()
-    return _producer.acquire(key)
+    group = _producer.free[hash(key) % GROUPS]
+    try:
+        lane = group.pop()
+    except IndexError:
+        lane = Lane(_producer, next(_producer.numbers), group)
+    lane.sequence += 1
+    lane.digest = f"{lane.tag}-{lane.sequence:x}"
+    return lane
 
 
 def release_lane(lane: Lane) -> None:

@@ -1,4 +1,4 @@
-"""How each change is sent: one row per operation, with its script, arguments and index effect.
+"""How each change is sent, one row per operation, and what the reply to it means.
 
 An operation's row is all that this store has to know about it: what its script takes besides what
 every change takes, what it does to the index of carts, and where it is recorded. The script has the
@@ -12,14 +12,39 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
 from ecart import operations
+from ecart.errors import (
+    CartMergedError,
+    CartMergingError,
+    CorruptCartError,
+    EcartError,
+    LineLimitExceededError,
+    LineNotFoundError,
+    QuantityLimitExceededError,
+    RefusedError,
+    VersionConflictError,
+)
+from ecart.model import CartChange, CartSummary, LineItem, MergeReport
 from ecart.money import canonical_text
 from ecart.operations import Change
-from ecart.stores.redis.codec import extra_text, line_field, line_text, target_text, title_text
+from ecart.stores.redis.codec import (
+    as_mapping,
+    extra_text,
+    line_field,
+    line_text,
+    read_header,
+    read_line,
+    read_merge,
+    read_snapshot,
+    target_text,
+    title_text,
+)
 from ecart.stores.redis.deduplication import Lane
 from ecart.stores.redis.index import Effect
 from ecart.stores.redis.scripts import Script, load_script
@@ -75,6 +100,8 @@ def _lines(change: Any) -> Iterable[str]:
     for line in change.lines:
         yield line_field(line.line_id)
         yield line_text(line)
+    for pair in change.other.items():
+        yield from pair
 
 
 def _is_priced(change: Any) -> str:
@@ -232,3 +259,74 @@ def record_of(operation_id: str, kind: str = "#") -> tuple[str, int]:
 def _digest(text: str, size: int) -> str:
     digest = hashlib.blake2b(text.encode(), digest_size=size).digest()
     return urlsafe_b64encode(digest).decode()
+
+
+APPLIED = (b"0", b"1", b"2")
+"""The first part of a reply to a change that is applied (`reply.lua`). Any other is a code."""
+
+EPOCH_UNUSED, _REPLAYED = b"0", b"1"
+
+_REFUSALS: dict[str, Callable[..., EcartError]] = {
+    **{kind.code: kind for kind in RefusedError.__subclasses__()},
+    "cart_merged": lambda target: CartMergedError(unquote(target)),
+    "cart_merging": lambda *merge: CartMergingError(read_merge(*merge)),
+    "line_limit_exceeded": lambda limit: LineLimitExceededError(int(limit)),
+    "quantity_limit_exceeded": lambda limit: QuantityLimitExceededError(int(limit)),
+    "version_conflict": lambda version: VersionConflictError(int(version)),
+}
+"""Errors by their codes; those that scripts send with details have a reader of their own."""
+
+
+def mark_of(reply: Any) -> bytes:
+    """The first part of a script's reply: one of `APPLIED`, or the code of a refusal."""
+    mark: bytes = reply[:1] if isinstance(reply, bytes) else reply[0]
+    return mark
+
+
+def read_change(key: str, cart_id: str, change: Change, mark: bytes, reply: Any) -> CartChange:
+    """The result in a script's reply, of which `mark` is the first part.
+
+    Raises:
+        RefusedError: the reply names a refusal.
+        CorruptCartError: the script could not read the cart.
+    """
+    if mark not in APPLIED:
+        raise _refusal(key, change, reply)
+    is_replay = mark == _REPLAYED
+    report = (
+        _report(change, reply, is_replay) if isinstance(change, operations.MergeLines) else None
+    )
+    load = partial(_load_cart, key, cart_id, change, reply)
+    if change.want_cart:
+        return CartChange(*load(), is_replay, report)
+    return CartChange(None, None, is_replay, report, load=load)
+
+
+def _load_cart(
+    key: str, cart_id: str, change: Change, reply: Any
+) -> tuple[CartSummary, LineItem | None]:
+    currency, line_id = change.rules.currency, change.touched_line_id()
+    field = b"" if line_id is None else line_field(line_id).encode()
+    if change.want_cart:
+        fields = as_mapping(reply[1])
+        summary: CartSummary = read_snapshot(key, cart_id, currency, fields)
+        text = fields.get(field)
+    else:
+        _, v, c, m, s, text = reply.split(b"\n", 5)
+        summary = read_header(key, cart_id, currency, (v, c, s, m))
+    return summary, read_line(key, field, text) if field and text else None
+
+
+def _report(change: operations.MergeLines, reply: Any, replayed: bool) -> MergeReport:
+    counts = reply.rpartition(b"\n")[2] if isinstance(reply, bytes) else reply[-1]
+    added, raised, clamped, left = map(int, counts.split(b"|"))
+    return MergeReport(change.merge_id, added, raised, clamped, left, replayed)
+
+
+def _refusal(key: str, change: Change, reply: Any) -> EcartError:
+    code, *details = (part.decode() for part in reply)
+    if code == "corrupt_cart":
+        return CorruptCartError(key, details[0])
+    if code == "line_not_found":
+        return LineNotFoundError(getattr(change, "line_id", ""))
+    return _REFUSALS[code](*details)

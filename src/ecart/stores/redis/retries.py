@@ -28,10 +28,10 @@ import time
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailableError
 from ecart.flows import Flow
-from ecart.model import CartChange
 from ecart.operations import Change, Operation
 from ecart.stores.redis.clients import REPLY_TIMEOUT
 from ecart.stores.redis.deduplication import acquire_lane, release_lane
@@ -39,9 +39,15 @@ from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.index import Index
 from ecart.stores.redis.keys import Keyspace, key_of_cart
-from ecart.stores.redis.operations import ScriptCall, build_call
+from ecart.stores.redis.operations import (
+    APPLIED,
+    EPOCH_UNUSED,
+    ScriptCall,
+    build_call,
+    mark_of,
+    read_change,
+)
 from ecart.stores.redis.reads import NEEDS_MORE, READS
-from ecart.stores.redis.replies import APPLIED, mark_of, read_change
 from ecart.stores.redis.transport.wire import Command
 
 DEADLINE = 5.0
@@ -108,10 +114,11 @@ class Execution(msgspec.Struct, frozen=True):
     index: Index | None = None
     observer: Observer | None = None
 
-    @property
-    def first_attempt(self) -> float:
-        """Seconds that the first attempt may take."""
-        return max(self.deadline, SHORTEST_ATTEMPT)
+    first_attempt: float = 0.0
+    """Seconds that the first attempt may take; they follow from the deadline."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "first_attempt", max(self.deadline, SHORTEST_ATTEMPT))
 
     @property
     def reply_timeout(self) -> float:
@@ -121,20 +128,15 @@ class Execution(msgspec.Struct, frozen=True):
 
 def execute(execution: Execution, cart_id: str, operation: Operation[Any]) -> Flow[Any]:
     """The flow that executes an operation and returns its result."""
+    began = time.monotonic()
     key = key_of_cart(execution.keys.prefix, execution.keys.partitions, cart_id)
-    if isinstance(operation, Change):
-        return _execute_change(execution, key, cart_id, operation)
-    return _execute_read(execution, key, cart_id, operation)
-
-
-def _execute_change(
-    execution: Execution, key: str, cart_id: str, change: Change
-) -> Flow[CartChange]:
+    if not isinstance(operation, Change):
+        return (yield from _execute_read(execution, key, cart_id, operation, began))
     index, lane = execution.index, acquire_lane(key)
-    call = build_call(key, change, lane)
+    call = build_call(key, operation, lane)
     piggyback = () if index is None else index.commands(key, call.index_effect)
     try:
-        reply = yield from _call_until_answered(execution, key, call, piggyback)
+        reply = yield from _call_until_answered(execution, key, call, piggyback, began)
     except BaseException as error:
         if index is not None:
             index.forget(key)
@@ -142,20 +144,18 @@ def _execute_change(
         if isinstance(error, StoreUnavailableError | CorruptCartError):
             release_lane(lane)
         raise
-    if mark_of(reply) != _EPOCH_UNUSED:
+    mark = mark_of(reply)
+    if mark != EPOCH_UNUSED:
         lane.draw_epoch()
     release_lane(lane)
-    return read_change(key, cart_id, change, reply)
-
-
-_EPOCH_UNUSED = b"0"
+    return read_change(key, cart_id, operation, mark, reply)
 
 
 def _call_until_answered(
-    execution: Execution, key: str, call: ScriptCall, piggyback: tuple[Command, ...]
+    execution: Execution, key: str, call: ScriptCall, piggyback: tuple[Command, ...], began: float
 ) -> Flow[Any]:
-    attempts, durability = _Attempts(execution), execution.durability
-    command, left = call.by_sha, execution.first_attempt
+    attempts: _Attempts | None = None
+    command, left, durability = call.by_sha, execution.first_attempt, execution.durability
     while True:
         try:
             confirm = None if durability is None else durability.command(left)
@@ -165,6 +165,7 @@ def _call_until_answered(
             return replies[0]
         except Exception as error:
             failed = error
+        attempts = attempts or _Attempts(execution, began)
         failure = attempts.record(failed, key)
         if failure is Failure.NO_SCRIPT:
             command = call.by_text
@@ -190,12 +191,12 @@ def _check_confirmed(durability: Durability, reply: Any) -> None:
 
 
 def _execute_read(
-    execution: Execution, key: str, cart_id: str, operation: Operation[Any]
+    execution: Execution, key: str, cart_id: str, operation: Operation[Any], began: float
 ) -> Flow[Any]:
     read = READS.get(type(operation))
     if read is None:
         raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
-    attempts, command = _Attempts(execution), read.command(key, operation)
+    attempts, command = _Attempts(execution, began), read.command(key, operation)
     reply = yield from _ask(execution, attempts, key, command)
     if not read.finds_cart(reply):
         # Either there is no cart, or another hash is under its key. `EXISTS` decides; the command
@@ -233,10 +234,10 @@ def _ask(execution: Execution, attempts: _Attempts, key: str, command: Command) 
 class _Attempts:
     """The failed attempts of one operation: what they leave open, and when the next may begin."""
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: Execution, began: float) -> None:
         self.may_have_run = False
         self._execution = execution
-        self._end = time.monotonic() + execution.deadline
+        self._end = began + execution.deadline
         self._pause = _FIRST_PAUSE
 
     def record(self, error: Exception, key: str) -> Failure:

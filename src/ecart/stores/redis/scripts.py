@@ -1,7 +1,8 @@
-"""Loads the Lua files of the package: one script per change, with its includes put in.
+"""Loads the Lua files of the package: one script per change, with the functions that it includes.
 
-A script's first line says what it does; its second and third are its signature. Both are parsed
-here, so that a caller who names other arguments fails before anything is sent.
+A script's first line says what it does, the next lists its includes, and then come the two lines of
+its signature. The signature is parsed here, so that a caller who names other arguments fails before
+anything is sent. Includes stand above the signature, where no name of the script is visible yet.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import msgspec
 
 PACKAGE = "ecart.stores.redis"
 
-_INCLUDE = re.compile(r"^ *-- @include (\w+)\n", re.MULTILINE)
+_INCLUDES = re.compile(r"^-- @include (\w+(?:, \w+)*)\n", re.MULTILINE)
 _SIGNATURE = re.compile(
-    r"\A-- [^\n]+\nlocal key = KEYS\[1\]\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
+    r"\A-- [^\n]+\n(?:-- @include [^\n]+\n\n)?"
+    r"local key = KEYS\[1\]\nlocal ([\w, ]+) = unpack\(ARGV(?:, 1, (\d+))?\)\n"
 )
 
 
@@ -43,14 +45,14 @@ def load_script(name: str, package: str = PACKAGE) -> Script:
     arguments = tuple(signature[1].split(", "))
     if signature[2] and int(signature[2]) != len(arguments):
         raise ValueError(f"{name}.lua unpacks {signature[2]} arguments into {len(arguments)} names")
-    text = _INCLUDE.sub(lambda found: _included(found[1]), source)
+    text = _INCLUDES.sub(lambda found: "".join(map(_included, found[1].split(", "))), source)
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return Script(name, text, sha, arguments)
 
 
 def _included(name: str) -> str:
     text = _read(f"include/{name}", PACKAGE)
-    if _INCLUDE.search(text):
+    if _INCLUDES.search(text):
         raise ValueError(f"{name}.lua is an include and may not include")
     return text
 

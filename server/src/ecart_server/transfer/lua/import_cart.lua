@@ -1,13 +1,16 @@
 -- Puts a cart under its key as it was in another store, unless one is there that is to stay.
+-- @include read_cart
+
 local key = KEYS[1]
 local policy, expires, its_epoch, its_version, its_v, its_c, its_m, its_s = unpack(ARGV, 1, 8)
-local record, touched = "", ""
--- @include read_cart
-if v == its_v and c == its_c and m == its_m and (state or "") == its_s then return { "ok", "same" } end
+
+local refusal, now, header, _, v, c, m, s = read_cart(key, "", "", nil)
+if refusal then return refusal end
+if v == its_v and c == its_c and m == its_m and (s or "") == its_s then return { "ok", "same" } end
 if expires ~= "" and expires - now <= 0 then return { "ok", "ended" } end
 if v then
   local found = "other"
-  local ahead = string.match(m, "^1|([%w_-]+)") == its_epoch and version - its_version
+  local ahead = string.match(m, "^1|([%w_-]+)") == its_epoch and header.version - its_version
   if ahead and ahead ~= 0 then found = ahead > 0 and "newer" or "older" end
   if ahead == 0 and string.match(v, "^%d+|([^|]+)") == string.match(its_v, "^%d+|([^|]+)") then
     -- Prolonging alone changes no version: the longer life is the later, but for the time that a question takes.

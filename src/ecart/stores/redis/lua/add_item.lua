@@ -1,50 +1,58 @@
 -- Adds units of a SKU to its line, making the line, and the cart, as needed.
+-- @include read_cart, check_change, new_cart, add_amount, count_record, write_cart, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines = unpack(ARGV)
-local touched, works_on = line, "kept"
--- @include read_cart
--- @include judge
-if verdict == "new" then
-  -- @include revive
-  local was, old_price, position, old_title, old_extra = 0, "", nil, "", ""
-  if line_text then
-    was, old_price, position, old_title, old_extra =
-      string.match(line_text, "^(%d+)|([%d%.]*)|(%d+)|([^|]*)|(.*)$")
-    if not was then return { "corrupt_cart", line } end
-  end
-  local line_units = was + quantity
-  if line_units > max_quantity + 0 then return { "quantity_limit_exceeded", max_quantity } end
-  if not line_text and line_count >= max_lines + 0 then return { "line_limit_exceeded", max_lines } end
-  if unit_price ~= "" and cart_currency ~= currency then
-    if line_count > 0 then return { "currency_mismatch", cart_currency, currency } end
-    cart_currency, renew = currency, true
-  end
-  local price, times = old_price, quantity
-  if unit_price ~= "" and unit_price ~= old_price then
-    times = -was
-    -- @include add_amount
-    price, times = unit_price, line_units
-  end
-  -- @include add_amount
-  if units >= 2 ^ 53 then return { "amount_out_of_range" } end
-  -- @include make_room
 
-  if not line_text then
-    line_count, last_position = line_count + 1, last_position + 1
-    position, old_extra = string.format("%d", last_position), extra
-  elseif string.sub(extra, 1, 5) == '{"d":' then
-    old_extra = extra -- options are the same; details, where there are any, come first in the JSON
-  end
-  total_quantity = total_quantity + quantity
-  shown = string.format("%d|", line_units) .. price .. "|" .. position .. "|"
-    .. (title ~= "" and title or old_title) .. "|" .. old_extra
-  local writes = { line, shown }
-  if keeps and state then
-    local seen = "!" .. string.sub(line, 2)
-    if redis.call("HEXISTS", key, seen) == 0 then
-      writes[3], writes[4] = seen, string.format("%.0f", was)
-    end
-  end
-  -- @include commit
+local refusal, now, header, counters, v, c, m, s, recorded, stored_line = read_cart(key, record, line, ttl)
+if refusal then return refusal end
+local is_repeat, old
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if refusal then return refusal end
+if is_repeat then return reply(key, want_cart, "1", v, c, m, s, stored_line or "") end
+refusal, header.s = check_cart(now, "kept", expected, header.version, v, m, s)
+if refusal then return refusal end
+
+local mark = "0"
+if not m or s == "gone" then
+  mark, header, counters = "2", new_cart(now, header.version, header.records, epoch, currency, ttl)
 end
--- @include answer
+local was, old_price, position, old_title, old_extra = 0, "", nil, "", ""
+if stored_line then
+  was, old_price, position, old_title, old_extra = string.match(stored_line, "^(%d+)|([%d%.]*)|(%d+)|([^|]*)|(.*)$")
+  if not was then return { "corrupt_cart", line } end
+end
+local line_units = was + quantity
+if line_units > max_quantity + 0 then return { "quantity_limit_exceeded", max_quantity } end
+if not stored_line and counters.lines >= max_lines + 0 then return { "line_limit_exceeded", max_lines } end
+if unit_price ~= "" and header.currency ~= currency then
+  if counters.lines > 0 then return { "currency_mismatch", header.currency, currency } end
+  header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
+end
+local price, times, units, nanos = old_price, quantity, counters.units, counters.nanos
+if unit_price ~= "" and unit_price ~= old_price then
+  units, nanos = add_amount(units, nanos, -was, old_price)
+  price, times = unit_price, line_units
+end
+units, nanos = add_amount(units, nanos, times, price)
+if units >= 2 ^ 53 then return { "amount_out_of_range" } end
+refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
+
+counters.quantity, counters.units, counters.nanos = counters.quantity + quantity, units, nanos
+if not stored_line then
+  counters.lines, counters.position = counters.lines + 1, counters.position + 1
+  position, old_extra = string.format("%d", counters.position), extra
+elseif string.sub(extra, 1, 5) == '{"d":' then
+  -- Attributes stay; options are the same; details, where there are any, come first in the JSON.
+  old_extra = string.match(old_extra, "^[^{]*") .. extra
+end
+local new_line = string.format("%d|", line_units) .. price .. "|" .. position .. "|"
+  .. (title ~= "" and title or old_title) .. "|" .. old_extra
+local writes = { record, record_text(now, sequence, fingerprint, ""), line, new_line }
+if header.s and redis.call("HEXISTS", key, "!" .. string.sub(line, 2)) == 0 then
+  writes[5], writes[6] = "!" .. string.sub(line, 2), string.format("%.0f", was) -- for a check-out that keeps additions
+end
+v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
+expire(key, now, header.ttl)
+return reply(key, want_cart, mark, v, c, header.m, header.s, new_line)

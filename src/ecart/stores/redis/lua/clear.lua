@@ -1,20 +1,31 @@
 -- Removes every line; the cart itself stays. A cart that does not exist is not made.
+-- @include read_cart, check_change, new_cart, tombstone, count_record, delete_fields, write_cart, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency = unpack(ARGV)
-local touched, works_on = "", "open"
--- @include read_cart
--- @include judge
-local is_named = string.sub(record, 1, 1) == "#"
-if verdict == "new" and (alive or is_named) then
-  -- @include make_room
 
-  local writes = {}
-  if alive then
-    drops_lines = true
-    line_count, total_quantity, units, nanos = 0, 0, 0, 0
-  else
-    -- @include entomb
-  end
-  -- @include commit
+local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
+if refusal then return refusal end
+local is_repeat, old
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if refusal then return refusal end
+if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
+refusal, header.s = check_cart(now, "open", expected, header.version, v, m, s)
+if refusal then return refusal end
+local is_named, exists = string.sub(record, 1, 1) == "#", m and s ~= "gone"
+if not exists and not is_named then return reply(key, want_cart, "0", v, c, m, header.s, "") end
+refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
+
+local mark, lifetime = "0", header.ttl
+if exists then
+  delete_lines(key, false)
+  counters = { lines = 0, quantity = 0, units = 0, nanos = 0, position = counters.position }
+else
+  mark, header, counters = tombstone(now, header, epoch, currency, ttl)
+  lifetime = "900000"
 end
--- @include answer
+local writes = { record, record_text(now, sequence, fingerprint, "") }
+v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
+expire(key, now, lifetime)
+return reply(key, want_cart, mark, v, c, header.m, header.s, "")

@@ -1,33 +1,44 @@
 -- Takes out of the cart what was ordered, and only that.
+-- @include read_cart, check_change, add_amount, count_record, delete_fields, write_cart, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, checkout_id = unpack(ARGV)
-local touched, works_on = "", "held"
--- @include read_cart
--- @include judge
-if verdict == "new" then
-  if status ~= "locked" or holder ~= checkout_id then return { "checkout_not_open" } end
-  -- @include make_room
 
-  local all, seen, writes = redis.call("HGETALL", key), {}, {}
-  for i = 1, #all, 2 do
-    if string.sub(all[i], 1, 1) == "!" then seen[string.sub(all[i], 2)] = tonumber(all[i + 1]) end
-  end
-  line_count, total_quantity, units, nanos = 0, 0, 0, 0
-  for i = 1, #all, 2 do
-    local ordered = string.sub(all[i], 1, 1) == ":" and seen[string.sub(all[i], 2)]
-    if ordered then
-      local quantity, price, rest = string.match(all[i + 1], "^(%d+)|([%d%.]*)(|%d+|.*)$")
-      if not quantity then return { "corrupt_cart", all[i] } end
-      local times = quantity - ordered
-      if times > 0 then
-        writes[#writes + 1] = all[i]
-        writes[#writes + 1] = string.format("%.0f|%s%s", times, price, rest)
-        line_count, total_quantity = line_count + 1, total_quantity + times
-        -- @include add_amount
-      end
+local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
+if refusal then return refusal end
+local is_repeat, old
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if refusal then return refusal end
+if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
+refusal, header.s = check_cart(now, "held", expected, header.version, v, m, s)
+if refusal then return refusal end
+if string.match(s or "", "^locked|([^|]*)|") ~= checkout_id then return { "checkout_not_open" } end
+refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
+
+local all, seen = redis.call("HGETALL", key), {}
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 1) == "!" then seen[string.sub(all[i], 2)] = tonumber(all[i + 1]) end
+end
+counters = { lines = 0, quantity = 0, units = 0, nanos = 0, position = counters.position }
+local writes = { record, record_text(now, sequence, fingerprint, "") }
+for i = 1, #all, 2 do
+  local ordered = string.sub(all[i], 1, 1) == ":" and seen[string.sub(all[i], 2)]
+  if ordered then
+    local quantity, price, rest = string.match(all[i + 1], "^(%d+)|([%d%.]*)(|%d+|.*)$")
+    if not quantity then return { "corrupt_cart", all[i] } end
+    local added = quantity - ordered
+    if added > 0 then
+      writes[#writes + 1] = all[i]
+      writes[#writes + 1] = string.format("%.0f|%s%s", added, price, rest)
+      counters.lines, counters.quantity = counters.lines + 1, counters.quantity + added
+      counters.units, counters.nanos = add_amount(counters.units, counters.nanos, added, price)
     end
   end
-  drops_lines, state = true, nil
-  -- @include commit
 end
--- @include answer
+
+delete_lines(key, false)
+header.s = nil
+v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
+expire(key, now, header.ttl)
+return reply(key, want_cart, "0", v, c, header.m, header.s, "")

@@ -1,19 +1,32 @@
 -- Ends the merge of this cart: it becomes the copy for undoing, or opens again if the target refused.
+-- @include read_cart, check_change, count_record, write_cart, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, merge_id, is_merged = unpack(ARGV)
-local touched, works_on = "", "any"
--- @include read_cart
--- @include judge
-if verdict == "new" and status == "merging" and holder == merge_id then
-  -- @include make_room
 
-  redis.call("HDEL", key, "!")
-  local writes = {}
-  if is_merged == "1" then
-    state, ends_in = "merged" .. string.sub(state, 8), "86400000"
-  else
-    state = nil
-  end
-  -- @include commit
+local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
+if refusal then return refusal end
+local is_repeat, old
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if refusal then return refusal end
+if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
+refusal = check_cart(now, "any", expected, header.version, v, m, s)
+if refusal then return refusal end
+if string.match(s or "", "^merging|([^|]*)") ~= merge_id then
+  return reply(key, want_cart, "0", v, c, m, s, "")
 end
--- @include answer
+refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
+
+-- A deletion, though of nothing, lets the writes that follow pass when memory is full.
+redis.call("HDEL", key, "!")
+local lifetime = header.ttl
+if is_merged == "1" then
+  header.s, lifetime = "merged" .. string.sub(s, 8), "86400000"
+else
+  header.s = nil
+end
+local writes = { record, record_text(now, sequence, fingerprint, "") }
+v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
+expire(key, now, lifetime)
+return reply(key, want_cart, "0", v, c, header.m, header.s, "")

@@ -1,44 +1,58 @@
--- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line; without position.
+-- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line without position; other.
+-- @include read_cart, check_change, new_cart, add_amount, count_record, delete_fields, write_cart, refuse_merge, merge_line, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, priced, count = unpack(ARGV, 1, 15)
-local touched, works_on = "", "open"
--- @include read_cart
--- @include judge
-if verdict == "replayed" then
-  shown = string.match(recorded, "^%d+|%x+|%d+|(.*)$") or ""
-  if shown == "refused" then return { "merge_refused" } end
-elseif (string.match(m or "", "^1|([%w_-]+)") or "") ~= target_epoch then
-  -- Another cart than when the source was read: it cannot know whether this merge was refused before.
-  return { "version_conflict", version }
-elseif verdict == "new" and priced == "1" and alive and line_count > 0 and cart_currency ~= currency then
-  verdict = { "currency_mismatch", cart_currency, currency }
+
+local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
+if refusal then return refusal end
+local is_repeat, old, merged
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if is_repeat then
+  local note = string.match(recorded, "^%d+|%x+|%d+|(.*)$") or ""
+  if note == "refused" then return { "merge_refused" } end
+  return reply(key, want_cart, "1", v, c, m, s, note)
 end
-if verdict == "new" then
-  if not alive or line_count == 0 then
-    -- @include revive
-    cart_currency, renew = currency, true
-  end
-  local writes, added, raised, clamped, left = {}, 0, 0, 0, 0
-  for i = #ARGV - 2 * count + 1, #ARGV, 2 do
-    local field, offered = ARGV[i], ARGV[i + 1]
-    -- @include weigh_line
-    if not stays_out then
-      local units_before, nanos_before, price, times = units, nanos, old_price, -was
-      -- @include add_amount
-      price, times = new_price, limited
-      -- @include add_amount
-      if units >= 2 ^ 53 then
-        units, nanos, stays_out = units_before, nanos_before, true
-      end
-    end
-    -- @include take_line
-  end
-  -- @include make_room
-  shown = string.format("%.0f|%.0f|%.0f|%.0f", added, raised, clamped, left)
-  note = "|" .. shown
-  -- @include commit
-elseif verdict ~= "replayed" and m then
-  -- @include make_room
-  -- @include refuse_merge
+if refusal and refusal[1] == "corrupt_cart" then return refusal end
+-- Another cart than when the source was read: it cannot know whether this merge was refused before.
+if (string.match(m or "", "^1|([%w_-]+)") or "") ~= target_epoch then return { "version_conflict", header.version } end
+
+if not refusal then
+  refusal, header.s = check_merge(now, expected, header, counters, v, m, s, priced, currency)
 end
--- @include answer
+if refusal then return refuse_merge(key, now, record, recorded, sequence, fingerprint, header, v, refusal) end
+refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
+
+local mark = "0"
+if not m or s == "gone" then
+  mark, header, counters = "2", new_cart(now, header.version, header.records, epoch, currency, ttl)
+elseif counters.lines == 0 then
+  header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
+end
+local writes, added, raised, clamped, left = { record, "" }, 0, 0, 0, 0
+local last = 15 + 2 * count
+for i = 16, last, 2 do
+  local stored = redis.call("HGET", key, ARGV[i])
+  refusal, merged = merge_line(counters, ARGV[i], stored, ARGV[i + 1], policy, max_quantity + 0, max_lines + 0)
+  if refusal then return refusal end
+  if merged then
+    counters = merged.counters
+    added, raised, clamped = added + merged.added, raised + merged.raised, clamped + merged.clamped
+    writes[#writes + 1] = ARGV[i]
+    writes[#writes + 1] = merged.text
+  else
+    left = left + 1
+  end
+end
+for i = last + 1, #ARGV, 2 do
+  if policy == "replace" or redis.call("HEXISTS", key, ARGV[i]) == 0 then
+    writes[#writes + 1] = ARGV[i]
+    writes[#writes + 1] = ARGV[i + 1]
+  end
+end
+local shown = string.format("%.0f|%.0f|%.0f|%.0f", added, raised, clamped, left)
+writes[2] = record_text(now, sequence, fingerprint, "|" .. shown)
+v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
+expire(key, now, header.ttl)
+return reply(key, want_cart, mark, v, c, header.m, header.s, shown)

@@ -1,18 +1,17 @@
 -- Gives a cart that was to expire early its full life, counted from its last change; nothing else changes.
+-- @include read_cart, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, early = unpack(ARGV)
-local touched, verdict = "", "new"
--- @include read_cart
-local lives = alive and (not status or status == "locked")
-if lives and life == early then
+
+local refusal, _, _, _, v, c, m, s = read_cart(key, record, "", nil)
+if refusal then return refusal end
+local lives = m and (not s or string.sub(s, 1, 6) == "locked")
+if lives and string.match(m, "|([^|]*)$") == early then
   -- A deletion, though of nothing, lets the write that follows pass when memory is full.
   redis.call("HDEL", key, "!")
   m = string.match(m, "^.*|") .. ttl
   redis.call("HSET", key, "m", m)
-  if ttl == "0" then
-    redis.call("PERSIST", key)
-  else
-    redis.call("PEXPIREAT", key, string.match(v, "^%d+|[%w_-]+|(%d+)") + ttl)
-  end
+  expire(key, string.match(v, "^%d+|[%w_-]+|(%d+)"), ttl)
 end
--- @include answer
+return reply(key, want_cart, "0", v, c, m, s, "")

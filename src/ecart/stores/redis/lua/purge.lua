@@ -1,13 +1,22 @@
 -- Erases the cart of this epoch with its records; a cart made since has another epoch and stays.
+-- @include read_cart, check_change, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, purged_epoch = unpack(ARGV)
-local touched, works_on = "", "any"
--- @include read_cart
-local is_meant = (string.match(m or "", "^1|([%w_-]+)") or "") == purged_epoch
-if not is_meant then recorded, expected = nil, "" end -- nothing to judge: the cart may be gone, and this a repeat
--- @include judge
-if is_meant and (verdict == "new" or verdict == "replayed") then
-  redis.call("DEL", key)
-  verdict, v, c, m, state = "new", nil, nil, nil, nil
+
+local refusal, now, header, _, v, c, m, s, recorded = read_cart(key, record, "", ttl)
+if refusal then return refusal end
+-- Not the cart that was meant, or no longer: this may be a repeat.
+if (string.match(m or "", "^1|([%w_-]+)") or "") ~= purged_epoch then
+  return reply(key, want_cart, "0", v, c, m, s, "")
 end
--- @include answer
+local is_repeat
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if refusal then return refusal end
+if not is_repeat then
+  refusal = check_cart(now, "any", expected, header.version, v, m, s)
+  if refusal then return refusal end
+end
+
+redis.call("DEL", key)
+return reply(key, want_cart, "0", nil, nil, nil, nil, "")

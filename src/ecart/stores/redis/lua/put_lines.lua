@@ -1,42 +1,60 @@
--- Makes the cart hold the given lines as they are; its other lines stay. The tail: field, line; without position.
+-- Makes the cart hold the given lines as they are; others stay. The tail: field, line without position; other fields.
+-- @include read_cart, check_change, new_cart, add_amount, count_record, write_cart, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
-local touched, works_on = "", "open"
--- @include read_cart
--- @include judge
-if verdict == "new" and count ~= "0" then
-  local had_lines = alive and line_count > 0
-  -- @include revive
-  local writes, first = {}, #ARGV - 2 * count + 1
-  for i = first, #ARGV, 2 do
-    local line, position = redis.call("HGET", key, ARGV[i]), nil
-    if line then
-      local was, price, old_position = string.match(line, "^(%d+)|([%d%.]*)|(%d+)|")
-      if not was then return { "corrupt_cart", ARGV[i] } end
-      local times = -was
-      -- @include add_amount
-      total_quantity, position = total_quantity - was, old_position
-    else
-      last_position, line_count = last_position + 1, line_count + 1
-      position = string.format("%.0f", last_position)
-    end
-    writes[#writes + 1] = ARGV[i]
-    writes[#writes + 1] = position
-  end
-  -- Adding begins when everything is taken off: on its way, no sum is larger than the last.
-  for i = 2, #writes, 2 do
-    local times, price, rest = string.match(ARGV[first + i - 1], "^(%d+)|([%d%.]*)|(.*)$")
-    -- @include add_amount
-    total_quantity = total_quantity + times
-    writes[i] = times .. "|" .. price .. "|" .. writes[i] .. "|" .. rest
-  end
-  if line_count > tonumber(max_lines) then return { "line_limit_exceeded", max_lines } end
-  if priced == "1" and cart_currency ~= currency then
-    if had_lines then return { "currency_mismatch", cart_currency, currency } end
-    cart_currency, renew = currency, true
-  end
-  if units >= 2 ^ 53 then return { "amount_out_of_range" } end
-  -- @include make_room
-  -- @include commit
+
+local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
+if refusal then return refusal end
+local is_repeat, old
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if refusal then return refusal end
+if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
+refusal, header.s = check_cart(now, "open", expected, header.version, v, m, s)
+if refusal then return refusal end
+if count == "0" then return reply(key, want_cart, "0", v, c, m, header.s, "") end
+
+local mark, had_lines = "0", m and s ~= "gone" and counters.lines > 0
+if not m or s == "gone" then
+  mark, header, counters = "2", new_cart(now, header.version, header.records, epoch, currency, ttl)
 end
--- @include answer
+local writes, first = { record, record_text(now, sequence, fingerprint, "") }, 13
+local last = first + 2 * count - 1
+local units, nanos = counters.units, counters.nanos
+for i = first, last, 2 do
+  local stored_line, position = redis.call("HGET", key, ARGV[i]), nil
+  if stored_line then
+    local was, old_price, old_position = string.match(stored_line, "^(%d+)|([%d%.]*)|(%d+)|")
+    if not was then return { "corrupt_cart", ARGV[i] } end
+    units, nanos = add_amount(units, nanos, -was, old_price)
+    counters.quantity, position = counters.quantity - was, old_position
+  else
+    counters.lines, counters.position = counters.lines + 1, counters.position + 1
+    position = string.format("%.0f", counters.position)
+  end
+  writes[#writes + 1] = ARGV[i]
+  writes[#writes + 1] = position
+end
+-- Adding begins when everything is taken off: on its way, no sum is larger than the last.
+for i = 4, #writes, 2 do
+  local quantity, price, rest = string.match(ARGV[first + i - 3], "^(%d+)|([%d%.]*)|(.*)$")
+  units, nanos = add_amount(units, nanos, quantity, price)
+  counters.quantity = counters.quantity + quantity
+  writes[i] = quantity .. "|" .. price .. "|" .. writes[i] .. "|" .. rest
+end
+for i = last + 1, #ARGV do
+  writes[#writes + 1] = ARGV[i]
+end
+if counters.lines > tonumber(max_lines) then return { "line_limit_exceeded", max_lines } end
+if priced == "1" and header.currency ~= currency then
+  if had_lines then return { "currency_mismatch", header.currency, currency } end
+  header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
+end
+if units >= 2 ^ 53 then return { "amount_out_of_range" } end
+refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
+
+counters.units, counters.nanos = units, nanos
+v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
+expire(key, now, header.ttl)
+return reply(key, want_cart, mark, v, c, header.m, header.s, "")

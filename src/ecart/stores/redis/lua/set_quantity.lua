@@ -1,27 +1,36 @@
 -- Replaces the quantity of a line; 0 removes the line.
+-- @include read_cart, check_change, add_amount, count_record, write_cart, expire, reply
+
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity = unpack(ARGV)
-local touched, works_on = line, "open"
--- @include read_cart
--- @include judge
-if verdict == "new" then
-  if not line_text then return { "line_not_found" } end
-  local was, price, rest = string.match(line_text, "^(%d+)|([%d%.]*)(|%d+|.*)$")
-  if not was then return { "corrupt_cart", line } end
-  local times = quantity - was
-  -- @include add_amount
-  if units >= 2 ^ 53 then return { "amount_out_of_range" } end
-  -- @include make_room
 
-  local writes = {}
-  total_quantity = total_quantity + times
-  if quantity == "0" then
-    redis.call("HDEL", key, line)
-    line_count = line_count - 1
-  else
-    shown = quantity .. "|" .. price .. rest
-    writes[1], writes[2] = line, shown
-  end
-  -- @include commit
+local refusal, now, header, counters, v, c, m, s, recorded, stored_line = read_cart(key, record, line, ttl)
+if refusal then return refusal end
+local is_repeat, old
+refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+if refusal then return refusal end
+if is_repeat then return reply(key, want_cart, "1", v, c, m, s, stored_line or "") end
+refusal, header.s = check_cart(now, "open", expected, header.version, v, m, s)
+if refusal then return refusal end
+if not stored_line then return { "line_not_found" } end
+local was, price, rest = string.match(stored_line, "^(%d+)|([%d%.]*)(|%d+|.*)$")
+if not was then return { "corrupt_cart", line } end
+local times = quantity - was
+local units, nanos = add_amount(counters.units, counters.nanos, times, price)
+if units >= 2 ^ 53 then return { "amount_out_of_range" } end
+refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
+
+counters.quantity, counters.units, counters.nanos = counters.quantity + times, units, nanos
+local writes, new_line = { record, record_text(now, sequence, fingerprint, "") }, ""
+if quantity == "0" then
+  redis.call("HDEL", key, line)
+  counters.lines = counters.lines - 1
+else
+  new_line = quantity .. "|" .. price .. rest
+  writes[#writes + 1] = line
+  writes[#writes + 1] = new_line
 end
--- @include answer
+v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
+expire(key, now, header.ttl)
+return reply(key, want_cart, "0", v, c, header.m, header.s, new_line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -27,7 +27,7 @@ from ecart.stores.redis.urls import Address
 class AsyncTransport(Protocol):
     """`Transport` for asyncio."""
 
-    async def send(self, step: SendStep, /) -> list[Any]:
+    def send(self, step: SendStep, /) -> Awaitable[list[Any]]:
         """As `Transport.send`."""
         ...
 
@@ -116,11 +116,11 @@ class AsyncLoopTransport:
         self._by_loop: WeakKeyDictionary[Any, tuple[Any, AsyncTransport]] = WeakKeyDictionary()
         self._latest: tuple[Any, AsyncTransport] | None = None
 
-    async def send(self, step: SendStep) -> list[Any]:
+    def send(self, step: SendStep) -> Awaitable[list[Any]]:
         loop, latest = asyncio.get_running_loop(), self._latest
         if latest is None or latest[0] is not loop:
             latest = self._latest = loop, self._transport_in(loop)
-        return await latest[1].send(step)
+        return latest[1].send(step)
 
     async def close(self) -> None:
         """Closes the running loop's client; another is opened when it is needed."""

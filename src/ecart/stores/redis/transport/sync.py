@@ -26,7 +26,15 @@ from ecart.stores.redis.transport.connections import (
     PoolConnections,
     connections_of,
 )
-from ecart.stores.redis.transport.wire import UNDECODED, Command, in_utf8, send_all, send_one
+from ecart.stores.redis.transport.wire import (
+    READ_OPTIONS,
+    UNDECODED,
+    Command,
+    in_utf8,
+    is_server_error,
+    packed,
+    packed_all,
+)
 from ecart.stores.redis.urls import Address
 
 
@@ -48,10 +56,51 @@ class PoolTransport:
         self._source = source
 
     def send(self, step: SendStep) -> list[Any]:
-        commands = step.commands
-        if len(commands) == 1:
-            return [send_one(self._source, commands[0])]
-        return checked(send_all(self._source, commands))
+        if step.confirm is None and not step.piggyback:
+            return [send_one(self._source, step.command)]
+        return checked(send_all(self._source, step.commands))
+
+
+def send_one(source: ConnectionSource, command: Command) -> Any:
+    """The reply to one command; a server error is raised."""
+    connection = source.acquire()
+    try:
+        connection.send_packed_command((packed(command),))
+        reply = connection.read_response(**READ_OPTIONS)
+    except BaseException as error:
+        _discard(source, connection, error)
+        raise
+    source.release(connection)
+    return reply
+
+
+def send_all(source: ConnectionSource, commands: Sequence[Command]) -> list[Any]:
+    """The replies to commands sent in one packet; server errors are among them."""
+    connection = source.acquire()
+    try:
+        connection.send_packed_command((packed_all(commands),))
+        replies = [_read(connection) for _ in commands]
+    except BaseException as error:
+        _discard(source, connection, error)
+        raise
+    source.release(connection)
+    return replies
+
+
+def _discard(source: ConnectionSource, connection: Any, error: BaseException) -> None:
+    # A signal may interrupt a call between sending and reading: the reply is still to come.
+    if not is_server_error(error):
+        connection.disconnect()
+    source.discard(connection)
+
+
+def _read(connection: Any) -> Any:
+    try:
+        return connection.read_response(**READ_OPTIONS)
+    except Exception as error:
+        if not is_server_error(error):
+            raise
+        return error
 
 
 class ClientTransport:

@@ -1,11 +1,9 @@
-"""Commands over one connection of a client's pool: packed, sent, their replies read in order."""
+"""Commands as bytes, and what is known of an error that came instead of a reply."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeGuard
-
-from ecart.stores.redis.transport.connections import ConnectionSource
+from collections.abc import Callable, Iterable
+from typing import TypeGuard
 
 Command = tuple[str | bytes | int, ...]
 """A command's name and arguments."""
@@ -16,48 +14,6 @@ UNDECODED = {"NEVER_DECODE": True}
 # A connection whose reply does not come is closed, so that the next caller cannot read it. Sync
 # connections to what Sentinel watches do that only when it is asked for.
 READ_OPTIONS = {"disable_decoding": True, "disconnect_on_error": True}
-
-
-def send_one(source: ConnectionSource, command: Command) -> Any:
-    """The reply to one command; a server error is raised."""
-    connection = source.acquire()
-    try:
-        connection.send_packed_command((packed(command),))
-        reply = connection.read_response(**READ_OPTIONS)
-    except BaseException as error:
-        _discard(source, connection, error)
-        raise
-    source.release(connection)
-    return reply
-
-
-def send_all(source: ConnectionSource, commands: Sequence[Command]) -> list[Any]:
-    """The replies to commands sent in one packet; server errors are among them."""
-    connection = source.acquire()
-    try:
-        connection.send_packed_command((packed_all(commands),))
-        replies = [_read(connection) for _ in commands]
-    except BaseException as error:
-        _discard(source, connection, error)
-        raise
-    source.release(connection)
-    return replies
-
-
-def _discard(source: ConnectionSource, connection: Any, error: BaseException) -> None:
-    # A signal may interrupt a call between sending and reading: the reply is still to come.
-    if not is_server_error(error):
-        connection.disconnect()
-    source.discard(connection)
-
-
-def _read(connection: Any) -> Any:
-    try:
-        return connection.read_response(**READ_OPTIONS)
-    except Exception as error:
-        if not is_server_error(error):
-            raise
-        return error
 
 
 def is_server_error(error: BaseException) -> bool:

@@ -1,42 +1,47 @@
--- What one HMGET tells of a cart: its header, this change's record, and the line of the field `touched`, "" for none.
--- What most changes leave as it is, or only count on, stays text: now, version, records (lanes|keys|swept; see
--- make_room), life (its time to live, after a "!" if pinned). All of it is in locals: see decision 41.
-local raw = redis.pcall("HMGET", key, "v", "c", "m", "s", record, touched)
-if raw.err then return { "corrupt_cart", "type" } end
-local time = redis.call("TIME")
-local now = time[1] .. string.sub("00000" .. time[2], -6, -4)
-local v, c, m, stored_state, recorded, line_text = unpack(raw)
-local alive, version, records, cart_currency, life = false, "0", nil, nil, nil
-local line_count, total_quantity, units, nanos, last_position = 0, 0, 0, 0, 0
-local state, status, holder, deadline_or_policy, keeps_or_target, keeps = stored_state, nil, nil, nil, nil, false
--- What a change may set: that it used the epoch it brought, that `m` is to be written anew, what its record notes, after
--- how many milliseconds its state ends, that the lines go, what the reply shows.
-local born, renew, note, ends_in, drops_lines, shown = false, false, "", nil, false, ""
+-- Reads what a change needs of a cart, with one HMGET: header, the change's record, one line ("" for none).
+-- Takes: ttl, the time to live that the change gives a cart, unless `set_ttl` pinned another; nil to leave it.
+-- Returns: a refusal if a text is unreadable; or nil and
+--   now: the engine's time in milliseconds, as text
+--   header: version, records (lanes|keys|swept), currency and ttl; m and s, the texts as the change is to leave them
+--   counters: lines, quantity, units, nanos, position
+--   v, c, m, s, recorded, line_text: the fields as stored
+-- What most changes pass on unread stays text.
+local function read_cart(key, record, line, ttl)
+  local fields = redis.pcall("HMGET", key, "v", "c", "m", "s", record, line)
+  if fields.err then return { "corrupt_cart", "type" } end
+  local time = redis.call("TIME")
+  local now = time[1] .. string.sub("00000" .. time[2], -6, -4)
+  local v, c, m, s, recorded, line_text = unpack(fields)
+  if not m then
+    if v or c or redis.call("EXISTS", key) == 1 then return { "corrupt_cart", "m" } end
+    return nil, now, { version = "0", records = "0|0|" .. now },
+      { lines = 0, quantity = 0, units = 0, nanos = 0, position = 0 }
+  end
 
-if m then
-  version, records = string.match(v or "", "^(%d+)|[%w_-]+|%d+|(%d+|%d+|%d+)$")
+  local version, records = string.match(v or "", "^(%d+)|[%w_-]+|%d+|(%d+|%d+|%d+)$")
   if not version then return { "corrupt_cart", "v" } end
-  cart_currency, life = string.match(m, "^1|[%w_-]+|(%u%u%u)|%d+|(!?%d+)$")
-  if not cart_currency then return { "corrupt_cart", "m" } end
-  local lines, quantity, whole, billionths, position = string.match(c or "", "^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)$")
-  if lines then
-    line_count, total_quantity, units, nanos, last_position =
-      lines + 0, quantity + 0, whole + 0, billionths + 0, position + 0
-  elseif stored_state ~= "gone" then
-    return { "corrupt_cart", "c" }
+  local currency, life = string.match(m, "^1|[%w_-]+|(%u%u%u)|%d+|(!?%d+)$")
+  if not currency then return { "corrupt_cart", "m" } end
+  local lines, quantity, units, nanos, position = string.match(c or "", "^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)$")
+  if not lines then
+    if s ~= "gone" then return { "corrupt_cart", "c" } end
+    lines, quantity, units, nanos, position = 0, 0, 0, 0, 0
   end
-  alive = true
-  if stored_state then
-    status, holder, deadline_or_policy, keeps_or_target =
-      string.match(stored_state, "^(%l+)|?([^|]*)|?([^|]*)|?([^|]*)$")
-    local known = status == "gone" or status == "locked" or status == "merging" or status == "merged"
-    if not known or (status == "locked" and not tonumber(deadline_or_policy)) then
-      return { "corrupt_cart", "s" }
+  if s then
+    local status, _, deadline = string.match(s, "^(%l+)|?([^|]*)|?([^|]*)|?[^|]*$")
+    local is_known = status == "gone" or status == "locked" or status == "merging" or status == "merged"
+    if not is_known or (status == "locked" and not tonumber(deadline)) then return { "corrupt_cart", "s" } end
+  end
+  local new_m = m
+  if life ~= ttl then
+    local pinned = string.match(life, "^!(.*)")
+    if ttl and not pinned then
+      new_m = string.match(m, "^.*|") .. ttl
+    else
+      ttl = pinned or life
     end
-    alive, keeps = status ~= "gone", status == "locked" and keeps_or_target == "1"
   end
-elseif v or c or redis.call("EXISTS", key) == 1 then
-  return { "corrupt_cart", "m" }
-else
-  records = "0|0|" .. now
+  return nil, now, { version = version, records = records, currency = currency, ttl = ttl, m = new_m, s = s },
+    { lines = lines + 0, quantity = quantity + 0, units = units + 0, nanos = nanos + 0, position = position + 0 },
+    v, c, m, s, recorded, line_text
 end
