@@ -50,7 +50,7 @@ from ecart_server.transfer import (
     MigrationReport,
     RecordLine,
 )
-from ecart_server.transfer.conversion import fields_of
+from ecart_server.transfer.conversion import to_fields
 from ecart_server.transfer.format import from_text
 from engines import free_port, missing
 from invariants import wrong_with_cart
@@ -507,7 +507,7 @@ def test_the_exported_line_is_described() -> None:
     for name, told in rows:
         if kind := inside.get(codes_in(name)[0]):
             assert set(kind.__struct_fields__) <= set(codes_in(told))
-    key, fields = fields_of(from_text(example.text.encode()), Keyspace())
+    key, fields = to_fields(from_text(example.text.encode()), Keyspace())
     assert key == "ecart:{115}:cart:user-42"
     assert fields[":apple"] == '4|0.5|1|"Apple|'
 

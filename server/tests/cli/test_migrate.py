@@ -38,7 +38,7 @@ def client(engine: Engine) -> Iterator[Any]:
 
 
 def test_it_says_first_what_it_would_do(client: Any, engine: Engine) -> None:
-    """Nothing is changed; what is refused is told, printable, and makes exit code 1."""
+    """Nothing is changed; what is refused is reported, printable, and makes exit code 1."""
     said = run(engine)
 
     assert said.exit_code == 1

@@ -21,7 +21,7 @@ from ecart import Cart
 from ecart_server.cli import main
 from faults.soak import IS_SOAK, SEED, TIMEOUT
 from serving import COMMAND
-from transfer.filling import HOSTILE, KEYS, fill, lines_of_store
+from transfer.filling import HOSTILE, KEYS, export_lines, fill
 
 if TYPE_CHECKING:
     from engines import Engine, Engines
@@ -62,7 +62,7 @@ def test_through_a_file(engine: Engine, target: Engine, tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [file]
     lines = file.read_text().splitlines(keepends=True)
-    assert lines == lines_of_store(engine.url) == lines_of_store(target.url)
+    assert lines == export_lines(engine.url) == export_lines(target.url)
 
 
 def test_through_a_pipe(engine: Engine, target: Engine) -> None:
@@ -120,7 +120,7 @@ def test_what_is_left_out_is_told(engine: Engine) -> None:
 def test_broken_and_refused_lines_are_told(engine: Engine, target: Engine) -> None:
     """Exit code 1; by their numbers; the rest goes on; hostile text is spelled out."""
     fill(engine.url, 4 + len(HOSTILE))
-    lines = lines_of_store(engine.url)
+    lines = export_lines(engine.url)
     for text in HOSTILE:
         with target.connected() as client:
             Cart(text, client).add("pear")
@@ -198,7 +198,7 @@ def test_an_engine_that_goes_away(engine: Engine, engines: Engines) -> None:
 
 def some_lines(engine: Engine) -> list[str]:
     fill(engine.url, 20)
-    return lines_of_store(engine.url)
+    return export_lines(engine.url)
 
 
 def test_killed_and_begun_again(engine: Engine, engines: Engines) -> None:
@@ -222,7 +222,7 @@ def test_killed_and_begun_again(engine: Engine, engines: Engines) -> None:
     assert (into.returncode, export.wait()) == (0, 0)
 
     began = time.monotonic()
-    assert lines_of_store(target.url) == lines_of_store(engine.url)
+    assert export_lines(target.url) == export_lines(engine.url)
     print(f"both exported and compared in {time.monotonic() - began:.1f} s")
 
 
@@ -239,7 +239,7 @@ def fill_many(engine: Engine, count: int, of_kinds: int = 2000) -> None:
 
 
 def json_of(engine: Engine) -> Any:
-    lines = lines_of_store(engine.url)
+    lines = export_lines(engine.url)
     return next(one for one in map(json.loads, lines) if one["cart_id"] == "user-26")
 
 
@@ -287,7 +287,7 @@ def test_a_bar_beside_a_pipe(engine: Engine, tmp_path: Path) -> None:
         terminal = Terminal(engine, "export", "--sorted", stdout=out.fileno())
         assert terminal.end() == 0
 
-    assert (tmp_path / "out").read_text().splitlines(keepends=True) == lines_of_store(engine.url)
+    assert (tmp_path / "out").read_text().splitlines(keepends=True) == export_lines(engine.url)
     assert b"carts" in terminal.said and "━".encode() in terminal.said
     assert b'"format"' not in terminal.said
 

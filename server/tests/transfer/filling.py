@@ -10,12 +10,12 @@ from ecart.flows import Perform
 from ecart.model import LineItem, Merge
 from ecart.operations import BeginMerge, PutLines
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.transfer import Importer, ImportReport, Placer, Policy, export_carts
+from ecart_server.transfer import CartWriter, Importer, ImportReport, Policy, export_carts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ecart_server.transfer import Problem
+    from ecart_server.transfer import TransferProblem
 
 KEYS = Keyspace()
 
@@ -124,7 +124,7 @@ def fill(url: str, count: int) -> None:
             KINDS[number % len(KINDS)](Cart(cart_id, store))
 
 
-def lines_of_store(url: str, *, keys: Keyspace = KEYS) -> list[str]:
+def export_lines(url: str, *, keys: Keyspace = KEYS) -> list[str]:
     """What `ecart export --sorted` writes; nothing may be left out."""
     lines: list[str] = []
     report = export_carts(url, keys, lines.append, in_order=True)
@@ -133,18 +133,18 @@ def lines_of_store(url: str, *, keys: Keyspace = KEYS) -> list[str]:
     return lines
 
 
-def taken_in(
+def import_lines(
     url: str,
     lines: Iterable[str | bytes],
     *,
     policy: Policy = "keep",
     from_line: int = 1,
-    tell: Callable[[Problem], None] = lambda problem: None,
+    on_problem: Callable[[TransferProblem], None] = lambda problem: None,
 ) -> ImportReport:
     """The report of an import."""
     texts = (line.encode() if isinstance(line, str) else line for line in lines)
-    with closing(Placer(url, policy)) as placer:
-        return Importer(placer, KEYS, ImportReport(), tell).run(texts, from_line=from_line)
+    with closing(CartWriter(url, policy)) as writer:
+        return Importer(writer, KEYS, ImportReport(), on_problem).run(texts, from_line=from_line)
 
 
 def contents(client: Any) -> dict[bytes, tuple[dict[bytes, bytes], int]]:

@@ -1,4 +1,4 @@
-"""Taking lines in: safe to repeat, never over what is to stay, whatever the lines are."""
+"""Importing lines: safe to repeat, never over a cart that is to stay, whatever the lines are."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ecart.operations import Prolong
 from ecart.stores.redis.keys import place_in_index
 from ecart_server.cart_index import list_carts
 from ecart_server.redis_admin.connections import opened_nodes
-from ecart_server.transfer import Problem, export_carts
-from transfer.filling import KEYS, fill, lines_of_store, taken_in
+from ecart_server.transfer import TransferProblem, export_carts
+from transfer.filling import KEYS, export_lines, fill, import_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ def test_a_line_that_somebody_wrote(engine: Engine, store: RedisStore) -> None:
     """Facts stand once: counters and line ids follow from the rest."""
     shirt = {"sku": "shirt", "quantity": 1, "position": 2, "options": {"size": "M"}}
 
-    taken_in(engine.url, [line(lines=[*LINE["lines"], shirt])])
+    import_lines(engine.url, [line(lines=[*LINE["lines"], shirt])])
 
     cart = Cart("c", store).get()
     assert (cart.total_quantity, str(cart.subtotal), cart.version) == (4, "1.5", 3)
@@ -70,23 +70,23 @@ def test_a_line_that_somebody_wrote(engine: Engine, store: RedisStore) -> None:
 def test_a_repeat_changes_nothing(engine: Engine) -> None:
     """Not a byte, and no expiry; the report says that all was there."""
     fill(engine.url, 60)
-    lines = lines_of_store(engine.url)
+    lines = export_lines(engine.url)
     with engine.connected() as client:
         before = client.info("persistence")["rdb_changes_since_last_save"]
 
         called = client.info("commandstats")["cmdstat_evalsha"]["calls"]
 
-        report = taken_in(engine.url, [*lines, *lines])
+        report = import_lines(engine.url, [*lines, *lines])
 
         assert client.info("persistence")["rdb_changes_since_last_save"] == before
         assert client.info("commandstats")["cmdstat_evalsha"]["calls"] == called
     assert (report.same, report.written, report.refused) == (2 * len(lines), 0, 0)
-    assert lines_of_store(engine.url) == lines
+    assert export_lines(engine.url) == lines
 
 
 def test_a_line_twice(engine: Engine) -> None:
     """Near each other, too, where both were sent before one was answered."""
-    report = taken_in(engine.url, [line(), line()])
+    report = import_lines(engine.url, [line(), line()])
 
     assert (report.written, report.same, report.problems.total) == (1, 1, 0)
 
@@ -116,42 +116,42 @@ def test_a_cart_that_is_there(
     engine: Engine, there: dict[str, Any], policy: Any, outcome: str
 ) -> None:
     """Stays as it is, to the byte, unless the policy says otherwise, and is reported."""
-    taken_in(engine.url, [line(**there)])
-    told: list[Problem] = []
+    import_lines(engine.url, [line(**there)])
+    problems: list[TransferProblem] = []
 
-    report = taken_in(engine.url, [line()], policy=policy, tell=told.append)
+    report = import_lines(engine.url, [line()], policy=policy, on_problem=problems.append)
 
     counts = {name: getattr(report, name) for name in ("written", "same", "newer", "refused")}
     assert counts == {**dict.fromkeys(counts, 0), outcome: 1}
-    found = json.loads(lines_of_store(engine.url)[0])
+    found = json.loads(export_lines(engine.url)[0])
     wanted = LINE if outcome in ("written", "same") else {**LINE, **there}
     assert {name: found[name] for name in wanted} == wanted
-    assert [one.code for one in told] == (["cart_differs"] if outcome == "refused" else [])
+    assert [one.code for one in problems] == (["cart_differs"] if outcome == "refused" else [])
 
 
 def test_a_cart_that_was_prolonged_meanwhile(engine: Engine, store: RedisStore) -> None:
     """Its version is the same: `--update` takes the longer life, whichever side has it."""
     early, late = Rules(ttl_ms=60_000), Rules()
     Cart("c", store, rules=early).add("apple")
-    first = lines_of_store(engine.url)
+    first = export_lines(engine.url)
     store.execute("c", Prolong(early_ms=60_000, rules=late))
-    prolonged = lines_of_store(engine.url)
+    prolonged = export_lines(engine.url)
 
-    here = taken_in(engine.url, first, policy="update")
+    here = import_lines(engine.url, first, policy="update")
     with engine.connected() as client:
         client.flushall()
-    taken_in(engine.url, first)
-    there = taken_in(engine.url, prolonged, policy="update")
+    import_lines(engine.url, first)
+    there = import_lines(engine.url, prolonged, policy="update")
 
     assert (here.newer, there.written) == (1, 1)
-    assert lines_of_store(engine.url) == prolonged != first
+    assert export_lines(engine.url) == prolonged != first
 
 
 def test_lines_of_another_cart_do_not_stay(engine: Engine, store: RedisStore) -> None:
-    """What takes the place of a cart takes all of it."""
+    """A cart that is replaced is replaced whole."""
     Cart("c", store).add("pear", operation_id="job-1")
 
-    taken_in(engine.url, [line()], policy="replace")
+    import_lines(engine.url, [line()], policy="replace")
 
     with engine.connected() as client:
         assert set(client.hgetall(KEYS.cart("c"))) == {b"v", b"c", b"m", b":apple"}
@@ -160,10 +160,10 @@ def test_lines_of_another_cart_do_not_stay(engine: Engine, store: RedisStore) ->
 
 def test_what_has_ended_stays_ended(engine: Engine) -> None:
     """A cart whose time ran out on the way is counted, and is no failure."""
-    report = taken_in(engine.url, [line(expires_ms=1_700_000_001_000, ttl_ms=1000)])
+    report = import_lines(engine.url, [line(expires_ms=1_700_000_001_000, ttl_ms=1000)])
 
     assert (report.ended, report.written, report.problems.total) == (1, 0, 0)
-    assert lines_of_store(engine.url) == []
+    assert export_lines(engine.url) == []
 
 
 BROKEN: dict[str, bytes] = {
@@ -229,39 +229,39 @@ BROKEN: dict[str, bytes] = {
 }  # fmt: skip
 
 
-def test_broken_lines_are_told_and_the_rest_goes_on(engine: Engine) -> None:
-    """Each by its number; a sound line between any two of them is taken in."""
+def test_broken_lines_are_reported_and_the_others_imported(engine: Engine) -> None:
+    """Each by its number; a sound line between any two of them is imported."""
     lines = [text for n, broken in enumerate(BROKEN.values()) for text in (broken, sound(n))]
-    told: list[Problem] = []
+    problems: list[TransferProblem] = []
 
-    report = taken_in(engine.url, [text + b"\n" for text in lines], tell=told.append)
+    report = import_lines(engine.url, [text + b"\n" for text in lines], on_problem=problems.append)
 
     numbers = {name: f"line {2 * n + 1}" for n, name in enumerate(BROKEN)}
-    assert {name for name, at in numbers.items() if at not in {one.at for one in told}} == set()
+    assert {name for name, at in numbers.items() if at not in {one.at for one in problems}} == set()
     assert (report.broken, report.written) == (len(BROKEN), len(BROKEN))
     assert report.problems.total == len(BROKEN)
-    assert len(lines_of_store(engine.url)) == len(BROKEN)
+    assert len(export_lines(engine.url)) == len(BROKEN)
 
 
 def sound(number: int) -> bytes:
     return line(cart_id=str(number))
 
 
-def test_blank_lines_are_passed_over(engine: Engine) -> None:
+def test_blank_lines_are_skipped(engine: Engine) -> None:
     """They count as places, not as carts."""
-    report = taken_in(engine.url, [b"\n", sound(1), b"  \r\n", b"x"])
+    report = import_lines(engine.url, [b"\n", sound(1), b"  \r\n", b"x"])
 
     assert (report.lines, report.written, report.problems.first[0].at) == (2, 1, "line 4")
 
 
-def test_fields_of_a_newer_version_come_along(engine: Engine, engines: Engines) -> None:
-    """What this version does not know it carries as it is."""
+def test_fields_of_a_newer_version_are_imported(engine: Engine, engines: Engines) -> None:
+    """Fields that this version does not know stay as they are."""
     with engine.connected() as client:
-        taken_in(engine.url, [line()])
+        import_lines(engine.url, [line()])
         client.hset(KEYS.cart("c"), "zz", "é|1")
-        lines = lines_of_store(engine.url)
+        lines = export_lines(engine.url)
         client.flushall()
-        taken_in(engine.url, lines)
+        import_lines(engine.url, lines)
 
         assert client.hget(KEYS.cart("c"), "zz") == "é|1".encode()
         client.flushall()
@@ -269,7 +269,7 @@ def test_fields_of_a_newer_version_come_along(engine: Engine, engines: Engines) 
 
 def test_from_a_line_on(engine: Engine) -> None:
     """Those before are not even read."""
-    report = taken_in(engine.url, [b"{", sound(1), sound(2), sound(3)], from_line=3)
+    report = import_lines(engine.url, [b"{", sound(1), sound(2), sound(3)], from_line=3)
 
     assert (report.lines, report.written, report.broken, report.next_line) == (2, 2, 0, 5)
 
@@ -289,7 +289,7 @@ def test_what_is_no_cart_is_never_overwritten(engine: Engine, what: str, policy:
         FOREIGN[what](client)
         before = client.dump(KEYS.cart("c"))
 
-        report = taken_in(engine.url, [line()], policy=policy)
+        report = import_lines(engine.url, [line()], policy=policy)
 
         assert report.problems.counts == {"corrupt_cart": 1}
         assert client.dump(KEYS.cart("c")) == before
@@ -297,34 +297,34 @@ def test_what_is_no_cart_is_never_overwritten(engine: Engine, what: str, policy:
 
 
 def test_an_engine_that_forgets_scripts(engine: Engine) -> None:
-    """It is told the script again."""
+    """It is sent the script again."""
     with engine.connected() as client:
         client.script_flush()
-        taken_in(engine.url, [line()])
+        import_lines(engine.url, [line()])
         client.script_flush()
 
-    assert taken_in(engine.url, [line(cart_id="d")]).written == 1
+    assert import_lines(engine.url, [line(cart_id="d")]).written == 1
 
 
 def test_a_full_memory_stops_it_cleanly(
     own_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was taken in is whole; what was not is not there; the report says how far it came."""
+    """A cart is imported whole or not at all; the report says how far it came."""
     own = own_engine
     monkeypatch.setattr("ecart_server.transfer.writer.RETRY_SECONDS", 0.2)
     with own.connected() as client:
         client.config_set("maxmemory", "1")
 
         with pytest.raises(StoreUnavailableError, match="maxmemory"):
-            taken_in(own.url, [line()])
+            import_lines(own.url, [line()])
 
         client.config_set("maxmemory", "0")
         assert client.dbsize() == 0
-    assert taken_in(own.url, [line()]).written == 1
+    assert import_lines(own.url, [line()]).written == 1
 
 
 def test_carts_that_change_meanwhile(engine: Engine, store: RedisStore) -> None:
-    """An export is of moments: each line is a cart that was, and can be taken in."""
+    """An export is of moments: each line is a cart that was, and can be imported."""
     fill(engine.url, 40)
     cart = Cart("busy", store)
     cart.add("apple")
@@ -338,17 +338,17 @@ def test_carts_that_change_meanwhile(engine: Engine, store: RedisStore) -> None:
     with engine.connected() as client:
         client.flushall()
 
-    assert taken_in(engine.url, lines).written == len(lines)
+    assert import_lines(engine.url, lines).written == len(lines)
 
 
 def test_imported_carts_are_in_the_index(engine: Engine) -> None:
-    """Those that live, by their last activity: nobody has to sweep for them."""
+    """Those that live, by their last activity, without a sweep."""
     fill(engine.url, 60)
-    lines = lines_of_store(engine.url)
+    lines = export_lines(engine.url)
     with engine.connected() as client:
         client.flushall()
 
-    taken_in(engine.url, lines)
+    import_lines(engine.url, lines)
 
     with opened_nodes(engine.url) as nodes:
         listed = list_carts(nodes, KEYS, limit=1000, with_empty=True).carts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecart import Cart, RedisStore
 from ecart_server.transfer import export_carts
-from transfer.filling import KEYS, lines_of_store, taken_in
+from transfer.filling import KEYS, export_lines, import_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,16 +38,16 @@ def test_more_carts_take_no_more_memory(engine: Engine) -> None:
     with closing(RedisStore(engine.url)) as store:
         Cart("0", store).add("apple", 3, unit_price="0.5", title="An apple")
         Cart("0", store).add("pear", unit_price="1.25", options={"size": "M"})
-    (text,) = lines_of_store(engine.url)
+    (text,) = export_lines(engine.url)
     line = text.encode()
 
     def export() -> None:
         export_carts(engine.url, KEYS, lambda text: None)
 
-    taken_in(engine.url, copies(line, 0, 10))  # what is kept for good
-    few_in = peak(lambda: taken_in(engine.url, copies(line, 0, FEW)))
+    import_lines(engine.url, copies(line, 0, 10))  # what is kept for good
+    few_in = peak(lambda: import_lines(engine.url, copies(line, 0, FEW)))
     few_out = peak(export)
-    many_in = peak(lambda: taken_in(engine.url, copies(line, FEW, MANY)))
+    many_in = peak(lambda: import_lines(engine.url, copies(line, FEW, MANY)))
     many_out = peak(export)
 
     print(f"in {few_in} and {many_in} bytes, out {few_out} and {many_out}")

@@ -12,7 +12,7 @@ import pytest
 
 from ecart import Cart, RedisStore, ecart
 from ecart_server.redis_admin.connections import opened_nodes
-from ecart_server.transfer import Migration, MigrationReport, Problem, Wishes
+from ecart_server.transfer import Migration, MigrationOptions, MigrationReport, TransferProblem
 from engines import two_primaries
 from faults.soak import rounds
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.foreign_data  # old carts are none of ours
 
-WRITE = Wishes(write=True)
-DELETE = Wishes(write=True, delete=True)
+WRITE = MigrationOptions(write=True)
+DELETE = MigrationOptions(write=True, delete=True)
 
 
 def product(unit_cost: Any, quantity: Any = 1, **extra: Any) -> str:
@@ -45,26 +45,26 @@ def client(engine: Engine) -> Iterator[Any]:
         connected.flushall()
 
 
-def migrated(
+def migrate(
     url: str,
-    wishes: Wishes = WRITE,
+    options: MigrationOptions = WRITE,
     target: str | None = None,
-    tell: Callable[[Problem], None] = lambda problem: None,
+    on_problem: Callable[[TransferProblem], None] = lambda problem: None,
 ) -> MigrationReport:
     with closing(RedisStore(target or url)) as store, opened_nodes(url) as nodes:
-        return Migration(nodes, store, wishes, tell).run()
+        return Migration(nodes, store, options, on_problem).run()
 
 
 def numbers(report: MigrationReport) -> tuple[int, int, int, int, int]:
     return report.carts, report.written, report.same, report.refused, report.deleted
 
 
-def test_a_cart_comes_over(client: Any, engine: Engine) -> None:
+def test_a_cart_is_migrated(client: Any, engine: Engine) -> None:
     """Ids, amounts by their shortest text, quantities, extra data; the old cart stays."""
     put_old(client, "7", {"p1": product(10.1, 3, color="red"), "p2": product("0.005")})
     put_old(client, "Grüße/8", {"p3": product(2, 2)})
 
-    report = migrated(engine.url)
+    report = migrate(engine.url)
 
     assert numbers(report) == (2, 2, 0, 0, 0)
     assert (report.lines, report.dry_run, report.complete) == (3, False, True)
@@ -86,7 +86,7 @@ def test_a_dry_run_changes_nothing(client: Any, engine: Engine) -> None:
     put_old(client, "8", {"p": product(-1)})
     before = client.info("persistence")["rdb_changes_since_last_save"]
 
-    report = migrated(engine.url, Wishes())
+    report = migrate(engine.url, MigrationOptions())
 
     assert numbers(report) == (2, 1, 0, 1, 0)
     assert report.dry_run
@@ -98,7 +98,7 @@ def test_the_life_that_is_left(client: Any, engine: Engine) -> None:
     put_old(client, "7", {"p": product(1)}, ttl=1234)
     put_old(client, "8", {"p": product(1)}, ttl=None)
 
-    migrated(engine.url)
+    migrate(engine.url)
 
     assert 1230 <= Cart("7", client).ttl() <= 1234  # type: ignore[operator]
     assert Cart("8", client).ttl() is None
@@ -109,33 +109,33 @@ def test_the_life_that_is_left(client: Any, engine: Engine) -> None:
 def test_a_repeat_changes_nothing(client: Any, engine: Engine) -> None:
     """Neither at once, nor after a shopper has changed the cart, nor a day later."""
     put_old(client, "7", {f"p{n}": product(1.5, 1 + n) for n in range(50)})
-    migrated(engine.url)
+    migrate(engine.url)
     first = Cart("7", client).get()
 
-    assert numbers(migrated(engine.url)) == (1, 0, 1, 0, 0)
+    assert numbers(migrate(engine.url)) == (1, 0, 1, 0, 0)
     assert Cart("7", client).get() == first
     Cart("7", client).remove("p1")
     changed = Cart("7", client).get()
-    assert numbers(migrated(engine.url)) == (1, 0, 1, 0, 0)
+    assert numbers(migrate(engine.url)) == (1, 0, 1, 0, 0)
     assert Cart("7", client).get() == changed
 
 
 def test_a_repeat_when_the_record_is_forgotten(client: Any, engine: Engine) -> None:
-    """What is as it was brought over is known by its lines; what is not is left alone."""
+    """A migrated cart is recognised by its lines; one that has changed is left."""
     put_old(client, "7", {"p1": product(1.5), "p2": product(1)})
-    migrated(engine.url)
+    migrate(engine.url)
     key = RedisStore("redis://x").keys.cart("7")
     (record,) = (name for name in client.hkeys(key) if name.startswith(b"#"))
     client.hdel(key, record)
 
-    assert numbers(migrated(engine.url)) == (1, 0, 1, 0, 0)
+    assert numbers(migrate(engine.url)) == (1, 0, 1, 0, 0)
     Cart("7", client).remove("p1")
-    assert numbers(migrated(engine.url)) == (1, 0, 0, 1, 0)
+    assert numbers(migrate(engine.url)) == (1, 0, 0, 1, 0)
     assert not Cart("7", client).contains("p1")
 
 
-@pytest.mark.parametrize("wishes", [Wishes(), WRITE, DELETE])
-def test_a_cart_that_is_there_stays(client: Any, engine: Engine, wishes: Wishes) -> None:
+@pytest.mark.parametrize("options", [MigrationOptions(), WRITE, DELETE])
+def test_a_cart_that_is_there_stays(client: Any, engine: Engine, options: MigrationOptions) -> None:
     """Also one that was emptied or destroyed: the old one is refused, and stays, too."""
     put_old(client, "7", {"p": product(1)})
     put_old(client, "8", {"p": product(1)})
@@ -144,7 +144,7 @@ def test_a_cart_that_is_there_stays(client: Any, engine: Engine, wishes: Wishes)
     Cart("8", client).destroy()
     before = Cart("7", client).get()
 
-    report = migrated(engine.url, wishes)
+    report = migrate(engine.url, options)
 
     assert numbers(report) == (2, 0, 0, 2, 0)
     assert report.problems.counts == {"cart_differs": 2}
@@ -153,13 +153,13 @@ def test_a_cart_that_is_there_stays(client: Any, engine: Engine, wishes: Wishes)
     assert client.exists("E-CART:USER_ID:7", "E-CART:USER_ID:8") == 2
 
 
-def test_what_was_brought_over_is_deleted_if_asked(client: Any, engine: Engine) -> None:
+def test_what_was_migrated_is_deleted_on_request(client: Any, engine: Engine) -> None:
     """Only that: what was refused stays. Also in a second run, after one without."""
     put_old(client, "7", {"p": product(1)})
     put_old(client, "8", {"p": product(float("nan"))})
-    migrated(engine.url)
+    migrate(engine.url)
 
-    assert numbers(migrated(engine.url, DELETE)) == (2, 0, 1, 1, 1)
+    assert numbers(migrate(engine.url, DELETE)) == (2, 0, 1, 1, 1)
     assert client.keys("E-CART:*") == [b"E-CART:USER_ID:8"]
     assert Cart("7", client).get().total_quantity == 1
 
@@ -175,7 +175,7 @@ CLICKS: dict[str, Callable[[Any], object]] = {
 def test_an_old_cart_that_changes_meanwhile_is_not_deleted(
     client: Any, engine: Engine, click: str
 ) -> None:
-    """The shopper's last click is in it: what is deleted is what was brought over."""
+    """The shopper's last click is in it: what is deleted is what was migrated."""
     put_old(client, "7", {"p": product(1), "q": product(2)})
 
     with closing(RedisStore(engine.url)) as store, opened_nodes(engine.url) as nodes:
@@ -200,7 +200,7 @@ class Clicking:
 
 
 def test_nothing_is_deleted_that_cannot_be_read_back(client: Any, engine: Engine) -> None:
-    """A store that says yes and keeps nothing costs nobody a cart."""
+    """A store that acknowledges and stores nothing costs no cart."""
     put_old(client, "7", {"p": product(1)})
 
     with closing(RedisStore(engine.url)) as store, opened_nodes(engine.url) as nodes:
@@ -244,16 +244,16 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_no_cart_can_hold_is_refused(client: Any, engine: Engine, what: str) -> None:
-    """The whole cart, with its key and the reason; the others come over."""
+    """The whole cart, with its key and the reason; the others are migrated."""
     text, code = REFUSED[what]
     put_old(client, "7", {"p": product(1), "bad": text})
     put_old(client, "8", {"p": product(1)})
-    told: list[Problem] = []
+    problems: list[TransferProblem] = []
 
-    report = migrated(engine.url, DELETE, tell=told.append)
+    report = migrate(engine.url, DELETE, on_problem=problems.append)
 
     assert numbers(report) == (2, 1, 0, 1, 1)
-    assert [(one.at, one.code) for one in told] == [("E-CART:USER_ID:7", code)]
+    assert [(one.at, one.code) for one in problems] == [("E-CART:USER_ID:7", code)]
     assert not Cart("7", client).get().exists
     assert client.hlen("E-CART:USER_ID:7") == 2
 
@@ -267,7 +267,7 @@ def test_ids_that_cannot_be(client: Any, engine: Engine) -> None:
     client.set("E-CART:USER_ID:9", "x")
     client.hset("E-CART:USER_ID:10", b"\xff", product(1))
 
-    report = migrated(engine.url)
+    report = migrate(engine.url)
 
     assert numbers(report) == (6, 1, 0, 5, 0)
     assert report.problems.counts == {
@@ -283,7 +283,7 @@ def test_ids_and_currency_of_ones_own(client: Any, engine: Engine, engines: Any)
     target = engines.lend_own("valkey9")
     put_old(client, "7", {"p": product(1)})
 
-    migrated(engine.url, Wishes(write=True, currency="EUR", cart_id="user.{}"), target.url)
+    migrate(engine.url, MigrationOptions(write=True, currency="EUR", cart_id="user.{}"), target.url)
 
     with target.connected() as other:
         cart = Cart("user.7", other).get()
@@ -301,7 +301,7 @@ def test_a_cluster(engine: Engine) -> None:
                 owner.call("HSET", key, "p", product(1.5, 1 + number))
 
         several = f"redis+cluster://127.0.0.1:{nodes[0].port}"
-        report = migrated(several, DELETE)
+        report = migrate(several, DELETE)
 
         assert numbers(report) == (40, 40, 0, 0, 40)
         with closing(RedisStore(several)) as store:
@@ -315,7 +315,7 @@ def test_many(client: Any, engine: Engine) -> None:
         put_old(client, str(number), {f"p{n}": product(n + 0.1, 1 + n) for n in range(5)})
 
     began = time.monotonic()
-    report = migrated(engine.url, DELETE)
+    report = migrate(engine.url, DELETE)
     seconds = time.monotonic() - began
 
     assert numbers(report) == (count, count, 0, 0, count)

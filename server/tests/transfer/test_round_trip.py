@@ -16,9 +16,9 @@ from ecart.operations import AddItem, BeginMerge, MergeLines
 from ecart.stores.redis.deduplication import Lane, Producer
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.operations import build_call, mark_of
-from ecart_server.transfer import Importer, ImportReport, Placer, export_carts
+from ecart_server.transfer import CartWriter, Importer, ImportReport, export_carts
 from engines import two_primaries
-from transfer.filling import HOSTILE, KEYS, KINDS, contents, fill, lines_of_store, taken_in
+from transfer.filling import HOSTILE, KEYS, KINDS, contents, export_lines, fill, import_lines
 
 if TYPE_CHECKING:
     from engines import Engine, Engines
@@ -34,12 +34,12 @@ def test_two_thousand_carts_in_every_state(engine: Engine, target: Engine) -> No
     """Byte for byte; each hash is the same, field by field, and expires at the same moment."""
     fill(engine.url, 2000)
 
-    lines = lines_of_store(engine.url)
-    report = taken_in(target.url, lines)
+    lines = export_lines(engine.url)
+    report = import_lines(target.url, lines)
 
     assert len(lines) >= 2000
     assert (report.written, report.lines) == (len(lines), len(lines))
-    assert lines_of_store(target.url) == lines
+    assert export_lines(target.url) == lines
     with engine.connected() as there, target.connected() as here:
         before, after = contents(there), contents(here)
     assert before.keys() == after.keys()
@@ -54,27 +54,27 @@ def test_every_kind_of_engine(any_engine: Engine, engines: Engines) -> None:
     """From and to each: back in a Valkey 9 it is the same still."""
     first = engines.lend_own("valkey9")
     fill(first.url, len(HOSTILE) + 2 * len(KINDS))
-    lines = lines_of_store(first.url)
+    lines = export_lines(first.url)
 
-    taken_in(any_engine.url, lines)
+    import_lines(any_engine.url, lines)
     with first.connected() as client:
         client.flushall()
-    taken_in(first.url, lines_of_store(any_engine.url))
+    import_lines(first.url, export_lines(any_engine.url))
 
-    assert lines_of_store(first.url) == lines
+    assert export_lines(first.url) == lines
 
 
 def test_an_expiry_of_its_own(engine: Engine, engines: Engines) -> None:
-    """When a key expires otherwise than the cart says, that is carried, to the millisecond."""
+    """When a key expires otherwise than the cart says, that is exported, to the millisecond."""
     target = engines.lend_own("valkey9")
     with closing(RedisStore(engine.url)) as store, engine.connected() as client:
         Cart("c", store).add("apple")
         at = 1000 * client.time()[0] + 3_600_123
         client.pexpireat(KEYS.cart("c"), at)
-        lines = lines_of_store(engine.url)
+        lines = export_lines(engine.url)
         client.flushall()
 
-    taken_in(target.url, lines)
+    import_lines(target.url, lines)
 
     assert json.loads(lines[0])["expires_ms"] == at
     with target.connected() as client:
@@ -86,25 +86,25 @@ def test_a_line_is_plain_text(engine: Engine) -> None:
     """ASCII without control characters, whatever is in the cart."""
     fill(engine.url, len(HOSTILE) + len(KINDS))
 
-    for line in lines_of_store(engine.url):
+    for line in export_lines(engine.url):
         assert line.endswith("\n")
         assert line.isascii() and line[:-1].isprintable()
 
 
 def test_sorted_in_several_walks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many keys are held at a time, the order is the same, and nothing is missing."""
+    """However many keys are sorted at a time, the order is the same, and nothing is missing."""
     fill(engine.url, 300)
-    whole = lines_of_store(engine.url)
+    whole = export_lines(engine.url)
 
-    monkeypatch.setattr("ecart_server.transfer.exporting.KEYS_AT_A_TIME", 37)
+    monkeypatch.setattr("ecart_server.transfer.exporting.MAX_SORTED_KEYS", 37)
 
-    assert lines_of_store(engine.url) == whole
+    assert export_lines(engine.url) == whole
     partitions = [KEYS.cart(json.loads(line)["cart_id"]) for line in whole]
     numbers = [int(key.partition("{")[2].partition("}")[0]) for key in partitions]
     assert numbers == sorted(numbers)
-    as_they_come: list[str] = []
-    export_carts(engine.url, KEYS, as_they_come.append)
-    assert sorted(as_they_come) == sorted(whole)
+    unordered: list[str] = []
+    export_carts(engine.url, KEYS, unordered.append)
+    assert sorted(unordered) == sorted(whole)
 
 
 def test_other_prefixes_are_left_out(engine: Engine) -> None:
@@ -112,18 +112,18 @@ def test_other_prefixes_are_left_out(engine: Engine) -> None:
     with closing(RedisStore(engine.url, prefix="other")) as store:
         Cart("c", store).add("apple")
 
-    assert lines_of_store(engine.url) == []
-    assert len(lines_of_store(engine.url, keys=Keyspace("other"))) == 1
+    assert export_lines(engine.url) == []
+    assert len(export_lines(engine.url, keys=Keyspace("other"))) == 1
 
 
-# What is remembered of changes comes along.
+# The records of changes are exported and imported, too.
 
 
 def test_a_named_change_is_known_again(engine: Engine, target: Engine) -> None:
     """A repeat of an operation id, after the move, changes nothing."""
     with closing(RedisStore(engine.url)) as there, closing(RedisStore(target.url)) as here:
         Cart("c", there).add("apple", 3, unit_price="1", operation_id="job-1")
-        taken_in(target.url, lines_of_store(engine.url))
+        import_lines(target.url, export_lines(engine.url))
 
         again = Cart("c", here).add("apple", 3, unit_price="1", operation_id="job-1")
 
@@ -138,7 +138,7 @@ def test_a_change_without_a_name_is_known_again(engine: Engine, target: Engine) 
     call = build_call(KEYS.cart("c"), AddItem(sku="apple", quantity=3), lane)
     with engine.connected() as there, target.connected() as here:
         there.execute_command(*call.by_text)
-        taken_in(target.url, lines_of_store(engine.url))
+        import_lines(target.url, export_lines(engine.url))
 
         reply = here.execute_command(*call.by_text)
 
@@ -147,7 +147,7 @@ def test_a_change_without_a_name_is_known_again(engine: Engine, target: Engine) 
 
 
 def test_a_merge_is_finished_once(engine: Engine, target: Engine) -> None:
-    """One that was under way goes on; one that was done is not done again."""
+    """One in progress is completed; one that was done is not done again."""
     with closing(RedisStore(engine.url)) as there, closing(RedisStore(target.url)) as here:
         Cart("guest", there).add("apple", 2, unit_price="1")
         Cart("user", there).add("apple", 3, unit_price="1")
@@ -164,7 +164,7 @@ def test_a_merge_is_finished_once(engine: Engine, target: Engine) -> None:
                 currency="USD",
             ),
         )
-        taken_in(target.url, lines_of_store(engine.url))
+        import_lines(target.url, export_lines(engine.url))
 
         Cart("user", here).merge_from("guest")
 
@@ -179,7 +179,7 @@ def test_a_check_out_is_completed(engine: Engine, target: Engine) -> None:
         cart.add("apple", 2, unit_price="1")
         begun = cart.begin_checkout(keep_additions=True)
         cart.add("apple", 5, unit_price="1")
-        taken_in(target.url, lines_of_store(engine.url))
+        import_lines(target.url, export_lines(engine.url))
         moved = Cart("c", here)
 
         with pytest.raises(CartLockedError):
@@ -196,18 +196,18 @@ def test_a_tombstone_keeps_a_late_repeat_out(engine: Engine, target: Engine) -> 
     with closing(RedisStore(engine.url)) as there, closing(RedisStore(target.url)) as here:
         Cart("c", there).add("apple", operation_id="job-1")
         Cart("c", there).destroy()
-        taken_in(target.url, lines_of_store(engine.url))
+        import_lines(target.url, export_lines(engine.url))
 
         assert Cart("c", here).add("apple", operation_id="job-1").replayed
         assert not Cart("c", here).get().exists
 
 
 def test_an_etag_stays_true(engine: Engine, target: Engine) -> None:
-    """Epoch, version and digest come along: what a shopper saw is still what is there."""
+    """Epoch, version and digest are imported: what a shopper saw is still what is there."""
     with closing(RedisStore(engine.url)) as there, closing(RedisStore(target.url)) as here:
         Cart("c", there).add("apple")
         seen = Cart("c", there).get()
-        taken_in(target.url, lines_of_store(engine.url))
+        import_lines(target.url, export_lines(engine.url))
 
         assert Cart("c", here).get() == seen
         Cart("c", here).add("pear", expected_version=seen.etag)
@@ -216,13 +216,13 @@ def test_an_etag_stays_true(engine: Engine, target: Engine) -> None:
 def test_clusters(engine: Engine) -> None:
     """Into two primaries that share the slots, and out of them again: the same bytes."""
     fill(engine.url, 200)
-    lines = lines_of_store(engine.url)
+    lines = export_lines(engine.url)
 
     with two_primaries(8000) as nodes:
-        report = taken_in(nodes[0].tcp_url, lines)
+        report = import_lines(nodes[0].tcp_url, lines)
 
         assert report.written == len(lines)
-        assert lines_of_store(nodes[1].tcp_url) == lines
+        assert export_lines(nodes[1].tcp_url) == lines
         sizes = []
         for node in nodes:
             with node.connected() as client:
@@ -231,15 +231,15 @@ def test_clusters(engine: Engine) -> None:
 
 
 def test_a_slot_that_moves_meanwhile(engine: Engine) -> None:
-    """The node that has it now is looked for, and the cart is put there."""
+    """The writer connects again, and writes the cart to the node that owns it now."""
     with closing(RedisStore(engine.url)) as store:
         Cart("c", store).add("apple")
-    lines = [line.encode() for line in lines_of_store(engine.url)]
+    lines = [line.encode() for line in export_lines(engine.url)]
     slot = key_slot(KEYS.cart("c").encode())
 
     with (
         two_primaries(slot + 1) as nodes,
-        closing(Placer(nodes[1].tcp_url, "keep")) as placer,
+        closing(CartWriter(nodes[1].tcp_url, "keep")) as writer,
         nodes[0].connected() as old,
         nodes[1].connected() as new,
     ):
@@ -247,7 +247,7 @@ def test_a_slot_that_moves_meanwhile(engine: Engine) -> None:
         for client in (new, old):
             client.execute_command("CLUSTER SETSLOT", slot, "NODE", new_id)
 
-        report = Importer(placer, KEYS, ImportReport()).run(lines)
+        report = Importer(writer, KEYS, ImportReport()).run(lines)
 
         assert (report.written, report.problems.total) == (1, 0)
         assert new.exists(KEYS.cart("c"))

@@ -19,7 +19,7 @@ from ecart_server.cli.reports import (
     timing,
 )
 from ecart_server.redis_admin.connections import opened_nodes
-from ecart_server.transfer import Migration, MigrationReport, Wishes
+from ecart_server.transfer import Migration, MigrationOptions, MigrationReport
 
 
 def _checked_template(context: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -74,13 +74,17 @@ def migrate_command(
     """
     if delete and not write:
         raise click.UsageError("--delete is for what --write has written")
-    options = Wishes(write=write, delete=delete, currency=check_currency(currency), cart_id=cart_id)
+    options = MigrationOptions(
+        write=write, delete=delete, currency=check_currency(currency), cart_id=cart_id
+    )
     report = _migrate(location, source, options)
     print_report(report, _lines(report, delete), as_json)
     sys.exit(1 if report.refused else 0)
 
 
-def _migrate(location: CartLocation, source: str | None, options: Wishes) -> MigrationReport:
+def _migrate(
+    location: CartLocation, source: str | None, options: MigrationOptions
+) -> MigrationReport:
     with (
         location.engine_url() as url,
         progress_bar("carts") as bar,

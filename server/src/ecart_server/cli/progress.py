@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ecart_server.cli.reports import problem_line
 from ecart_server.cli.terminal import one_line
-from ecart_server.transfer import Problem
+from ecart_server.transfer import TransferProblem
 
 
 class ProgressBar:
@@ -34,7 +34,7 @@ class ProgressBar:
         rate = f"{done / seconds:,.0f}/s" if seconds > 0.2 else ""
         self._bar.update(self._task, count=count, rate=rate, completed=completed, total=whole)
 
-    def print_problem(self, problem: Problem) -> None:
+    def print_problem(self, problem: TransferProblem) -> None:
         """Prints a line above the bar; without a bar, a line."""
         text = Text(one_line(problem_line(problem)))
         self._bar.console.print(text, soft_wrap=True, highlight=False)

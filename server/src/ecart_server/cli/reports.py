@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from ecart_server.cli.terminal import printable_json
-from ecart_server.transfer import Problem, Problems
+from ecart_server.transfer import ProblemSummary, TransferProblem
 
 
 def print_report(report: Any, lines: list[str], as_json: bool, *, err: bool = False) -> None:
@@ -19,12 +19,12 @@ def print_report(report: Any, lines: list[str], as_json: bool, *, err: bool = Fa
         click.echo("\n".join(lines), err=err)
 
 
-def problem_line(problem: Problem) -> str:
+def problem_line(problem: TransferProblem) -> str:
     """One problem in a line: where, what, and its code."""
     return f"{problem.at}: {problem.detail} [{problem.code}]"
 
 
-def problem_counts(problems: Problems, what: str) -> list[str]:
+def problem_counts(problems: ProblemSummary, what: str) -> list[str]:
     """How many problems of each code there were, in a line; no line if there were none."""
     counts = ", ".join(f"{count:,} {code}" for code, count in sorted(problems.counts.items()))
     return [f"{problems.total:,} {what}: {counts}"] if counts else []

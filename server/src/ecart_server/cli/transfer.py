@@ -22,14 +22,14 @@ from ecart_server.cli.reports import (
     timing,
 )
 from ecart_server.transfer import (
+    CartWriter,
     ExportReport,
     Importer,
     ImportReport,
-    Placer,
     Policy,
+    atomic_file,
     export_carts,
-    lines_of,
-    whole_file,
+    read_lines,
 )
 
 _STDIO = "-"
@@ -70,7 +70,7 @@ def export_command(to: str, in_order: bool, as_json: bool, location: CartLocatio
             location.keys,
             lambda line: file.write(line.encode("ascii")),
             in_order=in_order,
-            tell=bar.print_problem,
+            on_problem=bar.print_problem,
             progress=bar.update,
         )
     print_report(report, _export_lines(report), as_json, err=to == _STDIO)
@@ -125,10 +125,10 @@ def _import(
         progress_bar("carts", is_shown=size is not None) as bar,
     ):
         ensure_deployment(url, location.keys)
-        with contextlib.closing(Placer(url, policy)) as placer:
-            importer = Importer(placer, location.keys, report, bar.print_problem)
+        with contextlib.closing(CartWriter(url, policy)) as writer:
+            importer = Importer(writer, location.keys, report, bar.print_problem)
             importer.run(
-                lines_of(file),
+                read_lines(file),
                 from_line=from_line,
                 progress=lambda lines, taken: bar.update(lines, 0, fraction=taken / (size or 1)),
             )
@@ -137,7 +137,7 @@ def _import(
 @contextlib.contextmanager
 def _opened(to: str) -> Iterator[BinaryIO]:
     if to != _STDIO:
-        with whole_file(Path(to)) as file:
+        with atomic_file(Path(to)) as file:
             yield file
         return
     yield sys.stdout.buffer

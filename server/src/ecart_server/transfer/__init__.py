@@ -1,10 +1,11 @@
-"""Carts on the way into another store: exported, imported, brought over from E-Cart 1.0.
+"""Moves carts between stores: export, import, and migration from E-Cart 1.0.
 
-Nothing here prints. What cannot be taken is told and left where it is; the rest goes on.
+A cart that cannot be moved is reported and stays where it is; the others are moved. Nothing here
+prints: problems and progress go to callbacks, totals into a report.
 """
 
 from ecart_server.transfer.exporting import ExportReport, export_carts
-from ecart_server.transfer.files import whole_file
+from ecart_server.transfer.files import atomic_file
 from ecart_server.transfer.format import (
     FORMAT,
     CartLine,
@@ -13,14 +14,15 @@ from ecart_server.transfer.format import (
     MergeLine,
     RecordLine,
 )
-from ecart_server.transfer.importing import Importer, ImportReport, lines_of
-from ecart_server.transfer.migration import Migration, MigrationReport, Wishes
-from ecart_server.transfer.problems import Problem, Problems
-from ecart_server.transfer.writer import Placer, Policy
+from ecart_server.transfer.importing import Importer, ImportReport, read_lines
+from ecart_server.transfer.migration import Migration, MigrationOptions, MigrationReport
+from ecart_server.transfer.problems import ProblemSummary, TransferProblem
+from ecart_server.transfer.writer import CartWriter, PendingCart, Policy
 
 __all__ = [
     "FORMAT",
     "CartLine",
+    "CartWriter",
     "ExportReport",
     "ExportedCart",
     "ImportReport",
@@ -28,14 +30,14 @@ __all__ = [
     "LockLine",
     "MergeLine",
     "Migration",
+    "MigrationOptions",
     "MigrationReport",
-    "Placer",
+    "PendingCart",
     "Policy",
-    "Problem",
-    "Problems",
+    "ProblemSummary",
     "RecordLine",
-    "Wishes",
+    "TransferProblem",
+    "atomic_file",
     "export_carts",
-    "lines_of",
-    "whole_file",
+    "read_lines",
 ]

@@ -1,12 +1,12 @@
-"""Between a cart's hash and its exported form. What is imported is checked before it is used.
+"""Converts between a cart's hash and its exported form.
 
-What comes out of `fields_of` is a cart that this version reads, writes and finds in order.
+An imported cart is validated: `to_fields` returns only hashes that this version reads and writes,
+and in which the doctor finds nothing wrong.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -40,14 +40,14 @@ _OUTCOME = re.compile(r"refused|\d+\|\d+\|\d+\|\d+", re.ASCII)
 _RECORD_NAME = re.compile(r"~[\w-]{11}\.[1-9]\d{0,8}|[#&][\w-]{16}", re.ASCII)
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LETTER = re.compile(r"[a-zA-Z]", re.ASCII)
-_MOST_UNITS = 1_000_000
-_MOST_DETAILS = 1 << 24
-_NO_OBSTACLES = {"unknown_field", "large_cart"}
-"""Findings of the doctor that are no reason to leave a cart behind."""
+_MAX_QUANTITY = 1_000_000
+_MAX_DETAILS_BYTES = 1 << 24
+_HARMLESS = {"unknown_field", "large_cart"}
+"""Findings of the doctor with which a cart is imported all the same."""
 
 
-def exported(stored: StoredHash, cart_id: str, expires_ms: int | None) -> ExportedCart:
-    """The exported form of the cart in the fields of a hash.
+def to_exported(stored: StoredHash, cart_id: str, expires_ms: int | None) -> ExportedCart:
+    """The exported form of the cart in a hash. `expires_ms`: milliseconds since 1970, or never.
 
     Raises:
         CorruptCartError: a field cannot be read.
@@ -70,7 +70,9 @@ def exported(stored: StoredHash, cart_id: str, expires_ms: int | None) -> Export
         swept_ms=cart.swept_ms,
         ttl_pinned=summary.ttl_pinned,
         lines=tuple(map(_exported_line, cart.lines)),
-        lock=_exported_lock(lock, cart.ordered) if lock else None,
+        lock=LockLine(lock.checkout_id, lock.deadline_ms, lock.keeps_additions, dict(cart.ordered))
+        if lock
+        else None,
         merge=MergeLine(merge.merge_id, merge.policy, merge.target_id) if merge else None,
         records={
             name: _exported_record(stored.key, name, record)
@@ -80,11 +82,7 @@ def exported(stored: StoredHash, cart_id: str, expires_ms: int | None) -> Export
     )
 
 
-def _exported_lock(lock: Lock, ordered: Mapping[str, int]) -> LockLine:
-    return LockLine(lock.checkout_id, lock.deadline_ms, lock.keeps_additions, dict(ordered))
-
-
-def _exported_line(line: LineItem) -> Any:
+def _exported_line(line: LineItem) -> CartLine:
     values = msgspec.structs.asdict(line)
     line_id, price = values.pop("line_id"), values["unit_price"]
     values["unit_price"] = None if price is None else canonical_text(price)
@@ -102,14 +100,16 @@ def _exported_record(key: str, name: str, record: StoredRecord) -> RecordLine:
     return RecordLine(record.sequence, record.fingerprint, record.at, outcome)
 
 
-def fields_of(cart: ExportedCart, keys: Keyspace) -> tuple[str, dict[str, str]]:
+def to_fields(cart: ExportedCart, keys: Keyspace) -> tuple[str, dict[str, str]]:
     """The key of the cart and the fields of its hash, header first.
 
     Raises:
-        ValueError, EcartError: no cart can be so.
+        ValueError, EcartError: no cart can have these values; the message says which.
     """
     key = keys.cart(check_cart_id(cart.cart_id))
-    _check_other(cart.other)
+    for name in cart.other:
+        if not name or kind_of(name.encode()) != "other":
+            raise ValueError(f"{name!r} is no other field")
     imported = CartHash(
         summary=_summary(cart),
         last_position=cart.last_position,
@@ -119,16 +119,17 @@ def fields_of(cart: ExportedCart, keys: Keyspace) -> tuple[str, dict[str, str]]:
         records={name: _imported_record(name, record) for name, record in cart.records.items()},
         other=cart.other,
     )
-    _check_whole(imported)
+    _check_consistency(imported)
     fields = encode(imported)
     _check_readable(key, keys, fields)
     return key, fields
 
 
 def _summary(cart: ExportedCart) -> CartSummary:
-    if (cart.lock is not None) != (cart.state == "locked"):
+    lock, merge = cart.lock, cart.merge
+    if (lock is not None) != (cart.state == "locked"):
         raise ValueError("a lock belongs to a locked cart, and only there")
-    if (cart.merge is not None) != (cart.state in ("merging", "merged")):
+    if (merge is not None) != (cart.state in ("merging", "merged")):
         raise ValueError("a merge belongs to a cart that merges or has merged, and only there")
     return CartSummary(
         cart_id=cart.cart_id,
@@ -137,8 +138,12 @@ def _summary(cart: ExportedCart) -> CartSummary:
         epoch=cart.epoch,
         digest=cart.digest,
         state=cart.state,
-        lock=_imported_lock(cart.lock) if cart.lock else None,
-        merge=_imported_merge(cart.merge) if cart.merge else None,
+        lock=Lock(_check_token(lock.checkout_id), lock.deadline_ms, lock.keeps_additions)
+        if lock
+        else None,
+        merge=Merge(_check_token(merge.merge_id), merge.policy, check_cart_id(merge.target_id))
+        if merge
+        else None,
         created_ms=cart.created_ms,
         updated_ms=cart.updated_ms,
         ttl_ms=cart.ttl_ms or 0,
@@ -146,22 +151,14 @@ def _summary(cart: ExportedCart) -> CartSummary:
     )
 
 
-def _imported_lock(lock: LockLine) -> Lock:
-    return Lock(_token(lock.checkout_id), lock.deadline_ms, lock.keeps_additions)
-
-
-def _imported_merge(merge: MergeLine) -> Merge:
-    return Merge(_token(merge.merge_id), merge.policy, check_cart_id(merge.target_id))
-
-
-def _token(text: str) -> str:
+def _check_token(text: str) -> str:
     if not _TOKEN.fullmatch(text):
         raise ValueError(f"{text!r} names no check-out and no merge")
     return text
 
 
-def _imported_line(line: Any) -> LineItem:
-    check_quantity(line.quantity, at_least=1, limit=_MOST_UNITS)
+def _imported_line(line: CartLine) -> LineItem:
+    check_quantity(line.quantity, at_least=1, limit=_MAX_QUANTITY)
     if line.title is not None:
         check_title(line.title)
     line_id = line.line_id or line_id_for(check_sku(line.sku), checked_options(line.options))
@@ -172,7 +169,7 @@ def _imported_line(line: Any) -> LineItem:
     values = msgspec.structs.asdict(line)
     del values["sku"]
     if line.details is not None:
-        values["details"] = checked_details(line.details, _MOST_DETAILS)
+        values["details"] = checked_details(line.details, _MAX_DETAILS_BYTES)
     if line.unit_price is not None:
         values["unit_price"] = parse_amount(line.unit_price)
     return LineItem(**{**values, "line_id": line_id})
@@ -186,14 +183,8 @@ def _imported_record(name: str, record: RecordLine) -> StoredRecord:
     return StoredRecord(record.sequence, record.fingerprint, record.at, text)
 
 
-def _check_other(other: dict[str, str]) -> None:
-    for name in other:
-        if not name or kind_of(name.encode()) != "other":
-            raise ValueError(f"{name!r} is no other field")
-
-
-def _check_whole(cart: CartHash) -> None:
-    """What no single field shows."""
+def _check_consistency(cart: CartHash) -> None:
+    """Checks what concerns more than one field."""
     by_id = {line.line_id: line.quantity for line in cart.lines}
     positions = {line.position for line in cart.lines}
     if len(by_id) < len(cart.lines) or len(positions) < len(cart.lines):
@@ -210,12 +201,12 @@ def _check_whole(cart: CartHash) -> None:
 
 
 def _check_readable(key: str, keys: Keyspace, fields: dict[str, str]) -> None:
-    """The doctor finds nothing, and so the store reads it."""
+    """Checks that the doctor finds nothing wrong, so that the store can read the cart."""
     stored = StoredHash(key, {name.encode(): text.encode() for name, text in fields.items()}, 1, 0)
     try:
         faults = examine_cart(stored, keys).faults
     except CorruptCartError as error:
         raise ValueError(str(error)) from error
     for code, detail in faults:
-        if code not in _NO_OBSTACLES:
+        if code not in _HARMLESS:
             raise ValueError(f"{code}: {detail}")

@@ -1,7 +1,8 @@
-"""A cart as E-Cart 1.0.2 stored it, and what it is here. Nothing here does I/O.
+"""Converts a cart as E-Cart 1.0.2 stored it. Nothing here does I/O.
 
-Under `E-CART:USER_ID:<user id>`: a hash of JSON by product id, `{"unit_cost", "quantity", ...}`;
-whatever else the JSON holds is what `ecart.ecart` keeps as extra data, and reads again.
+E-Cart stored a hash under `E-CART:USER_ID:<user id>`, with a JSON object by product id:
+`{"unit_cost": 1.5, "quantity": 2, ...}`. The other names of the object become the line's details,
+which is where `ecart.ecart` reads extra data.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from ecart.model import LineItem, check_cart_id, check_sku, line_id_for
 from ecart.money import parse_amount
 from ecart.operations import PutLines, Rules
 from ecart.operations.arguments import check_quantity, checked_details
+from ecart_server.doctor.examination import OLD_CARTS
 
-OLD_KEYS = "E-CART:USER_ID:*"
-_BEFORE_ID = OLD_KEYS.rstrip("*")
+_KEY_PREFIX = OLD_CARTS.rstrip("*")
 _WIDEST = Rules(max_quantity=1_000_000, max_lines=10_000, max_details_bytes=1 << 16)
 
 
 class BrokenProductError(EcartError):
-    """What stands under a product's id is no product of E-Cart's."""
+    """The value under a product id is no product of E-Cart's."""
 
     code = "broken_product"
 
 
 class OldCart(msgspec.Struct, frozen=True):
-    """A cart on its way. `ttl_ms` it has left; 0: it never expires."""
+    """An old cart, converted. `ttl_ms`: the time to live that it has left; 0: it never expires."""
 
     key: str
     cart_id: str
@@ -38,9 +39,11 @@ class OldCart(msgspec.Struct, frozen=True):
     lines: tuple[LineItem, ...]
     ttl_ms: int
 
-    def put(self, currency: str) -> PutLines:
-        """The change that makes it a cart of today, where there is none: named after what it
-        holds, so that a repeat is known."""
+    def put_lines(self, currency: str) -> PutLines:
+        """The operation that creates the cart where there is none.
+
+        Its operation id is a digest of the old cart, so that a repeat is recognised.
+        """
         return PutLines(
             lines=self.lines,
             currency=currency,
@@ -51,13 +54,13 @@ class OldCart(msgspec.Struct, frozen=True):
 
 
 def read_old_cart(key: str, fields: Mapping[bytes, bytes], pttl: int, cart_id: str) -> OldCart:
-    """The cart under an old key. `cart_id`: its id here, with `{}` for the user's.
+    """Converts the hash under an old key. `cart_id`: the new id, with `{}` for the user's id.
 
     Raises:
-        EcartError: a product cannot be a line, and the message says which; or no cart can have
-            the id. A cart comes over whole or not at all.
+        EcartError: a product cannot be a line, and the message names it; or no cart can have the
+            id. A cart is converted whole or not at all.
     """
-    user_id = key.removeprefix(_BEFORE_ID)
+    user_id = key.removeprefix(_KEY_PREFIX)
     lines = tuple(_line(field, fields[field]) for field in sorted(fields))
     new_id = check_cart_id(cart_id.replace("{}", user_id))
     return OldCart(key, new_id, fields, lines, max(pttl, 0))

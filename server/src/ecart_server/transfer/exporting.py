@@ -1,7 +1,7 @@
-"""Every cart of a deployment as a line: found with SCAN, read a bounded number of bytes at a time.
+"""Exports every cart of a deployment as a line: found by SCAN, read a bounded size at a time.
 
-The engine is never blocked, and carts may change meanwhile: each line is of one moment, the lines
-together are not. Memory does not grow with the number of carts.
+The engine is not blocked, so carts may change during an export: each line is consistent, the lines
+together are no snapshot. Memory does not grow with the number of carts.
 """
 
 from __future__ import annotations
@@ -17,31 +17,29 @@ from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.carts import StoredHash, misplaced
 from ecart_server.doctor.scan import Unread, read_atomically, read_carts
 from ecart_server.redis_admin.connections import SCAN_COUNT, Node, opened_nodes, scan_pages
-from ecart_server.transfer.conversion import exported
+from ecart_server.redis_admin.progress import Progress
+from ecart_server.transfer.conversion import to_exported
 from ecart_server.transfer.format import to_text
-from ecart_server.transfer.problems import Problem, Problems, Tell
+from ecart_server.transfer.problems import ProblemHandler, ProblemSummary, TransferProblem
 
-Progress = Callable[[int, int], None]
-"""Is told how many carts have been written, and about how many there are."""
-
-KEYS_AT_A_TIME = 250_000
-"""Keys that are sorted in memory at a time."""
+MAX_SORTED_KEYS = 250_000
+"""Keys that are sorted in memory at a time; more take another walk through the store."""
 
 _CLOSE_MS = 1000
-"""An expiry so near to what the cart says of itself is that: between two questions time passes."""
+"""Expiries that differ by less are the same: time passes between TIME and PTTL."""
 
 
 class ExportReport(msgspec.Struct):
-    """What an export did. `complete`: it came to its end."""
+    """The result of an export. `complete`: it was not interrupted."""
 
     carts: int = 0
     states: dict[str, int] = {}
-    problems: Problems = msgspec.field(default_factory=Problems)
+    problems: ProblemSummary = msgspec.field(default_factory=ProblemSummary)
     seconds: float = 0.0
     complete: bool = False
 
     def count(self, state: str) -> None:
-        """One more cart."""
+        """Counts a cart."""
         self.carts += 1
         self.states[state] = self.states.get(state, 0) + 1
 
@@ -57,24 +55,26 @@ def export_carts(
     write: Callable[[str], object],
     *,
     in_order: bool = False,
-    tell: Tell = lambda problem: None,
+    on_problem: ProblemHandler = lambda problem: None,
     progress: Progress = lambda done, total: None,
 ) -> ExportReport:
-    """Writes a line for each cart. `in_order`: sorted by partition and key, which takes as many
-    walks through the store as there are times 250,000 keys in it.
+    """Writes a line for each cart.
+
+    `in_order`: sorted by partition and key, which takes a walk through the store for each 250,000
+    keys in it. Progress is counted in carts.
 
     Raises:
         StoreUnavailableError: an engine stopped answering.
     """
     report, began = ExportReport(), time.monotonic()
     with opened_nodes(url) as nodes:
-        total = _about_how_many(nodes, keys)
-        walk = _in_order(nodes, keys, total) if in_order else _as_they_come(nodes, keys)
-        for node, page in walk:
-            for found in _found(node, page, keys):
-                if isinstance(found, Problem):
+        total = _estimate_total(nodes, keys)
+        pages = _ordered_pages(nodes, keys, total) if in_order else _pages(nodes, keys)
+        for node, page in pages:
+            for found in _export_page(node, page, keys):
+                if isinstance(found, TransferProblem):
                     report.problems.add(found)
-                    tell(found)
+                    on_problem(found)
                 else:
                     write(found.text + "\n")
                     report.count(found.state)
@@ -84,8 +84,8 @@ def export_carts(
     return report
 
 
-def _about_how_many(nodes: list[Node], keys: Keyspace) -> int:
-    """All keys but the indexes; those of other prefixes and programs are not told apart."""
+def _estimate_total(nodes: list[Node], keys: Keyspace) -> int:
+    """The number of all keys but the indexes; it includes those of other prefixes."""
     indexes = [keys.index(number) for number in range(keys.partitions)]
     total = 0
     for node in nodes:
@@ -94,36 +94,36 @@ def _about_how_many(nodes: list[Node], keys: Keyspace) -> int:
     return total
 
 
-Walk = Iterator[tuple[Node, list[bytes]]]
+_Pages = Iterator[tuple[Node, list[bytes]]]
 
 
-def _as_they_come(nodes: list[Node], keys: Keyspace) -> Walk:
+def _pages(nodes: list[Node], keys: Keyspace) -> _Pages:
     for node in nodes:
         for page in scan_pages(node, keys.pattern):
-            names = dict.fromkeys(key for key in page if keys.names_cart(_shown(key)))
+            names = dict.fromkeys(key for key in page if keys.names_cart(_text(key)))
             yield node, list(names)
 
 
-def _in_order(nodes: list[Node], keys: Keyspace, total: int) -> Walk:
-    walks = min(keys.partitions, 1 + total // KEYS_AT_A_TIME)
+def _ordered_pages(nodes: list[Node], keys: Keyspace, total: int) -> _Pages:
+    walks = min(keys.partitions, 1 + total // MAX_SORTED_KEYS)
     for number in range(walks):
         first, end = (keys.partitions * n // walks for n in (number, number + 1))
         found = {
             (partition, key): node
-            for node, page in _as_they_come(nodes, keys)
+            for node, page in _pages(nodes, keys)
             for key in page
             if first <= (partition := _partition(key)) < end or end == keys.partitions <= partition
         }
-        yield from _batched(sorted(found), found)
+        yield from _pages_of_nodes(sorted(found), found)
 
 
-def _batched(order: list[tuple[int, bytes]], found: dict[tuple[int, bytes], Node]) -> Walk:
-    """Pages of neighbours that one node holds."""
+def _pages_of_nodes(order: list[tuple[int, bytes]], found: dict[tuple[int, bytes], Node]) -> _Pages:
+    """Pages of keys in this order, each of keys that one node holds."""
     page: list[bytes] = []
-    for place, name in enumerate(order):
+    for i, name in enumerate(order):
         page.append(name[1])
-        follower = order[place + 1] if place + 1 < len(order) else None
-        if follower is None or len(page) == SCAN_COUNT or found[follower] is not found[name]:
+        following = order[i + 1] if i + 1 < len(order) else None
+        if following is None or len(page) == SCAN_COUNT or found[following] is not found[name]:
             yield found[name], page
             page = []
 
@@ -132,58 +132,61 @@ def _partition(key: bytes) -> int:
     return int(key.partition(b":{")[2].partition(b"}")[0])
 
 
-def _shown(key: bytes) -> str:
+def _text(key: bytes) -> str:
     return key.decode(errors="replace")
 
 
-def _found(node: Node, page: list[bytes], keys: Keyspace) -> Iterator[_Line | Problem]:
-    """The line of each cart, or why there is none."""
+def _export_page(
+    node: Node, page: list[bytes], keys: Keyspace
+) -> Iterator[_Line | TransferProblem]:
+    """The line of each cart, or the reason why it has none."""
     for stored in read_carts(node, page):
         if isinstance(stored, Unread):
-            yield Problem(_shown(stored.key), stored.code, stored.detail)
+            yield TransferProblem(_text(stored.key), stored.code, stored.detail)
             continue
         elsewhere = misplaced(stored.key, keys)
         if elsewhere is not None:
-            yield Problem(stored.key, "orphan", f"its id belongs to {elsewhere}")
+            yield TransferProblem(stored.key, "orphan", f"its id belongs to {elsewhere}")
             continue
         try:
-            line = _line(node, stored, keys)
+            line = _export_cart(node, stored, keys)
         except CorruptCartError as error:
-            yield Problem(stored.key, "unreadable_cart", f"field {error.field}")
+            yield TransferProblem(stored.key, "unreadable_cart", f"field {error.field}")
             continue
         if line is not None:
             yield line
 
 
-def _line(node: Node, stored: StoredHash, keys: Keyspace) -> _Line | None:
+def _export_cart(node: Node, stored: StoredHash, keys: Keyspace) -> _Line | None:
+    """The line of a cart; None if it has just been deleted."""
     cart_id = keys.cart_id(stored.key)
-    expires_ms = _own_expiry(stored, cart_id)
-    if not _is_expiry(stored, expires_ms):
+    expires_ms = _expiry_of_cart(stored, cart_id)
+    if not _is_expiry_of_key(stored, expires_ms):
         again = read_atomically(node, stored)
         if again is None:
             return None
-        stored, expires_ms = again, _own_expiry(again, cart_id)
-        if not _is_expiry(stored, expires_ms):
-            expires_ms = _stored_expiry(node, stored)
-    cart = exported(stored, cart_id, expires_ms)
+        stored, expires_ms = again, _expiry_of_cart(again, cart_id)
+        if not _is_expiry_of_key(stored, expires_ms):
+            expires_ms = _expiry_of_key(node, stored)
+    cart = to_exported(stored, cart_id, expires_ms)
     return _Line(cart.state, to_text(cart))
 
 
-def _own_expiry(stored: StoredHash, cart_id: str) -> int | None:
-    """When the cart expires by what it says of itself: every script sets it so."""
+def _expiry_of_cart(stored: StoredHash, cart_id: str) -> int | None:
+    """When the cart expires by its header, which is when every script lets the key expire."""
     header = {name: stored.fields[name] for name in HEADER if name in stored.fields}
     cart = read_summary(stored.key, cart_id, "USD", header)
     return cart.updated_ms + cart.lifetime_ms if cart.lifetime_ms else None
 
 
-def _is_expiry(stored: StoredHash, expires_ms: int | None) -> bool:
+def _is_expiry_of_key(stored: StoredHash, expires_ms: int | None) -> bool:
     if expires_ms is None or stored.pttl < 0:
         return expires_ms is None and stored.pttl == -1
     return abs(stored.now_ms + stored.pttl - expires_ms) < _CLOSE_MS
 
 
-def _stored_expiry(node: Node, stored: StoredHash) -> int | None:
-    """When the key expires though the cart says otherwise; to the millisecond from Redis 7 on."""
+def _expiry_of_key(node: Node, stored: StoredHash) -> int | None:
+    """When the key expires, if not by its header; exact to the millisecond from Redis 7 on."""
     if stored.pttl == -1:
         return None
     (exact,) = node.pipeline([("PEXPIRETIME", stored.key)])

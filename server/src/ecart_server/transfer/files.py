@@ -1,4 +1,4 @@
-"""A file that is there as a whole or not at all, and for its owner alone: carts are personal."""
+"""Atomic files: complete or absent, and readable by their owner alone, since carts are personal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; at the end, synced, it takes the name. After an error nothing is left.
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A temporary file to write, which is synced and renamed to `path` at the end.
 
-    What is no regular file, such as a named pipe, is written as it is.
+    After an error nothing is left of it. What is no regular file, such as a named pipe, is written
+    directly.
     """
     if path.exists() and not path.is_file():
         with path.open("wb") as existing:

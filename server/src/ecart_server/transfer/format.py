@@ -1,6 +1,6 @@
-"""The exported form of a cart: one line of JSON with every fact once. It is public.
+"""The exported form of a cart: one line of JSON. It is public.
 
-What follows from something else is not written: line ids, counters, the number of records. The
+What can be derived is not written: line ids, counters, the number of records. The
 fields of a line are those of `LineItem`, so that a new one is exported as soon as it is declared.
 Nothing here does I/O. docs/command-line.md has a table of the names.
 """
@@ -8,53 +8,64 @@ Nothing here does I/O. docs/command-line.md has a table of the names.
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from ecart.model import LineItem, MergePolicy, OptionValue, State
 
 FORMAT = 1
-"""In every line. A line of another format is refused, not guessed at."""
+"""The version of the format, in every line. Lines of another version are refused."""
 
 
 class _Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     pass
 
 
-_FIRST: list[Any] = [("sku", str), ("quantity", int), ("position", int)]
-_AS_JSON: dict[str, Any] = {
+_FIRST_FIELDS: list[Any] = [("sku", str), ("quantity", int), ("position", int)]
+_JSON_TYPES: dict[str, Any] = {
     "unit_price": str | None,
     "options": dict[str, OptionValue],
     "details": dict[str, Any] | None,
     "other": dict[str, str],
 }
-"""Types of fields that JSON has no other form for."""
+"""Types in JSON of the fields that have another type in `LineItem`."""
 
 
 def _default_of(field: msgspec.structs.FieldInfo) -> Any:
-    """The default of a field of `LineItem`: all but its first ones have one."""
+    """The default of a field of `LineItem`; it has one, unless it is among the first."""
     is_made = field.default is msgspec.NODEFAULT
     return msgspec.field(default_factory=field.default_factory) if is_made else field.default
 
 
-_OF_A_LINE = [
-    (field.name, _AS_JSON.get(field.name, field.type), _default_of(field))
+_OTHER_FIELDS = [
+    (field.name, _JSON_TYPES.get(field.name, field.type), _default_of(field))
     for field in msgspec.structs.fields(LineItem)
     if field.name not in ("line_id", "quantity", "position")
 ]
-CartLine: Any = msgspec.defstruct(
-    "CartLine",
-    [*_FIRST, *_OF_A_LINE, ("line_id", str | None, None)],
-    bases=(_Part,),
-    frozen=True,
-    module=__name__,
-)
-"""A line of the cart. `line_id` is given only if SKU and options do not make it."""
+if TYPE_CHECKING:
+
+    class CartLine(_Part, frozen=True):
+        """A line of the cart, with the fields of `LineItem` and its SKU.
+
+        `line_id` is given only if it does not follow from SKU and options.
+        """
+
+        def __init__(self, **fields: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    CartLine = msgspec.defstruct(
+        "CartLine",
+        [*_FIRST_FIELDS, *_OTHER_FIELDS, ("line_id", str | None, None)],
+        bases=(_Part,),
+        frozen=True,
+        module=__name__,
+    )
 
 
 class LockLine(_Part, frozen=True):
-    """The check-out that holds the cart. `ordered`: by line id, the units that it saw."""
+    """The check-out that holds the cart. `ordered`: the units that it saw, by line id."""
 
     checkout_id: str
     deadline_ms: int
@@ -71,7 +82,7 @@ class MergeLine(_Part, frozen=True):
 
 
 class RecordLine(_Part, frozen=True):
-    """That a change was applied, `at` seconds since 1970. `outcome`: what a merge did, in lines."""
+    """The record of a change, applied `at` seconds since 1970. `outcome`: of a merge, in lines."""
 
     sequence: int
     fingerprint: str
@@ -104,14 +115,16 @@ class ExportedCart(_Part, frozen=True):
 
 
 def to_text(cart: ExportedCart) -> str:
-    """The line, without its end. It is ASCII without control characters, so that it passes
-    through terminals, mails and editors unharmed."""
+    """The line of a cart, without a newline.
+
+    It is ASCII without control characters, safe in terminals, mails and editors.
+    """
     plain = {"format": FORMAT, **msgspec.to_builtins(cart)}
     return json.dumps(plain, separators=(",", ":"), allow_nan=False)
 
 
 def from_text(text: bytes) -> ExportedCart:
-    """The cart in a line.
+    """Parses a line.
 
     Raises:
         ValueError: the line is not of this form; the message says where.

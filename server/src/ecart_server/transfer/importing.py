@@ -1,7 +1,7 @@
-"""Lines back into carts: each put in place by one script, none over another that is to stay.
+"""Imports carts from their lines, each by one script that overwrites no cart that is to stay.
 
-A repeat finds what it wrote and changes nothing, so an import that broke off is simply begun
-again: what is there already is recognised by its header, many carts at a time.
+An import is idempotent: a cart that is there already is recognised by its header and left. So an
+import that was interrupted is simply repeated.
 """
 
 from __future__ import annotations
@@ -14,31 +14,29 @@ import msgspec
 
 from ecart.errors import EcartError
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.transfer.conversion import fields_of
+from ecart_server.transfer.conversion import to_fields
 from ecart_server.transfer.format import from_text
-from ecart_server.transfer.problems import Problem, Problems, Tell
-from ecart_server.transfer.writer import Placed, Placer
+from ecart_server.transfer.problems import ProblemHandler, ProblemSummary, TransferProblem
+from ecart_server.transfer.writer import CartWriter, PendingCart
 
 BATCH_LINES = 250
 BATCH_BYTES = 4 << 20
-LONGEST_LINE = 64 << 20
+MAX_LINE_BYTES = 64 << 20
 
 _COUNTED = ("written", "same", "newer", "ended")
-_STAYS = {
+_CONFLICTS = {
     "older": "an older version of this cart is here; --update takes the later one",
     "other": "another cart of this id is here; --replace overwrites it",
     "corrupt_cart": "what is under its key is no readable cart",
 }
 
-Progress = Callable[[int, int], None]
-"""Is told how many lines have been taken, and how many bytes they were."""
-
 
 class ImportReport(msgspec.Struct):
-    """What an import did. Each of the `lines` read is in one of the six numbers that follow.
+    """The result of an import. Each of the `lines` read is in one of the six numbers that follow.
 
-    `same` were here already; of `newer`, a later version was; of `ended`, the time had run out.
-    All that comes before line `next_line` is settled.
+    `same`: the cart was there already; `newer`: a later version of it was; `ended`: it has expired.
+    `refused`: another cart was there; `broken`: the line is no cart. All lines before `next_line`
+    are done. `complete`: the import was not interrupted.
     """
 
     lines: int = 0
@@ -48,35 +46,37 @@ class ImportReport(msgspec.Struct):
     ended: int = 0
     refused: int = 0
     broken: int = 0
-    problems: Problems = msgspec.field(default_factory=Problems)
+    problems: ProblemSummary = msgspec.field(default_factory=ProblemSummary)
     seconds: float = 0.0
     next_line: int = 1
     complete: bool = False
 
 
 class Importer:
-    """An import. `report` tells at any time how far it is, also after an error."""
+    """An import. `report` is up to date at any time, also after an error."""
 
     def __init__(
         self,
-        placer: Placer,
+        writer: CartWriter,
         keys: Keyspace,
         report: ImportReport,
-        tell: Tell = lambda problem: None,
+        on_problem: ProblemHandler = lambda problem: None,
     ) -> None:
         self.report = report
-        self._placer = placer
+        self._writer = writer
         self._keys = keys
-        self._tell = tell
+        self._on_problem = on_problem
 
     def run(
         self,
         lines: Iterable[bytes],
         *,
         from_line: int = 1,
-        progress: Progress = lambda lines, size: None,
+        progress: Callable[[int, int], None] = lambda lines, size: None,
     ) -> ImportReport:
-        """Takes every line in, from this one on.
+        """Imports every line from `from_line` on.
+
+        `progress` is called with the number of lines that are done, and their size in bytes.
 
         Raises:
             StoreUnavailableError: an engine stopped answering, or its memory is full.
@@ -85,57 +85,58 @@ class Importer:
         report.next_line = from_line
         for batch in _batches(lines):
             size += sum(len(text) for _, text in batch)
-            self._take([entry for entry in batch if entry[0] >= from_line])
+            self._import([entry for entry in batch if entry[0] >= from_line])
             report.next_line = max(from_line, batch[-1][0] + 1)
             report.seconds = round(time.monotonic() - began, 3)
             progress(report.next_line - 1, size)
         report.complete = True
         return report
 
-    def _take(self, batch: list[tuple[int, bytes]]) -> None:
-        carts = [cart for number, text in batch if (cart := self._read(number, text))]
-        for cart, outcome in zip(carts, self._placer.place(carts), strict=True):
+    def _import(self, batch: list[tuple[int, bytes]]) -> None:
+        carts = [cart for number, text in batch if (cart := self._parse(number, text))]
+        for cart, outcome in zip(carts, self._writer.write(carts), strict=True):
             if outcome in _COUNTED:
                 setattr(self.report, outcome, getattr(self.report, outcome) + 1)
                 continue
             self.report.refused += 1
             code = "corrupt_cart" if outcome == "corrupt_cart" else "cart_differs"
-            self._problem(cart.number, code, f"cart {cart.cart_id!r}: {_STAYS[outcome]}")
+            self._add_problem(cart.number, code, f"cart {cart.cart_id!r}: {_CONFLICTS[outcome]}")
 
-    def _read(self, number: int, text: bytes) -> Placed | None:
+    def _parse(self, number: int, text: bytes) -> PendingCart | None:
+        """The cart of a line; None if the line is blank, or broken, which is reported."""
         if not text.strip():
             return None
         self.report.lines += 1
         try:
-            if len(text) > LONGEST_LINE:
+            if len(text) > MAX_LINE_BYTES:
                 raise ValueError("longer than 64 MiB")
             cart = from_text(text)
-            key, fields = fields_of(cart, self._keys)
+            key, fields = to_fields(cart, self._keys)
         except (ValueError, EcartError) as error:
             self.report.broken += 1
             code = error.code if isinstance(error, EcartError) else "broken_line"
-            self._problem(number, code, str(error))
+            self._add_problem(number, code, str(error))
             return None
         active_ms = None if cart.state in ("gone", "merged") else cart.updated_ms
         identity = (cart.epoch, cart.version, cart.expires_ms, active_ms)
-        return Placed(number, cart.cart_id, key, fields, *identity)
+        return PendingCart(number, cart.cart_id, key, fields, *identity)
 
-    def _problem(self, number: int, code: str, detail: str) -> None:
-        problem = Problem(f"line {number}", code, detail)
+    def _add_problem(self, number: int, code: str, detail: str) -> None:
+        problem = TransferProblem(f"line {number}", code, detail)
         self.report.problems.add(problem)
-        self._tell(problem)
+        self._on_problem(problem)
 
 
-def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of a file; of one that is too long, as much as tells that it is."""
-    while text := file.readline(LONGEST_LINE + 1):
+def read_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; one that is too long is cut a byte after the limit, and so refused."""
+    while text := file.readline(MAX_LINE_BYTES + 1):
         yield text
-        while len(text) > LONGEST_LINE and not text.endswith(b"\n"):
-            text = file.readline(LONGEST_LINE + 1)
+        while len(text) > MAX_LINE_BYTES and not text.endswith(b"\n"):
+            text = file.readline(MAX_LINE_BYTES + 1)
 
 
 def _batches(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    """The lines with their numbers, as many at a time as are sent together."""
+    """The lines with their numbers, in batches that are sent together."""
     batch, size = [], 0
     for number, text in enumerate(lines, 1):
         batch.append((number, text))

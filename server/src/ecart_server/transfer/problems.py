@@ -1,4 +1,4 @@
-"""What could not be taken, and why: told at once, counted, and the first of it kept.
+"""Carts and lines that could not be moved: counted by code, and the first hundred listed.
 
 So a report stays small however much is wrong.
 """
@@ -9,34 +9,35 @@ from collections.abc import Callable
 
 import msgspec
 
-KEPT = 100
-"""How many problems a report lists; all are told as they are met, and counted."""
+MAX_LISTED = 100
+"""How many problems a report lists. All of them are counted, and passed to the callback."""
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """`at`: a key, a cart's id or `line 7`; `code`: why, in one word; `detail`: what exactly."""
+class TransferProblem(msgspec.Struct, frozen=True):
+    """One problem. `at`: a key, a cart id or `line 7`; `code`: the kind; `detail`: for people."""
 
     at: str
     code: str
     detail: str
 
 
-Tell = Callable[[Problem], None]
+ProblemHandler = Callable[[TransferProblem], None]
+"""Called with each problem as soon as it is found."""
 
 
-class Problems(msgspec.Struct):
-    """How many there were of each code, and the first hundred."""
+class ProblemSummary(msgspec.Struct):
+    """How many problems of each code there were, and the first hundred of them."""
 
     counts: dict[str, int] = {}
-    first: list[Problem] = []
+    first: list[TransferProblem] = []
 
-    def add(self, problem: Problem) -> None:
-        """Counts one more."""
+    def add(self, problem: TransferProblem) -> None:
+        """Counts a problem, and lists it if it is among the first."""
         self.counts[problem.code] = self.counts.get(problem.code, 0) + 1
-        if len(self.first) < KEPT:
+        if len(self.first) < MAX_LISTED:
             self.first.append(problem)
 
     @property
     def total(self) -> int:
-        """How many in all."""
+        """How many there were in all."""
         return sum(self.counts.values())

@@ -1,6 +1,7 @@
-"""Puts carts under their keys, many at a time, each by one script on the node that owns it.
+"""Writes carts under their keys, many at a time, each by one script on the node that owns the key.
 
-Sent again, a cart is found in place and nothing changes; so every failure is met by another try.
+The script is idempotent: a cart that is there already stays, and its outcome is `same`. So after a
+failure all carts that have no outcome yet are sent again.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from ecart.stores.redis.transport.wire import Command
 from ecart_server.redis_admin.connections import RETRY_SECONDS, opened_nodes
 
 Policy = Literal["keep", "update", "replace"]
-"""What becomes of a cart that is there and differs: it stays; a later version of the same cart
-takes its place; any other does."""
+"""What happens to another cart under the key: `keep` leaves it, `update` replaces an older version
+of the same cart, `replace` replaces any."""
 
 _HEADER = ("v", "c", "m", "s")
 _SCRIPT = load_script("import_cart", "ecart_server.transfer")
 
 
-class Placed(msgspec.Struct, frozen=True):
-    """A cart on its way: its place among the lines, and what is to be under its key.
+class PendingCart(msgspec.Struct, frozen=True):
+    """A cart to write: the number of its line, its key, and the fields of its hash.
 
-    `active_ms` is what the index is to say of it; None for one that has ended.
+    `expires_ms` and `active_ms` are milliseconds since 1970. `expires_ms` None: it never expires.
+    `active_ms`: its last activity, for the index; None: it has ended, and gets no entry.
     """
 
     number: int
@@ -43,11 +45,8 @@ class Placed(msgspec.Struct, frozen=True):
     active_ms: int | None
 
 
-Carts = dict[int, Placed]
-
-
-class Placer:
-    """Where carts are put. Close it."""
+class CartWriter:
+    """Writes carts into the engines behind a URL. Close it."""
 
     def __init__(self, url: str, policy: Policy) -> None:
         self._url = url
@@ -56,67 +55,76 @@ class Placer:
         self._nodes = self._open.enter_context(opened_nodes(url))
 
     def close(self) -> None:
-        """Closes the clients."""
+        """Closes the connections."""
         self._open.close()
 
-    def place(self, carts: list[Placed]) -> list[str]:
-        """What became of each: `written`, `same`, `newer`, `older`, `other`, `ended`, or, if
-        what is there cannot be read, `corrupt_cart`.
+    def write(self, carts: list[PendingCart]) -> list[str]:
+        """Writes these carts, and returns the outcome of each.
+
+        An outcome is `written`, `same`, `newer`, `older` or `other` (what is under the key stays),
+        `ended` (the cart has expired), or `corrupt_cart` (what is under the key cannot be read).
 
         Raises:
-            StoreUnavailableError: an engine did not take them, also when asked again.
+            StoreUnavailableError: an engine refused them or did not answer, after retries.
         """
         outcomes: dict[int, str] = {}
         end = time.monotonic() + RETRY_SECONDS
-        while left := {i: cart for i, cart in enumerate(carts) if i not in outcomes}:
-            failure = self._try(left, outcomes)
+        while pending := {i: cart for i, cart in enumerate(carts) if i not in outcomes}:
+            failure = self._attempt(pending, outcomes)
             if failure is None:
                 continue
             if classify(failure) is not Failure.NOT_EXECUTED or time.monotonic() > end:
                 raise StoreUnavailableError(str(failure)) from failure
             time.sleep(0.1)
-            self._look_again()
+            # A slot may have moved, or a replica may have become the primary.
+            self._open.close()
+            self._nodes = self._open.enter_context(opened_nodes(self._url))
         return [outcomes[i] for i in range(len(carts))]
 
-    def _try(self, carts: Carts, outcomes: dict[int, str]) -> Exception | None:
-        """Notes the outcomes that there are; of those that failed, one failure."""
-        rest: Carts = {}
-        for i, found in self._ask(carts, lambda cart: ("HMGET", cart.key, *_HEADER)).items():
-            is_there = found == [_bytes(carts[i].fields.get(name)) for name in _HEADER]
-            if is_there:
+    def _attempt(
+        self, pending: dict[int, PendingCart], outcomes: dict[int, str]
+    ) -> Exception | None:
+        """Sends each cart once and adds the outcomes; returns one of the failures, if any."""
+        missing: dict[int, PendingCart] = {}
+        for i, header in self._send(pending, lambda cart: ("HMGET", cart.key, *_HEADER)).items():
+            fields = pending[i].fields
+            if header == [fields[name].encode() if name in fields else None for name in _HEADER]:
                 outcomes[i] = "same"
             else:
-                rest[i] = carts[i]
-        replies = self._ask(rest, lambda cart: ("EVALSHA", _SCRIPT.sha, *self._arguments(cart)))
-        unknown = {i: rest[i] for i, reply in replies.items() if _is_of_unknown_script(reply)}
-        replies |= self._ask(unknown, lambda cart: ("EVAL", _SCRIPT.text, *self._arguments(cart)))
-        failed = [reply for reply in replies.values() if isinstance(reply, Exception)]
+                missing[i] = pending[i]
+        replies = self._send(missing, lambda cart: ("EVALSHA", _SCRIPT.sha, *self._arguments(cart)))
+        unknown = {i: missing[i] for i, reply in replies.items() if _is_unknown_script(reply)}
+        replies |= self._send(unknown, lambda cart: ("EVAL", _SCRIPT.text, *self._arguments(cart)))
+        failures = [reply for reply in replies.values() if isinstance(reply, Exception)]
         outcomes |= {
             i: reply[1 if reply[0] == b"ok" else 0].decode()
             for i, reply in replies.items()
             if not isinstance(reply, Exception)
         }
-        self._note(carts[i] for i in replies if outcomes.get(i) == "written")
-        return failed[0] if failed else None
+        self._add_to_index(pending[i] for i in replies if outcomes.get(i) == "written")
+        return failures[0] if failures else None
 
-    def _note(self, carts: Iterable[Placed]) -> None:
-        """Puts them into the index. A sweep would find what is missing there."""
-        of_nodes: dict[int, list[Command]] = {}
+    def _add_to_index(self, carts: Iterable[PendingCart]) -> None:
+        """Adds the index entries of these carts, best effort: a sweep adds what is missing."""
+        by_node: dict[int, list[Command]] = {}
         for cart in carts:
             if cart.active_ms is not None:
-                commands = of_nodes.setdefault(self._owner(cart.key), [])
+                commands = by_node.setdefault(self._owner(cart.key), [])
                 commands += note(cart.key, cart.active_ms)
-        for number, commands in of_nodes.items():
+        for number, commands in by_node.items():
             self._nodes[number].pipeline(commands)
 
-    def _ask(self, carts: Carts, command: Callable[[Placed], Command]) -> dict[int, Any]:
+    def _send(
+        self, carts: dict[int, PendingCart], command: Callable[[PendingCart], Command]
+    ) -> dict[int, Any]:
+        """The reply to a command for each of these carts, in one round trip to each node."""
         replies: dict[int, Any] = {}
         by_node: dict[int, list[int]] = {}
         for i, cart in carts.items():
             by_node.setdefault(self._owner(cart.key), []).append(i)
-        for number, places in by_node.items():
-            answers = self._nodes[number].pipeline(command(carts[i]) for i in places)
-            replies |= zip(places, answers, strict=True)
+        for number, indices in by_node.items():
+            answers = self._nodes[number].pipeline(command(carts[i]) for i in indices)
+            replies |= zip(indices, answers, strict=True)
         return replies
 
     def _owner(self, key: str) -> int:
@@ -126,21 +134,12 @@ class Placer:
         except StopIteration:
             raise StoreUnavailableError(f"no node owns the slot of {key}") from None
 
-    def _arguments(self, cart: Placed) -> Command:
+    def _arguments(self, cart: PendingCart) -> Command:
         expires = "" if cart.expires_ms is None else cart.expires_ms
         header = [cart.fields.get(name, "") for name in _HEADER]
         rest = [part for name in cart.fields.items() if name[0] not in _HEADER for part in name]
         return (1, cart.key, self._policy, expires, cart.epoch, cart.version, *header, *rest)
 
-    def _look_again(self) -> None:
-        """Slots may have moved, or another node may be the primary now."""
-        self._open.close()
-        self._nodes = self._open.enter_context(opened_nodes(self._url))
 
-
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
-
-
-def _is_of_unknown_script(reply: object) -> bool:
+def _is_unknown_script(reply: object) -> bool:
     return isinstance(reply, Exception) and classify(reply) is Failure.NO_SCRIPT
