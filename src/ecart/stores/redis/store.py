@@ -49,7 +49,8 @@ class StoreOnClient:
         observer: Observer | None = None,
     ) -> None:
         given: Any = None if isinstance(client, str) else client
-        if given and inspect.iscoroutinefunction(given.execute_command) is not self._is_async:
+        is_async = inspect.iscoroutinefunction(getattr(given, "execute_command", None))
+        if given is not None and is_async is not self._is_async:
             raise TypeError(self._wrong_client)
         self.keys = Keyspace(prefix, partitions)
         self._execution = Execution(
