@@ -551,7 +551,7 @@ def test_every_finding_of_the_doctor_is_listed() -> None:
 def test_the_json_of_the_doctor_is_listed() -> None:
     """Each name of the document, and each of what it holds."""
     rows = table("docs/doctor.md", "name", "value")
-    kinds = {"carts": doctor.Carts, "engines": doctor.Engine, "findings": doctor.Finding}
+    kinds = {"carts": doctor.CartTotals, "engines": doctor.Engine, "findings": doctor.Finding}
     kinds |= {"repairs": doctor.Repair}
 
     named = {codes_in(name)[0]: codes_in(value) for name, value in rows}

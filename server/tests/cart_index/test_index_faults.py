@@ -1,4 +1,4 @@
-"""The index after lives at random, with the engine killed: one sweep makes it whole."""
+"""The index after lives at random, with the engine killed: one sweep completes it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _holds(engine: Engine) -> None:
     with engine.connected() as client:
         sweep(nodes, KEYS)
         page = list_carts(nodes, KEYS, limit=1000, with_empty=True)
-        told = survey(nodes, KEYS)
+        counted = survey(nodes, KEYS)
 
         expected = set()
         for key in client.scan_iter(match="ecart:*:cart:*"):
@@ -86,8 +86,8 @@ def _holds(engine: Engine) -> None:
             if not state.startswith((b"gone", b"merged")):
                 expected.add(KEYS.cart_id(key.decode()))
         assert {cart.cart_id for cart in page.carts} == expected
-        noted = {m.decode() for n in range(16) for m in client.zrange(KEYS.index(n), 0, -1)}
-        assert noted == expected
-        assert told.carts + told.empty == len(expected)
+        indexed = {m.decode() for n in range(16) for m in client.zrange(KEYS.index(n), 0, -1)}
+        assert indexed == expected
+        assert counted.carts + counted.empty == len(expected)
     for node in nodes:
         node.client.close()

@@ -1,4 +1,4 @@
-"""Carts by their last activity: a page at a time, none missing, none twice, none that is over."""
+"""Carts by their last activity: a page at a time, none missing, none twice, none that has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from ecart import Cart, RedisStore
 from ecart.stores.redis.index import note
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.cart_index import InvalidCursorError, find, list_carts, listing
+from ecart_server.cart_index import InvalidCursorError, find_cart, list_carts, listing
 from ecart_server.redis_admin.connections import Node, open_nodes
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_carts_of_one_moment_are_on_one_page_each(client: Any, nodes: list[Node]
 
 
 def test_only_what_is_idle_for_so_long(client: Any, nodes: list[Node]) -> None:
-    """An entry that is behind its cart does not count: the cart tells."""
+    """The time of the cart counts, not that of an entry that is behind it."""
     fill(client, 4)
     age(client, "c-1", 2 * HOUR)
     age(client, "c-2", 3 * HOUR)
@@ -108,11 +108,11 @@ def test_only_what_is_idle_for_so_long(client: Any, nodes: list[Node]) -> None:
     page = list_carts(nodes, KEYS, until_ms=int(time.time() * 1000) - HOUR)
 
     assert (ids_of(page), page.after) == (["c-2", "c-1"], None)
-    assert client.zscore(behind, "c-3") > 1, "the entry was put right"
+    assert client.zscore(behind, "c-3") > 1, "the entry was repaired"
 
 
-def test_who_is_over_is_not_told_and_forgotten(client: Any, nodes: list[Node]) -> None:
-    """Expired, destroyed, merged, purged elsewhere, of another kind: the index is mended."""
+def test_dead_entries_are_not_listed_and_are_removed(client: Any, nodes: list[Node]) -> None:
+    """Expired, destroyed, merged, purged elsewhere, of another kind: the index is repaired."""
     fill(client, 6)
     store = RedisStore(client, partitions=16)
     client.delete(KEYS.cart("c-0"))
@@ -125,7 +125,7 @@ def test_who_is_over_is_not_told_and_forgotten(client: Any, nodes: list[Node]) -
 
     assert sorted(found) == ["c-3", "c-5"]
     left = {m for n in range(16) for m in client.zrange(KEYS.index(n), 0, -1)}
-    assert left == {b"c-3", b"c-4", b"c-5"}, "damage is for the doctor to tell"
+    assert left == {b"c-3", b"c-4", b"c-5"}, "damage is for the doctor to report"
     client.delete(KEYS.cart("c-4"))
 
 
@@ -165,8 +165,8 @@ def test_what_is_untouched_is_on_one_page_whatever_others_do(
     assert [cart_id for cart_id in found if cart_id in still] == ids[::2]
 
 
-def test_an_entry_behind_its_cart_is_not_met_twice(client: Any, nodes: list[Node]) -> None:
-    """Changes within a minute of the one that was noted do not move the cart between pages."""
+def test_an_entry_behind_its_cart_is_not_listed_twice(client: Any, nodes: list[Node]) -> None:
+    """Changes within a minute of the indexed one do not move the cart between pages."""
     ids = fill(client, 30)
     for cart_id in ids:
         index = KEYS.index(KEYS.partition(cart_id))
@@ -179,7 +179,7 @@ def test_many_dead_entries_make_a_short_page(
     client: Any, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not a late one; the next pages go on, and nothing that lives is left out."""
-    monkeypatch.setattr(listing, "_MOST_LOOKED", 20)
+    monkeypatch.setattr(listing, "_MAX_EXAMINED", 20)
     fill(client, 5)
     for n in range(100):
         client.zadd(KEYS.index(n % 16), {f"dead-{n}": 1000 + n})
@@ -191,21 +191,21 @@ def test_many_dead_entries_make_a_short_page(
     assert sorted(walked(nodes, limit=5)) == [f"c-{n}" for n in range(5)]
 
 
-def test_a_forgotten_cart_that_lives_again_stays(client: Any, nodes: list[Node]) -> None:
-    """It was noted anew between the look and the forgetting."""
-    from ecart_server.cart_index.index_reader import Entry, Look, mend
+def test_an_entry_that_was_written_again_is_not_removed(client: Any, nodes: list[Node]) -> None:
+    """Between reading the cart and removing the entry."""
+    from ecart_server.cart_index.index_reader import EntryState, IndexEntry, repair_index
 
     fill(client, 1)
     key = KEYS.cart("c-0")
 
-    assert mend(nodes[0], [Look(Entry(key, 12345))]) == 0
+    assert repair_index(nodes[0], [EntryState(IndexEntry(key, 12345))]) == 0
     assert client.zcard(KEYS.index(KEYS.partition("c-0"))) == 1
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "1", "~", "-1~a:cart:b", "9" * 20 + "~a:cart:b", "é"])
 def test_a_cursor_of_ones_own_is_refused(nodes: list[Node], cursor: str) -> None:
     """Nothing is guessed."""
-    with pytest.raises(InvalidCursorError, match="goes on from the cursor"):
+    with pytest.raises(InvalidCursorError, match="continues from the cursor"):
         list_carts(nodes, KEYS, after=cursor)
 
 
@@ -215,8 +215,8 @@ def test_one_is_found_by_its_id(client: Any, nodes: list[Node]) -> None:
     for n in range(16):
         client.delete(KEYS.index(n))
 
-    found = find(nodes, KEYS, "c-0")
+    found = find_cart(nodes, KEYS, "c-0")
 
     assert found is not None
     assert (found.total_quantity, found.state) == (1, "open")
-    assert find(nodes, KEYS, "c-1") is None
+    assert find_cart(nodes, KEYS, "c-1") is None

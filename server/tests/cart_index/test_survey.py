@@ -1,4 +1,4 @@
-"""All carts counted, exactly or by a fair sample; and the sweep that makes the index whole."""
+"""All carts counted, exactly or by a random sample; and the sweep that completes the index."""
 
 from __future__ import annotations
 
@@ -52,46 +52,46 @@ def test_all_carts_are_counted(client: Any, nodes: list[Node]) -> None:
     Cart("c-7", store).set_ttl(3600)
     client.hset(KEYS.cart("c-2"), "c", "damaged")
 
-    told = survey(nodes, KEYS)
+    found = survey(nodes, KEYS)
 
     counted = [n for n in range(1, 30) if n != 2]
-    assert (told.carts, told.empty, told.damaged, told.forgotten) == (28, 1, 1, 1)
-    assert told.units == sum(n * (1 + n % 3) for n in counted)
+    assert (found.carts, found.empty, found.damaged, found.forgotten) == (28, 1, 1, 1)
+    assert found.units == sum(n * (1 + n % 3) for n in counted)
     total = sum((Decimal(f"{n}.25") * n * (1 + n % 3) for n in counted), Decimal(0))
-    assert {code: Decimal(text) for code, text in told.subtotals.items()} == {"USD": total}
-    assert told.states == {"locked": 1, "open": 28}
-    assert [(b.at_least, b.carts) for b in told.sizes[:4]] == [(1, 9), (2, 10), (3, 9), (5, 0)]
-    assert sum(b.carts for b in told.values) == sum(b.carts for b in told.ages) == 28
-    assert [cart.cart_id for cart in told.largest[:3]] == ["c-29", "c-26", "c-23"]
-    assert told.expiring[0].cart_id == "c-7"
-    idle = [cart.updated_ms for cart in told.idlest]
+    assert {code: Decimal(text) for code, text in found.subtotals.items()} == {"USD": total}
+    assert found.states == {"locked": 1, "open": 28}
+    assert [(b.at_least, b.carts) for b in found.sizes[:4]] == [(1, 9), (2, 10), (3, 9), (5, 0)]
+    assert sum(b.carts for b in found.values) == sum(b.carts for b in found.ages) == 28
+    assert [cart.cart_id for cart in found.largest[:3]] == ["c-29", "c-26", "c-23"]
+    assert found.expiring[0].cart_id == "c-7"
+    idle = [cart.updated_ms for cart in found.idlest]
     assert idle == sorted(idle)
-    assert {"c-3", "c-4"} <= {cart.cart_id for cart in told.idlest}
-    assert "c-1" not in {cart.cart_id for cart in told.idlest}
-    assert (told.surveyed, told.partitions, told.is_sample) == (16, 16, False)
+    assert {"c-3", "c-4"} <= {cart.cart_id for cart in found.idlest}
+    assert "c-1" not in {cart.cart_id for cart in found.idlest}
+    assert (found.surveyed, found.partitions, found.is_sample) == (16, 16, False)
     assert "c-30" not in members(client)
     client.delete(KEYS.cart("c-2"))
 
 
 def test_too_many_are_sampled(client: Any, nodes: list[Node]) -> None:
-    """Whole partitions, so that what is told is true of them; and it says so."""
+    """Whole partitions, so that the numbers are true of them; and it says so."""
     store = RedisStore(client, partitions=16)
     for n in range(200):
         Cart(f"c-{n}", store).add("apple", unit_price="1")
 
-    told = survey(nodes, KEYS, most=50)
+    found = survey(nodes, KEYS, max_carts=50)
 
-    assert told.is_sample
-    assert 50 <= told.carts < 100
-    assert told.indexed == 200
+    assert found.is_sample
+    assert 50 <= found.carts < 100
+    assert found.indexed == 200
 
 
-def test_a_sweep_finds_what_was_not_noted(client: Any, nodes: list[Node]) -> None:
-    """And forgets what is over; the second one has nothing to do."""
-    unnoted, noted = (RedisStore(client, partitions=16, index=on) for on in (False, True))
+def test_a_sweep_adds_missing_entries(client: Any, nodes: list[Node]) -> None:
+    """And removes dead ones; the second sweep has nothing to do."""
+    unindexed, indexed = (RedisStore(client, partitions=16, index=on) for on in (False, True))
     for n in range(50):
-        Cart(f"un-{n}", unnoted).add("apple")
-        Cart(f"no-{n}", noted).add("apple")
+        Cart(f"un-{n}", unindexed).add("apple")
+        Cart(f"no-{n}", indexed).add("apple")
     for n in range(0, 50, 2):
         client.delete(KEYS.cart(f"no-{n}"))
 

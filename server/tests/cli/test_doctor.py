@@ -46,32 +46,32 @@ def sound(engines: Engines) -> Engine:
 
 
 def test_nothing_to_do(sound: Engine) -> None:
-    """Exit code 0; what was looked at is said."""
+    """Exit code 0; what was examined is shown."""
     shown = run(sound)
 
     assert shown.exit_code == 0
-    assert re.match(r"valkey 9\.\d+\.\d+ at /\S+/s\n1 cart looked at \(all\) in ", shown.stdout)
+    assert re.match(r"valkey 9\.\d+\.\d+ at /\S+/s\n1 cart examined \(all\) in ", shown.stdout)
     assert "1 open" in shown.stdout
     assert shown.stdout.endswith("Nothing to do (2 notes).\n")
     assert shown.stderr == ""
 
 
 def test_a_problem(sound: Engine) -> None:
-    """Exit code 1; severity, code, meaning, place and remedy; `--repair` mends it, once."""
+    """Exit code 1; severity, code, meaning, place and remedy; `--repair` repairs it, once."""
     with sound.connected() as client:
         client.persist(KEYS.cart("c"))
 
     shown = run(sound)
-    mended = run(sound, "--repair")
+    repaired = run(sound, "--repair")
     again = run(sound, "--repair")
 
-    assert (shown.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0)
+    assert (shown.exit_code, repaired.exit_code, again.exit_code) == (1, 0, 0)
     assert "\nwarning no_expiry\n        The cart is to expire and has lost" in shown.stdout
     assert f"        {KEYS.cart('c')}: state open, to live 604800 s\n" in shown.stdout
     assert "        Remedy: --repair gives it the life" in shown.stdout
     assert shown.stdout.endswith("\n1 warning, 2 notes.\n")
-    assert "warning no_expiry  1 mended\n" in mended.stdout
-    assert f"mended {KEYS.cart('c')}: no_expiry, given a life again\n" in mended.stdout
+    assert "warning no_expiry  1 repaired\n" in repaired.stdout
+    assert f"repaired {KEYS.cart('c')}: no_expiry, given a life again\n" in repaired.stdout
     assert "no_expiry" not in again.stdout
 
 
@@ -104,14 +104,14 @@ def test_as_json(sound: Engine) -> None:
 
 
 def test_the_engine_alone(sound: Engine) -> None:
-    """`--no-scan` looks at no cart."""
+    """`--no-scan` examines no cart."""
     with sound.connected() as client:
         client.persist(KEYS.cart("c"))
 
     shown = run(sound, "--no-scan")
 
     assert shown.exit_code == 0
-    assert "looked at" not in shown.stdout
+    assert "examined" not in shown.stdout
     with sound.connected() as client:
         client.flushall()
 
@@ -124,7 +124,7 @@ def test_a_sample(sound: Engine) -> None:
 
     shown = run(sound, "--sample", "5")
 
-    assert re.search(r"^\d+ carts looked at \(not all\)", shown.stdout, re.MULTILINE)
+    assert re.search(r"^\d+ carts examined \(not all\)", shown.stdout, re.MULTILINE)
 
 
 def test_another_keyspace(sound: Engine) -> None:
@@ -174,7 +174,7 @@ def test_an_engine_that_is_not_there(engine: Engine, arguments: list[str]) -> No
 
 
 def test_the_embedded_engine(tmp_path: Path) -> None:
-    """Started for the look if it does not run, and stopped again; its own settings are fine."""
+    """Started if it does not run, and stopped again; its own settings are fine."""
     shown = CliRunner().invoke(main, ["doctor", "--data-dir", str(tmp_path / "data"), "--json"])
 
     found = json.loads(shown.stdout)
@@ -184,7 +184,7 @@ def test_the_embedded_engine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["show", "nobody"]])
-def test_looking_changes_no_setting(tmp_path: Path, arguments: list[str]) -> None:
+def test_examining_changes_no_setting(tmp_path: Path, arguments: list[str]) -> None:
     """An engine that syncs once a second goes on so."""
     with open_engine(tmp_path, fsync="everysec", watch=False) as engine:
         CliRunner().invoke(main, [*arguments, "--data-dir", str(tmp_path)])

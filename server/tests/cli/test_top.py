@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from cli.terminals import Terminal
 from ecart import Cart, RedisStore
-from ecart_server.cart_index import Watch
+from ecart_server.cart_index import ActivityMonitor
 from ecart_server.cli import main
 from ecart_server.redis_admin.connections import opened_nodes
 from transfer.filling import HOSTILE, KEYS
@@ -32,11 +32,11 @@ def test_rates_between_two_looks(engine: Engine) -> None:
         busy, calm = Cart("busy", store), Cart("calm", store)
         busy.add("apple")
         calm.add("apple")
-        watch = Watch(nodes, KEYS, 10)
-        first = watch.look()
+        monitor = ActivityMonitor(nodes, KEYS, 10)
+        first = monitor.sample()
         for _ in range(50):
             busy.add("apple")
-        second = watch.look()
+        second = monitor.sample()
 
     assert [active.changes for active in first.carts] == [None, None]
     assert (first.changes, first.commands, first.indexed) == (None, None, 2)

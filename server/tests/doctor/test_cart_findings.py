@@ -1,4 +1,4 @@
-"""What is wrong with carts is found, told with its remedy, and nothing else is."""
+"""What is wrong with carts is found, reported with its remedy, and nothing else is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from doctor.planting import KEYS, PLANTS, begin_merge, fill
 from ecart import Cart, RedisStore
 from ecart_server.doctor import KINDS, Report, examination, examine
-from ecart_server.doctor.carts import Held
+from ecart_server.doctor.carts import StoredHash
 from ecart_server.doctor.scan import Unread, read_carts
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_sound_carts_have_no_findings(any_engine: Engine, store: RedisStore) -> 
 
 
 @pytest.mark.foreign_data
-def test_a_merge_under_way_is_left_in_peace(any_engine: Engine, store: RedisStore) -> None:
+def test_a_merge_in_progress_is_no_fault(any_engine: Engine, store: RedisStore) -> None:
     """Only after an hour is it called stuck."""
     fill(store)
     with any_engine.connected() as client:
@@ -123,7 +123,7 @@ def test_the_same_fault_often_is_one_finding(any_engine: Engine, store: RedisSto
     assert (finding.count, len(finding.examples)) == (25, 10)
 
 
-def test_other_prefixes_are_not_looked_at(any_engine: Engine) -> None:
+def test_other_prefixes_are_not_examined(any_engine: Engine) -> None:
     """They are other deployments."""
     with closing(RedisStore(any_engine.url, prefix="ecart-2")) as store:
         Cart("c", store).add("apple")
@@ -134,12 +134,12 @@ def test_other_prefixes_are_not_looked_at(any_engine: Engine) -> None:
 
 
 def test_a_cart_that_changes_meanwhile(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one look saw half before and half after a change is seen again before it is told."""
+    """A hash read half before and half after a change is read again before it is reported."""
 
-    def between_two_changes(node: Node, keys: list[bytes]) -> Iterator[Held | Unread]:
-        for held in read_carts(node, keys):
-            assert isinstance(held, Held)
-            yield replace(held, pttl=-1)
+    def between_two_changes(node: Node, keys: list[bytes]) -> Iterator[StoredHash | Unread]:
+        for stored in read_carts(node, keys):
+            assert isinstance(stored, StoredHash)
+            yield replace(stored, pttl=-1)
 
     monkeypatch.setattr(examination, "read_carts", between_two_changes)
     with closing(RedisStore(engine.url)) as store:
@@ -151,8 +151,8 @@ def test_a_cart_that_changes_meanwhile(engine: Engine, monkeypatch: pytest.Monke
 
 
 @pytest.mark.foreign_data
-def test_a_url_that_wishes_for_decoded_replies(any_engine: Engine, store: RedisStore) -> None:
-    """Keys may be any bytes, so the wish is passed over."""
+def test_a_url_that_asks_for_decoded_replies(any_engine: Engine, store: RedisStore) -> None:
+    """Keys may be any bytes, so the option is ignored."""
     fill(store)
     with any_engine.connected() as client:
         client.set(b"ecart:\xff", "1")

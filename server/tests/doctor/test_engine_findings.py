@@ -11,7 +11,7 @@ import pytest
 from ecart import Cart, RedisStore
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor import KINDS, Report, examine
-from ecart_server.doctor.server import Facts, faults_of
+from ecart_server.doctor.engines import EngineFacts, find_engine_faults
 from engines import eventually
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ CONFIG = {"save": "", "appendfsync": "always"}
 REPLICA = {"ip": "10.0.0.2", "port": 6379, "state": "online", "offset": 1, "lag": 1}
 
 # What is different from a sound engine, in INFO and in its settings; the finding; what it names.
-SAID: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
+DIFFERENCES: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
     "old Valkey": ({"valkey_version": "7.1.0"}, {}, "engine_too_old", "valkey 7.1.0"),
     "Dragonfly": ({"valkey_version": None, "dragonfly_version": "df-v1.2"}, {},
                   "engine_unknown", "dragonfly"),
@@ -63,25 +63,29 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, str], str, str]] = {
 }  # fmt: skip
 
 
-def said(info: dict[str, Any], config: dict[str, str]) -> Facts:
-    told = {name: value for name, value in {**SOUND, **info}.items() if value is not None}
-    return Facts("10.0.0.1:6379", told, {**CONFIG, **config})
+def engine_facts(info: dict[str, Any], config: dict[str, str]) -> EngineFacts:
+    reported = {name: value for name, value in {**SOUND, **info}.items() if value is not None}
+    return EngineFacts("10.0.0.1:6379", reported, {**CONFIG, **config})
 
 
-@pytest.mark.parametrize(("info", "config", "code", "detail"), SAID.values(), ids=SAID)
-def test_what_an_engine_says_is_judged(
+@pytest.mark.parametrize(
+    ("info", "config", "code", "detail"), DIFFERENCES.values(), ids=DIFFERENCES
+)
+def test_what_an_engine_reports_is_judged(
     info: dict[str, Any], config: dict[str, str], code: str, detail: str
 ) -> None:
     """One difference from a sound engine, one finding."""
-    ((found, told),) = faults_of(said(info, config))
+    ((found, text),) = find_engine_faults(engine_facts(info, config))
 
     assert found == code
-    assert detail in told
+    assert detail in text
 
 
 def test_a_policy_that_waits_for_a_limit() -> None:
-    """Is told, too: it evicts as soon as one is set."""
-    faults = dict(faults_of(said({"maxmemory_policy": "volatile-lru", "maxmemory": 0}, {})))
+    """Is a finding, too: it evicts as soon as one is set."""
+    faults = dict(
+        find_engine_faults(engine_facts({"maxmemory_policy": "volatile-lru", "maxmemory": 0}, {}))
+    )
 
     assert set(faults) == {"evicting_policy", "no_memory_limit"}
     assert "as soon as maxmemory is set" in faults["evicting_policy"]
@@ -89,7 +93,7 @@ def test_a_policy_that_waits_for_a_limit() -> None:
 
 def test_a_sound_engine_has_no_faults() -> None:
     """Not even a note."""
-    assert list(faults_of(said({}, {}))) == []
+    assert list(find_engine_faults(engine_facts({}, {}))) == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_a_sound_engine_has_no_faults() -> None:
 def test_the_oldest_engine(kind: str, version: str, is_too_old: bool) -> None:
     """Redis 6.2 and Valkey 7.2 are supported, and what is newer."""
     info = {"valkey_version": None, "server_name": None} if kind == "redis" else {}
-    found = list(faults_of(said({**info, f"{kind}_version": version}, {})))
+    found = list(find_engine_faults(engine_facts({**info, f"{kind}_version": version}, {})))
 
     assert found == ([("engine_too_old", f"{kind} {version}")] if is_too_old else [])
 
@@ -131,7 +135,7 @@ def test_each_engine_is_known(any_engine: Engine) -> None:
     assert (engine.kind, engine.version.startswith(version)) == (name, True)
     bare = ["nothing_on_disk", "no_memory_limit", "no_replica", "not_recorded"]
     assert codes(report) == bare
-    assert not report.is_well
+    assert not report.is_healthy
 
 
 def test_settings_of_a_real_engine(any_engine: Engine, engines: Engines) -> None:
@@ -167,7 +171,7 @@ def test_a_sound_store_has_nothing_to_do(engines: Engines) -> None:
     report = examine(engine.url, KEYS)
 
     assert codes(report) == ["no_replica"]
-    assert report.is_well
+    assert report.is_healthy
 
 
 def test_a_primary_and_its_replica(engines: Engines) -> None:
@@ -184,18 +188,18 @@ def test_a_primary_and_its_replica(engines: Engines) -> None:
 
 
 def test_clocks_that_differ(any_engine: Engine) -> None:
-    """Beyond two seconds, and beyond what the way to the engine takes."""
+    """Beyond two seconds, and beyond what the round trip takes."""
     ahead = examine(any_engine.url, KEYS, sample=0, clock=lambda: time.time() - 10)
     behind = examine(any_engine.url, KEYS, sample=0, clock=lambda: time.time() + 10)
     right = examine(any_engine.url, KEYS, sample=0, clock=lambda: time.time() + 1)
 
-    def told(report: Report) -> list[str]:
+    def details(report: Report) -> list[str]:
         found = (one for one in report.findings if one.code == "clock_differs")
         return [example.detail for one in found for example in one.examples]
 
-    assert told(ahead) == ["the engine is 10 s ahead of this machine"]
-    assert told(behind) == ["the engine is 10 s behind this machine"]
-    assert told(right) == []
+    assert details(ahead) == ["the engine is 10 s ahead of this machine"]
+    assert details(behind) == ["the engine is 10 s behind this machine"]
+    assert details(right) == []
 
 
 def test_a_user_who_may_not_read_settings(engines: Engines) -> None:
@@ -229,7 +233,7 @@ def test_the_deployment_is_compared(any_engine: Engine) -> None:
 
 @pytest.mark.foreign_data
 def test_a_record_that_is_none(any_engine: Engine) -> None:
-    """Is told, and carts are looked at all the same."""
+    """Is a finding, and carts are examined all the same."""
     with any_engine.connected() as client:
         client.set("ecart:deployment", "text")
 
@@ -248,7 +252,7 @@ def test_an_engine_that_is_away(own_engine: Engine) -> None:
 
     assert codes(report) == ["engine_unreachable"]
     assert report.findings[0].examples[0].detail
-    assert not report.is_well
+    assert not report.is_healthy
     assert time.monotonic() - began < 3
 
 

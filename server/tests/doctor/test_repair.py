@@ -1,4 +1,4 @@
-"""Repairs mend what is certain, lose nothing, and may meet writers."""
+"""Repairs fix what is certain, lose nothing, and may meet writers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from engines import Engine, Engines
 
-MENDED = [
+REPAIRABLE = [
     name
     for name, (_, code, _, _) in PLANTS.items()
     if KINDS[code].is_repaired and name != "a merge that broke off"
@@ -34,9 +34,9 @@ def repaired(url: str) -> list[tuple[str, str]]:
     return [(one.code, one.at) for one in examine(url, KEYS, repair=True).repairs]
 
 
-@pytest.mark.parametrize("name", MENDED)
-def test_what_is_certain_is_mended(any_engine: Engine, store: RedisStore, name: str) -> None:
-    """Listed, sound afterwards (every key is looked at when the test ends), and only once."""
+@pytest.mark.parametrize("name", REPAIRABLE)
+def test_what_is_certain_is_repaired(any_engine: Engine, store: RedisStore, name: str) -> None:
+    """Listed, sound afterwards (every key is checked when the test ends), and only once."""
     plant, code, at, _ = PLANTS[name]
     fill(store)
     before = Cart("c", store).get()
@@ -50,13 +50,13 @@ def test_what_is_certain_is_mended(any_engine: Engine, store: RedisStore, name: 
         assert {n: v for n, v in after.items() if n[:1] == b":"} == lines
         assert repaired(any_engine.url) == []
         assert client.hgetall(KEY) == after
-    mended = Cart("c", store).get()
-    assert mended.version == before.version + 1
-    assert mended.digest != before.digest
+    after = Cart("c", store).get()
+    assert after.version == before.version + 1
+    assert after.digest != before.digest
 
 
-def test_a_repaired_report_is_well(any_engine: Engine, store: RedisStore) -> None:
-    """What was mended is no problem any more."""
+def test_a_repaired_fault_is_no_problem(any_engine: Engine, store: RedisStore) -> None:
+    """What was repaired is no problem any more."""
     fill(store)
     with any_engine.connected() as client:
         client.persist(KEY)
@@ -86,7 +86,7 @@ def test_a_life_begins_again(any_engine: Engine, store: RedisStore) -> None:
     "name", [name for name, plant in PLANTS.items() if not KINDS[plant[1]].is_repaired]
 )
 def test_nothing_else_is_touched(any_engine: Engine, store: RedisStore, name: str) -> None:
-    """What is not certain is told only."""
+    """What is not certain is only reported."""
     fill(store)
     with any_engine.connected() as client:
         PLANTS[name][0](client, store)
@@ -99,7 +99,7 @@ def test_nothing_else_is_touched(any_engine: Engine, store: RedisStore, name: st
 
 @pytest.mark.foreign_data
 def test_counters_beside_an_unreadable_line_stay(any_engine: Engine, store: RedisStore) -> None:
-    """Who cannot read all lines cannot count them."""
+    """Lines that cannot all be read cannot be counted."""
     fill(store)
     with any_engine.connected() as client:
         client.hset(KEY, mapping={"c": "9|9|9|9|9", ":apple": "many"})
@@ -137,7 +137,7 @@ def test_a_merge_into_nothing_is_finished(any_engine: Engine, store: RedisStore)
 
 @pytest.mark.foreign_data
 def test_a_merge_that_cannot_be_finished_stays(any_engine: Engine, store: RedisStore) -> None:
-    """It is told, not mended, and nothing is lost."""
+    """It is reported, not repaired, and nothing is lost."""
     fill(store)
     with any_engine.connected() as client:
         begin_merge(store, client, minutes=61)
@@ -208,7 +208,7 @@ def test_repairing_while_carts_are_written(any_engine: Engine) -> None:
 
 
 def test_a_cart_that_changed_meanwhile_is_left(any_engine: Engine, store: RedisStore) -> None:
-    """The script mends the version that was seen, and no other."""
+    """The script repairs the version that was read, and no other."""
     from ecart_server.doctor.repair import Repairer
     from ecart_server.doctor.scan import Unread, read_carts
     from ecart_server.redis_admin.connections import open_nodes
@@ -222,7 +222,7 @@ def test_a_cart_that_changed_meanwhile_is_left(any_engine: Engine, store: RedisS
         Cart("c", store).add("apple")
         client.persist(KEY)
 
-        assert Repairer([node], KEYS).mend(node, seen, {"no_expiry"}) == {}
+        assert Repairer([node], KEYS).repair(node, seen, {"no_expiry"}) == {}
 
         assert client.ttl(KEY) == -1
         client.delete(KEY)

@@ -75,7 +75,7 @@ def peak_of_examination(url: str) -> int:
 
 
 def test_a_sample(engine: Engine) -> None:
-    """About as many as were wanted, and the report says that there are more."""
+    """About as many as were asked for, and the report says that there are more."""
     with engine.connected() as client:
         fill(client, 0, 3000)
 
@@ -87,20 +87,20 @@ def test_a_sample(engine: Engine) -> None:
     assert (whole.carts.examined, whole.carts.complete) == (3000, True)
 
 
-def test_progress_is_told(engine: Engine) -> None:
+def test_progress_is_reported(engine: Engine) -> None:
     """It grows to the number of carts, and of indexes of them."""
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     with engine.connected() as client:
         fill(client, 0, 2000)
 
-    examine(engine.url, KEYS, progress=lambda done, total: told.append((done, total)))
+    examine(engine.url, KEYS, progress=lambda done, total: calls.append((done, total)))
 
-    assert told[-1] == (2001, 2001)
-    assert told == sorted(told)
+    assert calls[-1] == (2001, 2001)
+    assert calls == sorted(calls)
 
 
-def test_what_the_service_keeps_for_itself_is_known(engine: Engine) -> None:
-    """The survey and the turns are names of ecart's, not strange ones."""
+def test_the_keys_of_the_service_are_known(engine: Engine) -> None:
+    """The survey and the leases are names of ecart's, not unknown ones."""
     with engine.connected() as client:
         client.set(KEYS.survey, '{"carts": 0, "sizes": []}', ex=900)
         client.set(KEYS.survey_turn, "taken", ex=60)
@@ -112,7 +112,7 @@ def test_what_the_service_keeps_for_itself_is_known(engine: Engine) -> None:
 
 
 def test_an_engine_that_goes_away_meanwhile(engines: Engines) -> None:
-    """What was seen until then is told, and that it was not all."""
+    """What was found until then is reported, and that it was not all."""
     engine = engines.lend_own("valkey9")
     with engine.connected() as client:
         fill(client, 0, 3000)
@@ -136,7 +136,7 @@ def cluster() -> Iterator[list[Engine]]:
 
 
 def test_every_primary_of_a_cluster(cluster: list[Engine]) -> None:
-    """Whichever node was named; a merge across the two is finished."""
+    """By any node of it; a merge across the two is finished."""
     from redis.cluster import RedisCluster
 
     from doctor.planting import begin_merge
@@ -166,7 +166,7 @@ def test_every_primary_of_a_cluster(cluster: list[Engine]) -> None:
 
 
 def test_a_key_that_moved_meanwhile(cluster: list[Engine]) -> None:
-    """Is told as such; it is another node's now."""
+    """Is reported as such; it is another node's now."""
     nodes = open_nodes(cluster[0].url)
     (other,) = (node for node in nodes if not node.owns(KEYS.cart("c")))
 

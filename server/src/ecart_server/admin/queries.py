@@ -20,12 +20,12 @@ from ecart.model import CartSnapshot
 from ecart.stores.redis.cart_hash import kind_of
 from ecart.stores.redis.codec import read_record, read_snapshot
 from ecart_server.admin.survey_cache import SurveyCache
-from ecart_server.cart_index import Page, Survey, index_sizes, list_carts
+from ecart_server.cart_index import CartPage, Survey, index_sizes, list_carts
 from ecart_server.doctor import Engine, Finding, examine
-from ecart_server.doctor.carts import Held, examine_cart
+from ecart_server.doctor.carts import StoredHash, examine_cart
+from ecart_server.doctor.engines import EngineFacts
 from ecart_server.doctor.findings import KINDS, Report
 from ecart_server.doctor.scan import Unread, read_carts
-from ecart_server.doctor.server import Facts
 from ecart_server.observability.minutes import Minute, recent_minutes
 from ecart_server.redis_admin.connections import (
     FIRST_RETRY_SECONDS,
@@ -118,7 +118,7 @@ class AdminQueries:
                 report=self.report(),
             )
 
-    def carts(self, idle_seconds: int, newest_first: bool, after: str | None) -> Page:
+    def carts(self, idle_seconds: int, newest_first: bool, after: str | None) -> CartPage:
         """A page of carts by their last change.
 
         With `idle_seconds`, only those without a change for so long. `after` is the cursor of the
@@ -173,20 +173,20 @@ class AdminQueries:
         self._surveys.end()
         self._disconnect()
 
-    def _details(self, cart_id: str, held: Held) -> CartDetails:
+    def _details(self, cart_id: str, stored: StoredHash) -> CartDetails:
         cart: CartSnapshot | None = None
         records: tuple[ShownRecord, ...] = ()
         with contextlib.suppress(CorruptCartError):
-            cart = read_snapshot(held.key, cart_id, "USD", held.fields)
+            cart = read_snapshot(stored.key, cart_id, "USD", stored.fields)
         with contextlib.suppress(CorruptCartError):
-            records = _records(held)
-        faults = examine_cart(held, self._keys).faults
+            records = _records(stored)
+        faults = examine_cart(stored, self._keys).faults
         return CartDetails(
             cart_id=cart_id,
-            key=held.key,
-            now_ms=held.now_ms,
-            pttl=held.pttl,
-            size=held.size,
+            key=stored.key,
+            now_ms=stored.now_ms,
+            pttl=stored.pttl,
+            size=stored.size,
             cart=cart,
             records=records,
             findings=tuple((_finding(code), detail) for code, detail in faults),
@@ -196,7 +196,7 @@ class AdminQueries:
                         name.decode(errors="backslashreplace"),
                         value.decode(errors="backslashreplace"),
                     )
-                    for name, value in held.fields.items()
+                    for name, value in stored.fields.items()
                 )
             ),
         )
@@ -228,7 +228,7 @@ class AdminQueries:
 def _health(node: Node) -> EngineHealth:
     info: dict[str, Any] = with_retries(node.client.info)
     return EngineHealth(
-        engine=Facts(node.at, info, {}).engine,
+        engine=EngineFacts(node.at, info, {}).engine,
         uptime_seconds=int(info.get("uptime_in_seconds", 0)),
         memory_used=int(info.get("used_memory", 0)),
         memory_limit=int(info.get("maxmemory", 0)),
@@ -244,13 +244,13 @@ def _finding(code: str) -> Finding:
     return Finding(code, kind.severity, kind.means, kind.remedy)
 
 
-def _records(held: Held) -> tuple[ShownRecord, ...]:
+def _records(stored: StoredHash) -> tuple[ShownRecord, ...]:
     """The records among the fields of a cart, the latest first."""
     found = []
-    for name, text in held.fields.items():
+    for name, text in stored.fields.items():
         kind, shown = kind_of(name), name.decode(errors="backslashreplace")
         if kind in ("lane", "key", "merge"):
-            record = read_record(held.key, shown, text)
+            record = read_record(stored.key, shown, text)
             number = record.sequence if kind == "lane" else None
             at = datetime.fromtimestamp(record.at, UTC)
             found.append(ShownRecord(kind, shown[1:], number, at, record.outcome))

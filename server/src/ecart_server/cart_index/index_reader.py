@@ -1,4 +1,4 @@
-"""Looking at the carts that an index names: those that live are told, the others forgotten."""
+"""Reads entries of the index, fetches the carts that they name, and repairs what is wrong."""
 
 from __future__ import annotations
 
@@ -17,96 +17,105 @@ from ecart.stores.redis.scripts import load_script
 from ecart.stores.redis.transport.wire import Command
 from ecart_server.redis_admin.connections import Node, owner_of, parse_scores
 
-AT_ONCE = 500
-"""Carts that are asked for in one packet."""
+BATCH_ENTRIES = 500
+"""Entries that are read, and carts that are fetched, in one round trip."""
 
 _FORGET = load_script("forget_cart", "ecart_server.cart_index")
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """What an index says: a cart's key, and when it was noted, in milliseconds since 1970."""
+class IndexEntry(msgspec.Struct, frozen=True):
+    """What an index says: a cart's key and its last activity, in milliseconds since 1970."""
 
     key: str
-    noted_ms: int
+    active_ms: int
 
 
-class Look(msgspec.Struct, frozen=True):
-    """What became of an entry: a live cart, damaged data, or (neither) nothing."""
+class EntryState(msgspec.Struct, frozen=True):
+    """What an entry's key holds: a live cart, data that cannot be read, or (neither) no cart."""
 
-    entry: Entry
+    entry: IndexEntry
     cart: CartSummary | None = None
     is_damaged: bool = False
 
     @property
-    def is_over(self) -> bool:
-        """Whether there is no cart any more."""
+    def is_dead(self) -> bool:
+        """Whether the cart is gone."""
         return self.cart is None and not self.is_damaged
 
 
-def entries_of(node: Node, keys: Keyspace, partition: int) -> Iterator[list[Entry]]:
-    """All entries of a partition's index, some at a time; one that moves may come twice."""
+def scan_index(node: Node, keys: Keyspace, partition: int) -> Iterator[list[IndexEntry]]:
+    """All entries of a partition's index, page by page; an entry may be on two pages."""
     cursor: int | bytes = 0
     while True:
-        (reply,) = node.pipeline([("ZSCAN", keys.index(partition), cursor, "COUNT", AT_ONCE)])
-        if isinstance(reply, Exception):  # something else is under the key: the doctor tells
+        command = ("ZSCAN", keys.index(partition), cursor, "COUNT", BATCH_ENTRIES)
+        (reply,) = node.pipeline([command])
+        if isinstance(reply, Exception):  # not a sorted set: the doctor reports it
             return
         cursor, found = reply
         yield [
-            Entry(keys.indexed(partition, member), noted) for member, noted in parse_scores(found)
+            IndexEntry(keys.indexed(partition, member), active_ms)
+            for member, active_ms in parse_scores(found)
         ]
         if int(cursor) == 0:
             return
 
 
-def find(nodes: Sequence[Node], keys: Keyspace, cart_id: str) -> CartSummary | None:
-    """The summary of this cart, if it lives.
+def find_cart(nodes: Sequence[Node], keys: Keyspace, cart_id: str) -> CartSummary | None:
+    """The summary of a cart by its id, read without the index; None if it does not exist.
 
     Raises:
         CorruptCartError: it cannot be read.
         StoreUnavailableError: the engine does not answer.
     """
-    entry = Entry(keys.cart(cart_id), 0)
-    (look,) = look_at(owner_of(nodes, entry.key), keys, [entry])
-    if look.is_damaged:
+    entry = IndexEntry(keys.cart(cart_id), 0)
+    (state,) = fetch_entries(owner_of(nodes, entry.key), keys, [entry])
+    if state.is_damaged:
         raise CorruptCartError(entry.key, "m")
-    return look.cart
+    return state.cart
 
 
-def look_at(node: Node, keys: Keyspace, entries: Sequence[Entry]) -> Iterator[Look]:
-    """What became of these carts, all of one node."""
-    for start in range(0, len(entries), AT_ONCE):
-        part = entries[start : start + AT_ONCE]
-        replies = node.pipeline([("HMGET", entry.key, *HEADER) for entry in part])
-        for entry, values in zip(part, replies, strict=True):
-            yield _look(keys, entry, values)
+def fetch_entries(
+    node: Node, keys: Keyspace, entries: Sequence[IndexEntry]
+) -> Iterator[EntryState]:
+    """Fetches the carts of these entries, all of one node, in their order.
+
+    Raises:
+        StoreUnavailableError: the engine does not answer.
+    """
+    for start in range(0, len(entries), BATCH_ENTRIES):
+        batch = entries[start : start + BATCH_ENTRIES]
+        replies = node.pipeline([("HMGET", entry.key, *HEADER) for entry in batch])
+        for entry, values in zip(batch, replies, strict=True):
+            yield _read_entry(keys, entry, values)
 
 
-def _look(keys: Keyspace, entry: Entry, values: Any) -> Look:
+def _read_entry(keys: Keyspace, entry: IndexEntry, values: Any) -> EntryState:
     if isinstance(values, Exception):
-        return Look(entry, is_damaged=True)
+        return EntryState(entry, is_damaged=True)
     try:
         fields: dict[bytes, Any] = dict(zip(HEADER, values, strict=True))
         cart = read_summary(entry.key, keys.cart_id(entry.key), Rules().currency, fields)
     except (CorruptCartError, UnicodeDecodeError):
-        return Look(entry, is_damaged=True)
-    return Look(entry, cart if cart.exists else None)
+        return EntryState(entry, is_damaged=True)
+    return EntryState(entry, cart if cart.exists else None)
 
 
-def mend(node: Node, looks: Iterable[Look]) -> int:
-    """Puts right what an index says of these carts; how many of them it has forgotten.
+def repair_index(node: Node, states: Iterable[EntryState]) -> int:
+    """Removes dead entries and updates those that are behind; returns how many were removed.
 
-    An entry that was written anew meanwhile stays: the cart may live again. One that is behind by
-    no more than it may be stays, too: who goes from page to page would meet its cart again.
+    An entry stays if it was written again in between, since the cart may exist again. It also stays
+    if it is behind by no more than the index may be: updating it would move the cart to a later
+    page, and a reader on his way through the pages would get it twice.
     """
-    noted: list[Command] = []
-    forgotten: list[Command] = []
-    for look in looks:
-        key, noted_ms = look.entry.key, look.entry.noted_ms
-        if look.is_over:
-            forgotten.append(("EVAL", _FORGET.text, 1, *place_in_index(key), noted_ms))
-        elif look.cart is not None and look.cart.updated_ms > noted_ms + EVERY * 1000:
-            noted += note(key, look.cart.updated_ms)
-    if not noted and not forgotten:
+    removals: list[Command] = []
+    updates: list[Command] = []
+    for state in states:
+        key, active_ms = state.entry.key, state.entry.active_ms
+        if state.is_dead:
+            removals.append(("EVAL", _FORGET.text, 1, *place_in_index(key), active_ms))
+        elif state.cart is not None and state.cart.updated_ms > active_ms + EVERY * 1000:
+            updates += note(key, state.cart.updated_ms)
+    if not removals and not updates:
         return 0
-    replies = node.pipeline([*forgotten, *noted])[: len(forgotten)]
+    replies = node.pipeline([*removals, *updates])[: len(removals)]
     return sum(int(reply) for reply in replies if isinstance(reply, int))

@@ -1,4 +1,4 @@
-"""Carts in the order of their last activity, a page at a time."""
+"""Lists carts in the order of their last activity, a page at a time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from ecart.errors import EcartError
 from ecart.model import CartSummary
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.transport.wire import Command
-from ecart_server.cart_index.index_reader import Entry, look_at, mend
+from ecart_server.cart_index.index_reader import IndexEntry, fetch_entries, repair_index
 from ecart_server.redis_admin.connections import Node, owner_of, parse_scores
 
-_AT_FIRST = 8
-"""Entries that each partition is asked for to begin with; then more of those that need it."""
-_MORE = 64
-_MOST_LOOKED = 5_000
-"""Entries that a page looks at: where most are dead, it is shorter rather than late."""
-_FOR_EVER = 2**53
+_FIRST_COUNT = 8
+"""Entries read of each partition at first: a page needs few of most partitions."""
+_NEXT_COUNT = 64
+"""Entries read of a partition each time that its first ones did not suffice."""
+_MAX_EXAMINED = 5_000
+"""Entries examined for a page: where most of them are dead, it is shorter rather than late."""
+_END_OF_TIME_MS = 2**53
 
-Place = tuple[int, str]
-"""Where an entry is in the order of all: when it was noted, and its key among those of one time."""
+Position = tuple[int, str]
+"""Where an entry is in the order of all: its score, and its key among those of one score."""
 
 
 class InvalidCursorError(EcartError):
@@ -33,10 +34,10 @@ class InvalidCursorError(EcartError):
     code = "invalid_cursor"
 
 
-class Page(msgspec.Struct, frozen=True):
-    """Live carts in order, and the cursor that the next page goes on from; None: the last page.
+class CartPage(msgspec.Struct, frozen=True):
+    """Live carts in order, and the cursor after which the next page starts; None: the last page.
 
-    One that is not the last may hold fewer carts than were asked for, or none: see the cursor.
+    A page with a cursor may hold fewer carts than were asked for, or none.
     """
 
     carts: tuple[CartSummary, ...]
@@ -52,57 +53,59 @@ def list_carts(
     newest_first: bool = False,
     after: str | None = None,
     with_empty: bool = False,
-) -> Page:
+) -> CartPage:
     """The carts whose last change was `until_ms` (since 1970) or before, longest idle first.
 
-    A cart that nobody touches stands on one page exactly, whatever happens to others meanwhile.
+    A cart that does not change is on exactly one page, whatever happens to others meanwhile.
     With `newest_first` the order is the other way round, true to the minute.
 
     Raises:
         InvalidCursorError: `after` was not given by a page.
         StoreUnavailableError: an engine does not answer.
     """
-    place = None if after is None else _read_cursor(after)
-    places = _Order(nodes, keys, newest_first, until_ms).places_after(place)
-    latest_ms = _FOR_EVER if until_ms is None else until_ms
+    position = None if after is None else _read_cursor(after)
+    positions = _MergedIndexes(nodes, keys, newest_first, until_ms).positions_after(position)
+    latest_ms = _END_OF_TIME_MS if until_ms is None else until_ms
     found: list[CartSummary] = []
-    looked = 0
-    while len(found) < limit and looked < _MOST_LOOKED:
-        entries = [Entry(key, noted) for noted, key in islice(places, limit - len(found))]
-        looked += len(entries)
+    examined = 0
+    while len(found) < limit and examined < _MAX_EXAMINED:
+        entries = [IndexEntry(key, score) for score, key in islice(positions, limit - len(found))]
+        examined += len(entries)
         if not entries:
-            return Page(tuple(found), None)
-        place = entries[-1].noted_ms, entries[-1].key
+            return CartPage(tuple(found), None)
+        position = entries[-1].active_ms, entries[-1].key
         found += [
             cart
-            for cart in _live(nodes, keys, entries)
+            for cart in _fetch_live_carts(nodes, keys, entries)
             if (cart.line_count or with_empty) and cart.updated_ms <= latest_ms
         ]
-    return Page(tuple(found), None if place is None else f"{place[0]}~{place[1]}")
+    return CartPage(tuple(found), None if position is None else f"{position[0]}~{position[1]}")
 
 
-def _live(nodes: Sequence[Node], keys: Keyspace, entries: list[Entry]) -> list[CartSummary]:
-    """The carts of these entries, in their order; the indexes are mended on the way."""
-    of_nodes: dict[int, list[Entry]] = {}
+def _fetch_live_carts(
+    nodes: Sequence[Node], keys: Keyspace, entries: list[IndexEntry]
+) -> list[CartSummary]:
+    """The live carts of these entries, in their order; the index is repaired on the way."""
+    by_node: dict[int, list[IndexEntry]] = {}
     for entry in entries:
-        of_nodes.setdefault(nodes.index(owner_of(nodes, entry.key)), []).append(entry)
+        by_node.setdefault(nodes.index(owner_of(nodes, entry.key)), []).append(entry)
     carts: dict[str, CartSummary] = {}
-    for i, those in of_nodes.items():
-        looks = list(look_at(nodes[i], keys, those))
-        mend(nodes[i], looks)
-        carts.update((look.entry.key, look.cart) for look in looks if look.cart is not None)
+    for number, its_entries in by_node.items():
+        states = list(fetch_entries(nodes[number], keys, its_entries))
+        repair_index(nodes[number], states)
+        carts.update((state.entry.key, state.cart) for state in states if state.cart is not None)
     return [carts[entry.key] for entry in entries if entry.key in carts]
 
 
-def _read_cursor(text: str) -> Place:
-    time, _, key = text.partition("~")
-    if not (time.isascii() and time.isdigit() and len(time) < 17 and ":cart:" in key):
-        raise InvalidCursorError("a page goes on from the cursor that the one before ended with")
-    return int(time), key
+def _read_cursor(text: str) -> Position:
+    score, _, key = text.partition("~")
+    if not (score.isascii() and score.isdigit() and len(score) < 17 and ":cart:" in key):
+        raise InvalidCursorError("a page continues from the cursor that the one before ended with")
+    return int(score), key
 
 
-class _Order:
-    """The entries of all partitions in one order: the merge of what each of them gives."""
+class _MergedIndexes:
+    """The entries of all partitions in one order: a k-way merge of their sorted sets."""
 
     def __init__(
         self, nodes: Sequence[Node], keys: Keyspace, newest_first: bool, until_ms: int | None
@@ -111,47 +114,50 @@ class _Order:
         self._newest_first, self._until_ms = newest_first, until_ms
         self._owners = [owner_of(nodes, keys.index(n)) for n in range(keys.partitions)]
 
-    def places_after(self, place: Place | None) -> Iterator[Place]:
-        """The places that come after this one; None: all."""
-        first: dict[int, list[Place]] = {}
+    def positions_after(self, start: Position | None) -> Iterator[Position]:
+        """The positions that follow this one; None: all."""
+        first: dict[int, list[Position]] = {}
         for node in self._nodes:
-            those = [n for n, owner in enumerate(self._owners) if owner is node]
-            commands = [self._range(n, place, _AT_FIRST) for n in those]
-            for n, reply in zip(those, node.pipeline(commands), strict=True):
-                first[n] = self._placed(n, reply)
-        each = (self._places(n, place, first[n]) for n in first)
+            partitions = [n for n, owner in enumerate(self._owners) if owner is node]
+            commands = [self._range(n, start, _FIRST_COUNT) for n in partitions]
+            for n, reply in zip(partitions, node.pipeline(commands), strict=True):
+                first[n] = self._parse(n, reply)
+        each = (self._positions_in(n, start, first[n]) for n in first)
         return heapq.merge(*each, reverse=self._newest_first)
 
-    def _places(self, partition: int, place: Place | None, read: list[Place]) -> Iterator[Place]:
-        """Those of one partition; what was read begins at the time of the place, maybe before it.
+    def _positions_in(
+        self, partition: int, start: Position | None, read: list[Position]
+    ) -> Iterator[Position]:
+        """The positions of one partition that follow `start`.
 
-        It goes on from where it was, not by number: entries come and go meanwhile.
+        `read` are the first ones from the score of `start` on. More are read from the last score
+        on, not by rank: entries are added and removed meanwhile.
         """
-        count = _AT_FIRST
+        count = _FIRST_COUNT
         while True:
-            new = [found for found in read if place is None or self._follows(found, place)]
+            new = [position for position in read if start is None or self._follows(position, start)]
             yield from new
             if len(read) < count:
                 return
-            place = new[-1] if new else place
-            count = _MORE if new else 2 * count  # or all of them were of the time of the place
-            (reply,) = self._owners[partition].pipeline([self._range(partition, place, count)])
-            read = self._placed(partition, reply)
+            start = new[-1] if new else start
+            count = _NEXT_COUNT if new else 2 * count  # all that was read has the score of `start`
+            (reply,) = self._owners[partition].pipeline([self._range(partition, start, count)])
+            read = self._parse(partition, reply)
 
-    def _follows(self, found: Place, place: Place) -> bool:
-        return found < place if self._newest_first else found > place
+    def _follows(self, position: Position, start: Position) -> bool:
+        return position < start if self._newest_first else position > start
 
-    def _range(self, partition: int, place: Place | None, count: int) -> Command:
+    def _range(self, partition: int, start: Position | None, count: int) -> Command:
         key, tail = self._keys.index(partition), ("WITHSCORES", "LIMIT", 0, count)
         until: int | str = "+inf" if self._until_ms is None else self._until_ms
         if self._newest_first:
-            latest = until if place is None else place[0]
+            latest = until if start is None else start[0]
             return ("ZREVRANGEBYSCORE", key, latest, "-inf", *tail)
-        return ("ZRANGEBYSCORE", key, "-inf" if place is None else place[0], until, *tail)
+        return ("ZRANGEBYSCORE", key, "-inf" if start is None else start[0], until, *tail)
 
-    def _placed(self, partition: int, reply: Any) -> list[Place]:
-        if isinstance(reply, Exception):  # something else is under the key: the doctor tells
+    def _parse(self, partition: int, reply: Any) -> list[Position]:
+        if isinstance(reply, Exception):  # not a sorted set: the doctor reports it
             return []
         return [
-            (noted, self._keys.indexed(partition, member)) for member, noted in parse_scores(reply)
+            (score, self._keys.indexed(partition, member)) for member, score in parse_scores(reply)
         ]

@@ -1,6 +1,6 @@
-"""What goes on at this moment: the carts that were changed last, and how much an engine is asked.
+"""Samples the present activity: the carts that changed last, and how busy the engines are.
 
-Rates are taken between two looks, so the first look has none.
+Rates are computed between two samples, so the first one has none.
 """
 
 from __future__ import annotations
@@ -12,35 +12,36 @@ from typing import Any
 
 import msgspec
 
-from ecart.model import CartSummary
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.cart_index.listing import list_carts
-from ecart_server.cart_index.survey import Listed, index_sizes, listed
+from ecart_server.cart_index.survey import CartRow, cart_row, index_sizes
 from ecart_server.redis_admin.connections import Node, with_retries
 
 _CHANGES = ("cmdstat_evalsha", "cmdstat_eval")
-_SPARE = 2
-"""Times as many carts are looked at as are shown: the index is true to the minute only."""
+_READ_AHEAD = 2
+"""Times as many carts are read as are shown: the order of the index is true to the minute only."""
 
 
-class Active(msgspec.Struct, frozen=True):
-    """A cart, and the changes a second that it has seen since the look before."""
+class ActiveCart(msgspec.Struct, frozen=True):
+    """A cart, and its changes a second since the sample before; None if it was not in that one."""
 
-    cart: Listed
+    cart: CartRow
     changes: float | None
 
 
-class Pulse(msgspec.Struct, frozen=True, kw_only=True):
-    """One look. `indexed`: entries in all indexes, dead ones included; `taken_ms`: the engine's
-    time. `changes` and `commands` are those of the engines a second, whoever sent them: a change
-    of a cart is a script call. `memory`: bytes."""
+class ActivitySample(msgspec.Struct, frozen=True, kw_only=True):
+    """The activity at one time. `taken_ms`: the engine's clock, milliseconds since 1970.
+
+    `indexed`: entries in all indexes, dead ones included. `changes` and `commands`: what the
+    engines executed a second, for any client; a change of a cart is a script call. `memory`: bytes.
+    """
 
     taken_ms: int
     indexed: int
     changes: float | None
     commands: float | None
     memory: int
-    carts: tuple[Active, ...]
+    carts: tuple[ActiveCart, ...]
 
 
 class _Counts(msgspec.Struct, frozen=True):
@@ -50,8 +51,8 @@ class _Counts(msgspec.Struct, frozen=True):
     memory: int
 
 
-class Watch:
-    """Looks again and again, and remembers the look before."""
+class ActivityMonitor:
+    """Takes samples one after the other, and remembers the last one for the rates of the next."""
 
     def __init__(self, nodes: Sequence[Node], keys: Keyspace, limit: int) -> None:
         self._nodes = nodes
@@ -60,41 +61,38 @@ class Watch:
         self._counts: _Counts | None = None
         self._versions: dict[str, int] = {}
 
-    def look(self) -> Pulse:
-        """What there is now, the carts by their last change, newest first.
+    def sample(self) -> ActivitySample:
+        """The activity now, with at most `limit` carts, those that changed last first.
 
         Raises:
             StoreUnavailableError: an engine does not answer.
         """
-        # What a look asks itself is not counted: from the end of one to the beginning of the next.
+        # Rates leave out the commands of the sampling itself: they span from the end of one sample
+        # to the beginning of the next.
         before, now = self._counts, _counts(self._nodes)
-        passed = now.at - before.at if before else 0.0
+        elapsed = now.at - before.at if before else 0.0
         seconds, micros = self._nodes[0].call("TIME")
-        carts = self._last_changed()
+        limit = _READ_AHEAD * self._limit
+        page = list_carts(self._nodes, self._keys, limit=limit, newest_first=True, with_empty=True)
+        carts = sorted(page.carts, key=lambda cart: (-cart.updated_ms, cart.cart_id))
         known, self._versions = self._versions, {cart.cart_id: cart.version for cart in carts}
-        pulse = Pulse(
+        sample = ActivitySample(
             taken_ms=int(seconds) * 1000 + int(micros) // 1000,
             indexed=sum(index_sizes(self._nodes, self._keys)),
-            changes=_rate(before.changes if before else None, now.changes, passed),
-            commands=_rate(before.commands if before else None, now.commands, passed),
+            changes=_rate(before.changes if before else None, now.changes, elapsed),
+            commands=_rate(before.commands if before else None, now.commands, elapsed),
             memory=now.memory,
             carts=tuple(
-                Active(listed(cart), _rate(known.get(cart.cart_id), cart.version, passed))
+                ActiveCart(cart_row(cart), _rate(known.get(cart.cart_id), cart.version, elapsed))
                 for cart in carts[: self._limit]
             ),
         )
         self._counts = _counts(self._nodes)
-        return pulse
-
-    def _last_changed(self) -> list[CartSummary]:
-        page = list_carts(
-            self._nodes, self._keys, limit=_SPARE * self._limit, newest_first=True, with_empty=True
-        )
-        return sorted(page.carts, key=lambda cart: (-cart.updated_ms, cart.cart_id))
+        return sample
 
 
 def _rate(before: int | None, now: int, seconds: float) -> float | None:
-    """What came a second; None if it is not known. A counter that was reset counts from 0."""
+    """The increase a second; None if it is unknown. A counter that was reset counts from 0."""
     if before is None or not seconds:
         return None
     return round(max(0, now - before if now >= before else now) / seconds, 1)

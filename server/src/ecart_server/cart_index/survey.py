@@ -1,8 +1,6 @@
-"""All carts counted at once: how many, what is in them, how they are spread.
+"""Statistics of all carts, or of a random sample of partitions: totals, histograms, extremes.
 
-Read through the index, a page at a time, so memory does not grow with the carts. Partitions are
-chosen by a hash of the cart's id: where there are too many carts to look at all of them, those of
-some partitions are a fair sample, and the survey says how large it was.
+Carts are read through the index, a page at a time, so memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ import heapq
 import random
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,31 +17,30 @@ import msgspec
 
 from ecart.model import CartSummary
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.cart_index.index_reader import entries_of, look_at, mend
+from ecart_server.cart_index.index_reader import fetch_entries, repair_index, scan_index
 from ecart_server.redis_admin.connections import Node, owner_of
+from ecart_server.redis_admin.progress import Progress
 
-MOST = 20
-"""Carts in each list of the survey's: the largest, those that expire first, the longest idle."""
+LIST_LENGTH = 20
+"""Carts in each list of a survey: the largest, those that expire first, the longest idle."""
 
 SIZES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
-"""From how many lines on a bucket goes; carts without lines are counted apart."""
+"""Lower bounds of the histogram of line counts; carts without lines are counted apart."""
 VALUES = (0, 10, 20, 50, 100, 200, 500, 1000, 5000)
-"""From which subtotal on, in units of the cart's currency."""
+"""Lower bounds of the histogram of subtotals, in units of the cart's currency."""
 AGES = (0, 60, 600, 3600, 6 * 3600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400)
-"""From how many seconds since the last change on."""
-
-Progress = Callable[[int, int], None]
+"""Lower bounds of the histogram of idle times: seconds since the last change."""
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """Carts from `at_least` on, and below that of the next bucket."""
+    """A bar of a histogram: how many carts are from `at_least` on, below the next bucket's."""
 
     at_least: int
     carts: int
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """A cart in a list. `subtotal` is decimal text; times since 1970, in ms."""
+class CartRow(msgspec.Struct, frozen=True):
+    """A cart in a list. `subtotal` is decimal text; times are milliseconds since 1970."""
 
     cart_id: str
     line_count: int
@@ -55,9 +52,9 @@ class Listed(msgspec.Struct, frozen=True):
     expires_ms: int | None
 
 
-def listed(cart: CartSummary) -> Listed:
-    """The cart as lists show it."""
-    return Listed(
+def cart_row(cart: CartSummary) -> CartRow:
+    """The row of a cart in lists."""
+    return CartRow(
         cart.cart_id,
         cart.line_count,
         cart.total_quantity,
@@ -70,12 +67,13 @@ def listed(cart: CartSummary) -> Listed:
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """What all carts looked like at a time.
+    """The statistics of the carts of `surveyed` of all `partitions`, at one time.
 
-    `indexed` is the number of entries in all indexes, dead ones included, `surveyed` of how many of
-    `partitions` the rest is told; if that is not all, it is the rest of a sample. `subtotals`: sums
-    by currency, decimal text. `expiring` are those that expire first, `largest` by units, `idlest`
-    those without a change for longest.
+    `indexed` alone is of all partitions: the entries in their indexes, dead ones included. `empty`:
+    carts without lines; of the other fields only `states` counts them, too. `damaged`: carts that
+    cannot be read. `forgotten`: dead entries that were removed. `subtotals`: sums by currency,
+    decimal text. `expiring` are the carts that expire first, `largest` by units, `idlest` those
+    without a change for longest.
     """
 
     taken_ms: int
@@ -93,13 +91,13 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     sizes: tuple[Bucket, ...]
     values: tuple[Bucket, ...]
     ages: tuple[Bucket, ...]
-    largest: tuple[Listed, ...]
-    expiring: tuple[Listed, ...]
-    idlest: tuple[Listed, ...]
+    largest: tuple[CartRow, ...]
+    expiring: tuple[CartRow, ...]
+    idlest: tuple[CartRow, ...]
 
     @property
     def is_sample(self) -> bool:
-        """Whether only some partitions were looked at."""
+        """Whether only some partitions were surveyed."""
         return self.surveyed < self.partitions
 
 
@@ -107,29 +105,35 @@ def survey(
     nodes: Sequence[Node],
     keys: Keyspace,
     *,
-    most: int | None = 200_000,
+    max_carts: int | None = 200_000,
     progress: Progress = lambda done, total: None,
 ) -> Survey:
-    """Looks at all carts, or, in partitions drawn at random, at about `most` of them.
+    """Surveys the carts of random partitions, until it has seen `max_carts`; None: all carts.
 
-    Each partition's index is mended on the way: who is not there any more is forgotten.
+    The indexes of these partitions are repaired on the way. Progress is counted in partitions.
 
     Raises:
         StoreUnavailableError: an engine does not answer.
     """
     began = time.monotonic()
     sizes = index_sizes(nodes, keys)
-    tally = _Tally(time.time_ns() // 1_000_000)
-    order = random.sample(range(keys.partitions), keys.partitions)
+    statistics = _Statistics(time.time_ns() // 1_000_000)
     surveyed = seen = 0
-    for partition in order:
-        if most is not None and seen >= most:
+    for partition in random.sample(range(keys.partitions), keys.partitions):
+        if max_carts is not None and seen >= max_carts:
             break
-        _look_through(owner_of(nodes, keys.index(partition)), keys, partition, tally)
+        node = owner_of(nodes, keys.index(partition))
+        for entries in scan_index(node, keys, partition):
+            states = list(fetch_entries(node, keys, entries))
+            for state in states:
+                if state.cart is not None:
+                    statistics.add(state.cart)
+                statistics.damaged += state.is_damaged
+            statistics.forgotten += repair_index(node, states)
         seen += sizes[partition]
         surveyed += 1
         progress(surveyed, keys.partitions)
-    return tally.survey(
+    return statistics.result(
         seconds=round(time.monotonic() - began, 3),
         indexed=sum(sizes),
         partitions=keys.partitions,
@@ -138,7 +142,7 @@ def survey(
 
 
 def index_sizes(nodes: Sequence[Node], keys: Keyspace) -> list[int]:
-    """How many entries the index of each partition has; some may be of carts that are over.
+    """How many entries the index of each partition has, dead ones included.
 
     Raises:
         StoreUnavailableError: an engine does not answer.
@@ -146,25 +150,15 @@ def index_sizes(nodes: Sequence[Node], keys: Keyspace) -> list[int]:
     sizes = [0] * keys.partitions
     owners = [owner_of(nodes, keys.index(partition)) for partition in range(keys.partitions)]
     for node in nodes:
-        those = [partition for partition, owner in enumerate(owners) if owner is node]
-        replies = node.pipeline([("ZCARD", keys.index(partition)) for partition in those])
-        for partition, reply in zip(those, replies, strict=True):
+        its_own = [partition for partition, owner in enumerate(owners) if owner is node]
+        replies = node.pipeline([("ZCARD", keys.index(partition)) for partition in its_own])
+        for partition, reply in zip(its_own, replies, strict=True):
             sizes[partition] = reply if isinstance(reply, int) else 0
     return sizes
 
 
-def _look_through(node: Node, keys: Keyspace, partition: int, tally: _Tally) -> None:
-    for entries in entries_of(node, keys, partition):
-        looks = list(look_at(node, keys, entries))
-        for look in looks:
-            if look.cart is not None:
-                tally.count(look.cart)
-            tally.damaged += look.is_damaged
-        tally.forgotten += mend(node, looks)
-
-
-class _Tally:
-    """The counts so far."""
+class _Statistics:
+    """Accumulates the statistics of a survey, cart by cart."""
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = now_ms
@@ -176,8 +170,8 @@ class _Tally:
         self._idlest: list[tuple[int, str, CartSummary]] = []
         self._expiring: list[tuple[int, str, CartSummary]] = []
 
-    def count(self, cart: CartSummary) -> None:
-        """Takes a live cart in."""
+    def add(self, cart: CartSummary) -> None:
+        """Adds a live cart."""
         self._states[cart.state] = self._states.get(cart.state, 0) + 1
         if not cart.line_count:
             self.empty += 1
@@ -193,13 +187,13 @@ class _Tally:
             (self._ages, AGES, idle),
         ):
             counts[bisect_right(bounds, value) - 1] += 1
-        _keep(self._largest, cart.total_quantity, cart)
-        _keep(self._idlest, -cart.updated_ms, cart)
+        _push_ranked(self._largest, cart.total_quantity, cart)
+        _push_ranked(self._idlest, -cart.updated_ms, cart)
         if cart.lifetime_ms:
-            _keep(self._expiring, -(cart.updated_ms + cart.lifetime_ms), cart)
+            _push_ranked(self._expiring, -(cart.updated_ms + cart.lifetime_ms), cart)
 
-    def survey(self, **of_all: Any) -> Survey:
-        """What was counted."""
+    def result(self, **totals: Any) -> Survey:
+        """The survey; `totals` are its fields that are not counted here."""
         return Survey(
             taken_ms=self.now_ms,
             carts=self.carts,
@@ -212,16 +206,17 @@ class _Tally:
             sizes=_buckets(SIZES, self._sizes),
             values=_buckets(VALUES, self._values),
             ages=_buckets(AGES, self._ages),
-            largest=_listed(self._largest),
-            expiring=_listed(self._expiring),
-            idlest=_listed(self._idlest),
-            **of_all,
+            largest=_rows(self._largest),
+            expiring=_rows(self._expiring),
+            idlest=_rows(self._idlest),
+            **totals,
         )
 
 
-def _keep(best: list[tuple[int, str, CartSummary]], rank: int, cart: CartSummary) -> None:
+def _push_ranked(best: list[tuple[int, str, CartSummary]], rank: int, cart: CartSummary) -> None:
+    """Adds the cart to a heap of the highest ranks; a scan may return the same cart twice."""
     entry = (rank, cart.cart_id, cart)
-    if len(best) < MOST:
+    if len(best) < LIST_LENGTH:
         heapq.heappush(best, entry)
     elif entry[:2] > best[0][:2] and all(cart.cart_id != other for _, other, _ in best):
         heapq.heapreplace(best, entry)
@@ -231,6 +226,6 @@ def _buckets(bounds: Sequence[int], counts: Sequence[int]) -> tuple[Bucket, ...]
     return tuple(Bucket(bound, count) for bound, count in zip(bounds, counts, strict=True))
 
 
-def _listed(best: list[tuple[int, str, CartSummary]]) -> tuple[Listed, ...]:
+def _rows(best: list[tuple[int, str, CartSummary]]) -> tuple[CartRow, ...]:
     carts = [cart for _, _, cart in sorted(best, key=lambda entry: entry[:2], reverse=True)]
-    return tuple(map(listed, carts))
+    return tuple(map(cart_row, carts))

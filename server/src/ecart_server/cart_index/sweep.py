@@ -1,4 +1,4 @@
-"""The index compared with the carts themselves: what is missing is noted, what has gone forgotten.
+"""Compares the index with the carts: adds the entries that are missing, removes the dead ones.
 
 It walks through all keys, so it is for the background and for operators, not for a page.
 """
@@ -6,21 +6,24 @@ It walks through all keys, so it is for the background and for operators, not fo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from ecart.stores.redis.index import LIFETIME, note
 from ecart.stores.redis.keys import Keyspace, place_in_index
 from ecart.stores.redis.transport.wire import Command
-from ecart_server.cart_index.index_reader import Entry, entries_of, look_at, mend
+from ecart_server.cart_index.index_reader import (
+    IndexEntry,
+    fetch_entries,
+    repair_index,
+    scan_index,
+)
 from ecart_server.redis_admin.connections import Node, owner_of, scan_pages
-
-Progress = Callable[[int], None]
 
 
 class Sweep(msgspec.Struct, frozen=True):
-    """What a sweep found: live carts, how many of them had not been noted, entries without one."""
+    """What a sweep did: live carts found, missing entries added, dead entries removed."""
 
     carts: int
     added: int
@@ -29,52 +32,44 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 def sweep(
-    nodes: Sequence[Node], keys: Keyspace, *, progress: Progress = lambda keys_seen: None
+    nodes: Sequence[Node],
+    keys: Keyspace,
+    *,
+    progress: Callable[[int], None] = lambda keys_seen: None,
 ) -> Sweep:
-    """After it every cart that lived all the time is in the index, and none that was over before.
+    """Repairs the whole index: every cart that lives throughout is in it afterwards, and none that
+    was over before.
 
     Raises:
         StoreUnavailableError: an engine does not answer.
     """
     began = time.monotonic()
-    seen = carts = added = 0
+    seen = carts = added = forgotten = 0
     for node in nodes:
         for page in scan_pages(node, keys.pattern):
             seen += len(page)
-            live, new = _note_missing(node, keys, page)
+            live, new = _add_missing(node, keys, page)
             carts, added = carts + live, added + new
             progress(seen)
-    forgotten = 0
     for partition in range(keys.partitions):
-        forgotten += _mend_index(nodes, keys, partition)
+        node = owner_of(nodes, keys.index(partition))
+        for entries in scan_index(node, keys, partition):
+            forgotten += repair_index(node, fetch_entries(node, keys, entries))
+        node.call("EXPIRE", keys.index(partition), LIFETIME)
         progress(seen)
     return Sweep(carts, added, forgotten, round(time.monotonic() - began, 3))
 
 
-def _note_missing(node: Node, keys: Keyspace, page: Sequence[bytes]) -> tuple[int, int]:
-    entries = [Entry(key, 0) for key in _carts_among(keys, page)]
-    looks = [look for look in look_at(node, keys, entries) if look.cart is not None]
-    scores = node.pipeline([("ZSCORE", *place_in_index(look.entry.key)) for look in looks])
+def _add_missing(node: Node, keys: Keyspace, page: Sequence[bytes]) -> tuple[int, int]:
+    """Adds the missing entries of these keys; how many carts live, how many lacked an entry."""
+    names = (key.decode(errors="replace") for key in dict.fromkeys(page))
+    entries = [IndexEntry(name, 0) for name in names if keys.names_cart(name)]
+    live = [state for state in fetch_entries(node, keys, entries) if state.cart is not None]
+    scores = node.pipeline([("ZSCORE", *place_in_index(state.entry.key)) for state in live])
     missing: list[Command] = []
-    for look, score in zip(looks, scores, strict=True):
-        if score is None and look.cart is not None:
-            missing += note(look.entry.key, look.cart.updated_ms)
+    for state, score in zip(live, scores, strict=True):
+        if score is None and state.cart is not None:
+            missing += note(state.entry.key, state.cart.updated_ms)
     if missing:
         node.pipeline(missing)
-    return len(looks), len(missing) // 2
-
-
-def _carts_among(keys: Keyspace, page: Sequence[bytes]) -> Iterator[str]:
-    for key in dict.fromkeys(page):
-        name = key.decode(errors="replace")
-        if keys.names_cart(name):
-            yield name
-
-
-def _mend_index(nodes: Sequence[Node], keys: Keyspace, partition: int) -> int:
-    """Forgets the dead, and gives the index its time to live; how many were forgotten."""
-    node, forgotten = owner_of(nodes, keys.index(partition)), 0
-    for entries in entries_of(node, keys, partition):
-        forgotten += mend(node, look_at(node, keys, entries))
-    node.call("EXPIRE", keys.index(partition), LIFETIME)
-    return forgotten
+    return len(live), len(missing) // 2

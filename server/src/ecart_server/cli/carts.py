@@ -15,7 +15,7 @@ from rich.text import Text
 from ecart.money import display_text
 from ecart_server.app.deployment_check import check_deployment
 from ecart_server.app.location import CartLocation
-from ecart_server.cart_index import Listed, list_carts, listed
+from ecart_server.cart_index import CartRow, cart_row, list_carts
 from ecart_server.cli.durations import DURATION, format_duration
 from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
@@ -26,7 +26,7 @@ class _CartPage(msgspec.Struct, frozen=True):
     """A page. `now_ms`: the engine's time; `after`: the cursor of the next page, or None."""
 
     now_ms: int
-    carts: tuple[Listed, ...]
+    carts: tuple[CartRow, ...]
     after: str | None
 
 
@@ -85,10 +85,10 @@ def _read_page(
                 after=after,
                 with_empty=with_empty,
             )
-    return _CartPage(now_ms, tuple(map(listed, page.carts)), page.after)
+    return _CartPage(now_ms, tuple(map(cart_row, page.carts)), page.after)
 
 
-def carts_table(carts: tuple[Listed, ...], now_ms: int) -> Table:
+def carts_table(carts: tuple[CartRow, ...], now_ms: int) -> Table:
     """The carts for a terminal."""
     table = Table()
     table.add_column("cart", overflow="fold", min_width=12)
@@ -104,12 +104,12 @@ def carts_table(carts: tuple[Listed, ...], now_ms: int) -> Table:
     return table
 
 
-def content(cart: Listed) -> tuple[str, str, str]:
+def content(cart: CartRow) -> tuple[str, str, str]:
     """Lines, units and subtotal of a cart."""
     amount = display_text(Decimal(cart.subtotal), cart.currency)
     return f"{cart.line_count:,}", f"{cart.total_quantity:,}", f"{amount} {cart.currency}"
 
 
-def idle(cart: Listed, now_ms: int) -> str:
+def idle(cart: CartRow, now_ms: int) -> str:
     """The time since its last change."""
     return format_duration((now_ms - cart.updated_ms) / 1000)

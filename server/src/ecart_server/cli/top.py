@@ -17,7 +17,7 @@ from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.app.deployment_check import check_deployment
 from ecart_server.app.location import CartLocation
-from ecart_server.cart_index import Pulse, Watch
+from ecart_server.cart_index import ActivityMonitor, ActivitySample
 from ecart_server.cli.carts import content, idle
 from ecart_server.cli.location_options import takes_location
 from ecart_server.cli.terminal import one_line, printable_json
@@ -61,15 +61,15 @@ def top_command(
 
 def _show_once(url: str, keys: Keyspace, every: float, limit: int, as_json: bool) -> None:
     with opened_nodes(url) as nodes:
-        watch = Watch(nodes, keys, limit)
-        watch.look()
+        monitor = ActivityMonitor(nodes, keys, limit)
+        monitor.sample()
         time.sleep(every)
-        pulse = watch.look()
+        sample = monitor.sample()
     if as_json:
-        click.echo(printable_json(msgspec.json.encode(pulse)))
+        click.echo(printable_json(msgspec.json.encode(sample)))
     else:
         console = Console(highlight=False)
-        console.print(_screen(pulse, console.width))
+        console.print(_screen(sample, console.width))
 
 
 def _show_live(console: Console, url: str, keys: Keyspace, every: float, limit: int) -> None:
@@ -77,10 +77,10 @@ def _show_live(console: Console, url: str, keys: Keyspace, every: float, limit: 
         opened_nodes(url) as nodes,
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
-        watch, shown = Watch(nodes, keys, limit), Group()
+        monitor, shown = ActivityMonitor(nodes, keys, limit), Group()
         while True:
             try:
-                shown = _screen(watch.look(), console.width)
+                shown = _screen(monitor.sample(), console.width)
                 live.update(shown, refresh=True)
             except StoreUnavailableError as error:
                 message = Text(f"The engine does not answer: {one_line(str(error))}", "bold red")
@@ -88,32 +88,32 @@ def _show_live(console: Console, url: str, keys: Keyspace, every: float, limit: 
             time.sleep(every)
 
 
-def _screen(pulse: Pulse, width: int) -> Group:
+def _screen(sample: ActivitySample, width: int) -> Group:
     head = Text.assemble(
-        (f"{pulse.indexed:,}", "bold"),
+        (f"{sample.indexed:,}", "bold"),
         " carts noted   ",
-        (_rate_text(pulse.changes), "bold"),
+        (_rate_text(sample.changes), "bold"),
         " changes/s   ",
-        (_rate_text(pulse.commands), "bold"),
+        (_rate_text(sample.commands), "bold"),
         " commands/s   ",
-        (f"{pulse.memory / 1e6:,.1f}", "bold"),
+        (f"{sample.memory / 1e6:,.1f}", "bold"),
         " MB",
     )
-    return Group(head, _table(pulse, max(_MIN_ID_COLUMNS, width - _OTHER_COLUMNS)))
+    return Group(head, _table(sample, max(_MIN_ID_COLUMNS, width - _OTHER_COLUMNS)))
 
 
-def _table(pulse: Pulse, longest: int) -> Table:
+def _table(sample: ActivitySample, longest: int) -> Table:
     """A row for each cart; an id that does not fit is cut, so that no row takes two lines."""
     table = Table(box=SIMPLE_HEAD)
     table.add_column("cart", overflow="fold", min_width=_MIN_ID_COLUMNS)
     for name in ("changes/s", "lines", "units", "subtotal", "idle"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for active in pulse.carts:
+    for active in sample.carts:
         cart, cart_id = active.cart, one_line(active.cart.cart_id)
         if len(cart_id) > longest:
             cart_id = cart_id[: longest - 1] + "…"
-        rate, idle_time = _rate_text(active.changes), idle(cart, pulse.taken_ms)
+        rate, idle_time = _rate_text(active.changes), idle(cart, sample.taken_ms)
         table.add_row(*map(Text, (cart_id, rate, *content(cart), idle_time, cart.state)))
     return table
 

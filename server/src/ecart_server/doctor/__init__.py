@@ -1,17 +1,17 @@
-"""The look at an engine and the carts in it: what is wrong, what it means, what to do.
+"""Checks an engine and the carts in it: what is wrong, what that means, and what to do.
 
-It reads, and writes only what is certain, only when told to repair. Nothing here prints.
+It only reads, unless `repair` is set, and then repairs only what is certain. Nothing here prints.
 """
 
 from ecart_server.doctor.examination import examine
 from ecart_server.doctor.findings import (
     KINDS,
     SEVERITIES,
-    Carts,
+    CartTotals,
     Engine,
     Example,
     Finding,
-    Kind,
+    FindingKind,
     Repair,
     Report,
     Severity,
@@ -20,11 +20,11 @@ from ecart_server.doctor.findings import (
 __all__ = [
     "KINDS",
     "SEVERITIES",
-    "Carts",
+    "CartTotals",
     "Engine",
     "Example",
     "Finding",
-    "Kind",
+    "FindingKind",
     "Repair",
     "Report",
     "Severity",

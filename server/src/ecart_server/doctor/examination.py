@@ -1,4 +1,4 @@
-"""The examination: engines first, then every cart, repairing on the way if told to."""
+"""Examines the engines, then their carts, and repairs these on the way if asked to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from itertools import islice
 
 from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.doctor.carts import Held, examine_cart
+from ecart_server.doctor.carts import StoredHash, examine_cart
+from ecart_server.doctor.engines import EngineFacts, find_engine_faults
 from ecart_server.doctor.findings import KINDS, Report
 from ecart_server.doctor.repair import Repairer
-from ecart_server.doctor.scan import Unread, read_at_once, read_carts
-from ecart_server.doctor.server import Facts, faults_of
+from ecart_server.doctor.scan import Unread, read_atomically, read_carts
 from ecart_server.redis_admin.connections import (
     SCAN_COUNT,
     Node,
@@ -23,9 +23,7 @@ from ecart_server.redis_admin.connections import (
     with_retries,
 )
 from ecart_server.redis_admin.deployment import DeploymentError, compare_deployment, read_deployment
-
-Progress = Callable[[int, int], None]
-"""Is told how many keys have been looked at, and about how many there are."""
+from ecart_server.redis_admin.progress import Progress
 
 OLD_CARTS = "E-CART:USER_ID:*"
 _SETTINGS = ("save", "appendfsync")
@@ -41,9 +39,10 @@ def examine(
     clock: Callable[[], float] = time.time,
     progress: Progress = lambda done, total: None,
 ) -> Report:
-    """Looks at the engine and at its carts: all of them, or about `sample`; 0 for none.
+    """Examines the engines and their carts: all of them, or about `sample`; 0 for none.
 
-    An engine that does not answer is a finding, not an error.
+    An engine that does not answer is a finding, not an error. `is_embedded`: the service started
+    the engine. `clock`: seconds since 1970. Progress is counted in keys.
 
     Raises:
         InvalidUrlError: the URL cannot be read.
@@ -55,10 +54,10 @@ def examine(
             for node in nodes:
                 stack.callback(node.client.close)
             for node in nodes:
-                examination.look_at_engine(node, clock, is_embedded)
-            examination.look_at_deployment(nodes)
+                examination.examine_engine(node, clock, is_embedded)
+            examination.examine_deployment(nodes)
             if sample != 0:
-                examination.look_at_carts(nodes)
+                examination.examine_carts(nodes)
     except StoreUnavailableError as error:
         examination.report.add("engine_unreachable", "engine", str(error))
     examination.report.sort()
@@ -79,18 +78,19 @@ class _Examination:
 
     # The engine.
 
-    def look_at_engine(self, node: Node, clock: Callable[[], float], is_embedded: bool) -> None:
-        """Gathers the facts of one engine and judges them."""
+    def examine_engine(self, node: Node, clock: Callable[[], float], is_embedded: bool) -> None:
+        """Adds the engine and its faults to the report."""
         info = with_retries(node.client.info)
         if info.get("cluster_enabled"):
-            info |= _cluster_info(node)
-        facts = Facts(node.at, info, _settings(node), _seconds_apart(node, clock), is_embedded)
+            lines = node.call("CLUSTER", "INFO").decode().splitlines()
+            info |= dict(line.split(":", 1) for line in lines if ":" in line)
+        facts = EngineFacts(node.at, info, _settings(node), _clock_offset(node, clock), is_embedded)
         self.report.engines.append(facts.engine)
-        for code, detail in faults_of(facts):
+        for code, detail in find_engine_faults(facts):
             self.report.add(code, node.at, detail)
 
-    def look_at_deployment(self, nodes: list[Node]) -> None:
-        """Compares the record with the keys that are used here."""
+    def examine_deployment(self, nodes: list[Node]) -> None:
+        """Compares the deployment record with the keys that are used here."""
         key = self._keys.deployment
         owner = next((node for node in nodes if node.owns(key)), nodes[0])
         try:
@@ -104,22 +104,22 @@ class _Examination:
 
     # The carts.
 
-    def look_at_carts(self, nodes: list[Node]) -> None:
-        """Every key of the prefix, on every node."""
+    def examine_carts(self, nodes: list[Node]) -> None:
+        """Examines every key of the prefix, on every node."""
         carts, began = self.report.carts, time.monotonic()
         repairer = Repairer(nodes, self._keys) if self._repair else None
         total = sum(int(node.call("DBSIZE")) for node in nodes)
         try:
             carts.complete = True
             for node, page in self._pages(nodes):
-                for found in self._found(node, page):
-                    self._take(node, found, repairer)
+                for found in self._read_page(node, page):
+                    self._examine(node, found, repairer)
                 done = carts.examined + self._indexes
                 self._progress(done, min(total, self._sample or total))
                 if self._sample is not None and carts.examined >= self._sample:
                     carts.complete = False
                     break
-            self._look_for_old_carts(nodes)
+            self._find_old_carts(nodes)
         except BaseException:
             carts.complete = False
             raise
@@ -133,8 +133,8 @@ class _Examination:
             for page in scan_pages(node, self._keys.pattern, size):
                 yield node, page
 
-    def _found(self, node: Node, page: list[bytes]) -> Iterator[Held | Unread]:
-        """What a page of keys holds: carts are read, the other names judged by themselves."""
+    def _read_page(self, node: Node, page: list[bytes]) -> Iterator[StoredHash | Unread]:
+        """The carts among these keys, and the keys whose names ecart does not use."""
         carts = []
         for key in dict.fromkeys(page):
             name = key.decode(errors="replace")
@@ -142,44 +142,40 @@ class _Examination:
                 carts.append(key)
             elif self._keys.names_index(name):
                 self._indexes += 1
-            elif name != self._keys.deployment and not self._is_the_services(name):
+            elif not (
+                name == self._keys.deployment
+                or self._keys.names_minute(name)
+                or self._keys.names_upkeep(name)
+            ):
                 yield Unread(key, "unknown_name", "not a name of ecart's")
         yield from read_carts(node, carts)
 
-    def _is_the_services(self, name: str) -> bool:
-        return self._keys.names_minute(name) or self._keys.names_upkeep(name)
-
-    def _take(self, node: Node, found: Held | Unread, repairer: Repairer | None) -> None:
+    def _examine(self, node: Node, found: StoredHash | Unread, repairer: Repairer | None) -> None:
         if isinstance(found, Unread):
             self.report.add(found.code, found.key.decode(errors="replace"), found.detail)
             return
-        examined = examine_cart(found, self._keys)
-        if examined.faults:
-            # Seen again in one moment: between two questions the cart may have changed.
-            again = read_at_once(node, found)
+        diagnosis = examine_cart(found, self._keys)
+        if diagnosis.faults:
+            # The hash and its expiry were read one after the other, with changes in between.
+            again = read_atomically(node, found)
             if again is None:
                 return
-            found, examined = again, examine_cart(again, self._keys)
+            found, diagnosis = again, examine_cart(again, self._keys)
         self.report.carts.examined += 1
-        self._states[examined.state] += 1
-        for code, detail in examined.faults:
+        self._states[diagnosis.state] += 1
+        for code, detail in diagnosis.faults:
             self.report.add(code, found.key, detail)
-        codes = {code for code, _ in examined.faults if KINDS[code].is_repaired}
+        codes = {code for code, _ in diagnosis.faults if KINDS[code].is_repaired}
         if repairer is not None and codes:
-            for code, done in repairer.mend(node, found, codes).items():
-                self.report.mended(code, found.key, done)
+            for code, done in repairer.repair(node, found, codes).items():
+                self.report.add_repair(code, found.key, done)
 
-    def _look_for_old_carts(self, nodes: list[Node]) -> None:
-        most = None if self._sample is None else 1 + self._sample // SCAN_COUNT
+    def _find_old_carts(self, nodes: list[Node]) -> None:
+        max_pages = None if self._sample is None else 1 + self._sample // SCAN_COUNT
         for node in nodes:
-            for page in islice(scan_pages(node, OLD_CARTS), most):
+            for page in islice(scan_pages(node, OLD_CARTS), max_pages):
                 for key in page:
                     self.report.add("old_carts", key.decode(errors="replace"), "of E-Cart 1.0")
-
-
-def _cluster_info(node: Node) -> dict[str, str]:
-    lines = node.call("CLUSTER", "INFO").decode().splitlines()
-    return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def _settings(node: Node) -> dict[str, str]:
@@ -194,8 +190,8 @@ def _settings(node: Node) -> dict[str, str]:
     return found
 
 
-def _seconds_apart(node: Node, clock: Callable[[], float]) -> float:
-    """How far the clocks are apart for certain: what the way takes is not counted."""
+def _clock_offset(node: Node, clock: Callable[[], float]) -> float:
+    """The seconds that the engine's clock is ahead at least: the round trip is not counted."""
     before = clock()
     seconds, micros = node.call("TIME")
     after = clock()

@@ -1,4 +1,4 @@
-"""Reading the keys of an engine, a bounded number of bytes at a time."""
+"""Reads the hashes of an engine, a bounded number of bytes at a time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import msgspec
 
 from ecart.stores.redis.failures import Failure, classify
-from ecart_server.doctor.carts import READ_LIMIT, Held
+from ecart_server.doctor.carts import READ_LIMIT, StoredHash
 from ecart_server.redis_admin.connections import Node
 
 _SAMPLES = 1000
-"""Fields that are measured for the size of a key: all of them, in a cart that is in order."""
+"""Fields that MEMORY USAGE measures of a key: all of them, in a cart of usual size."""
 
 _BATCH_BYTES = 2 * READ_LIMIT
 
@@ -24,8 +24,8 @@ class Unread(msgspec.Struct, frozen=True):
     detail: str
 
 
-def read_carts(node: Node, keys: list[bytes]) -> Iterator[Held | Unread]:
-    """What is under these keys; nothing for those that have gone meanwhile."""
+def read_carts(node: Node, keys: list[bytes]) -> Iterator[StoredHash | Unread]:
+    """The hashes under these keys; keys that no longer exist are left out."""
     sizes = node.pipeline([("MEMORY", "USAGE", key, "SAMPLES", _SAMPLES) for key in keys])
     batch: dict[bytes, int] = {}
     for key, size in zip(keys, sizes, strict=True):
@@ -40,28 +40,30 @@ def read_carts(node: Node, keys: list[bytes]) -> Iterator[Held | Unread]:
     yield from _read(node, batch)
 
 
-def _read(node: Node, batch: dict[bytes, int]) -> Iterator[Held | Unread]:
+def _read(node: Node, batch: dict[bytes, int]) -> Iterator[StoredHash | Unread]:
     if not batch:
         return
-    asked = [part for key in batch for part in (("PTTL", key), ("HGETALL", key))]
-    (seconds, micros), *replies = node.pipeline([("TIME",), *asked])
+    commands = [part for key in batch for part in (("PTTL", key), ("HGETALL", key))]
+    (seconds, micros), *replies = node.pipeline([("TIME",), *commands])
     now_ms = int(seconds) * 1000 + int(micros) // 1000
     for i, (key, size) in enumerate(batch.items()):
         pttl, fields = replies[2 * i], replies[2 * i + 1]
         if isinstance(fields, Exception):
             yield _unread(node, key, fields)
         elif fields:
-            yield Held(key.decode(), fields, int(pttl), now_ms, size)
+            yield StoredHash(key.decode(), fields, int(pttl), now_ms, size)
 
 
-def read_at_once(node: Node, held: Held) -> Held | None:
-    """The key again, all of one moment; None if it is not there any more."""
-    key = held.key
+def read_atomically(node: Node, stored: StoredHash) -> StoredHash | None:
+    """Reads the hash again, with its expiry, in one transaction; None if it no longer exists."""
+    key = stored.key
     replies = node.pipeline([("TIME",), ("PTTL", key), ("HGETALL", key)], atomic=True)
     (seconds, micros), pttl, fields = replies
     if not fields or isinstance(fields, Exception):
         return None
-    return Held(key, fields, int(pttl), int(seconds) * 1000 + int(micros) // 1000, held.size)
+    return StoredHash(
+        key, fields, int(pttl), int(seconds) * 1000 + int(micros) // 1000, stored.size
+    )
 
 
 def _unread(node: Node, key: bytes, error: Exception) -> Unread:

@@ -33,7 +33,7 @@ from ecart.operations.arguments import (
 from ecart.stores.redis.cart_hash import CartHash, decode, encode, kind_of, right_counters
 from ecart.stores.redis.codec import StoredRecord
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.doctor.carts import Held, examine_cart
+from ecart_server.doctor.carts import StoredHash, examine_cart
 from ecart_server.transfer.format import CartLine, ExportedCart, LockLine, MergeLine, RecordLine
 
 _OUTCOME = re.compile(r"refused|\d+\|\d+\|\d+\|\d+", re.ASCII)
@@ -46,13 +46,13 @@ _NO_OBSTACLES = {"unknown_field", "large_cart"}
 """Findings of the doctor that are no reason to leave a cart behind."""
 
 
-def exported(held: Held, cart_id: str, expires_ms: int | None) -> ExportedCart:
+def exported(stored: StoredHash, cart_id: str, expires_ms: int | None) -> ExportedCart:
     """The exported form of the cart in the fields of a hash.
 
     Raises:
         CorruptCartError: a field cannot be read.
     """
-    cart = decode(held.key, cart_id, held.fields)
+    cart = decode(stored.key, cart_id, stored.fields)
     summary, lock, merge = cart.summary, cart.summary.lock, cart.summary.merge
     return ExportedCart(
         format=1,
@@ -73,7 +73,8 @@ def exported(held: Held, cart_id: str, expires_ms: int | None) -> ExportedCart:
         lock=_exported_lock(lock, cart.ordered) if lock else None,
         merge=MergeLine(merge.merge_id, merge.policy, merge.target_id) if merge else None,
         records={
-            name: _exported_record(held.key, name, record) for name, record in cart.records.items()
+            name: _exported_record(stored.key, name, record)
+            for name, record in cart.records.items()
         },
         other=dict(cart.other),
     )
@@ -210,9 +211,9 @@ def _check_whole(cart: CartHash) -> None:
 
 def _check_readable(key: str, keys: Keyspace, fields: dict[str, str]) -> None:
     """The doctor finds nothing, and so the store reads it."""
-    held = Held(key, {name.encode(): text.encode() for name, text in fields.items()}, 1, 0)
+    stored = StoredHash(key, {name.encode(): text.encode() for name, text in fields.items()}, 1, 0)
     try:
-        faults = examine_cart(held, keys).faults
+        faults = examine_cart(stored, keys).faults
     except CorruptCartError as error:
         raise ValueError(str(error)) from error
     for code, detail in faults:

@@ -14,8 +14,8 @@ import msgspec
 from ecart.errors import CorruptCartError
 from ecart.stores.redis.codec import HEADER, read_summary
 from ecart.stores.redis.keys import Keyspace
-from ecart_server.doctor.carts import Held, misplaced
-from ecart_server.doctor.scan import Unread, read_at_once, read_carts
+from ecart_server.doctor.carts import StoredHash, misplaced
+from ecart_server.doctor.scan import Unread, read_atomically, read_carts
 from ecart_server.redis_admin.connections import SCAN_COUNT, Node, opened_nodes, scan_pages
 from ecart_server.transfer.conversion import exported
 from ecart_server.transfer.format import to_text
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 """Is told how many carts have been written, and about how many there are."""
 
 KEYS_AT_A_TIME = 250_000
-"""Keys that are held in memory to be sorted."""
+"""Keys that are sorted in memory at a time."""
 
 _CLOSE_MS = 1000
 """An expiry so near to what the cart says of itself is that: between two questions time passes."""
@@ -138,54 +138,54 @@ def _shown(key: bytes) -> str:
 
 def _found(node: Node, page: list[bytes], keys: Keyspace) -> Iterator[_Line | Problem]:
     """The line of each cart, or why there is none."""
-    for held in read_carts(node, page):
-        if isinstance(held, Unread):
-            yield Problem(_shown(held.key), held.code, held.detail)
+    for stored in read_carts(node, page):
+        if isinstance(stored, Unread):
+            yield Problem(_shown(stored.key), stored.code, stored.detail)
             continue
-        elsewhere = misplaced(held.key, keys)
+        elsewhere = misplaced(stored.key, keys)
         if elsewhere is not None:
-            yield Problem(held.key, "orphan", f"its id belongs to {elsewhere}")
+            yield Problem(stored.key, "orphan", f"its id belongs to {elsewhere}")
             continue
         try:
-            line = _line(node, held, keys)
+            line = _line(node, stored, keys)
         except CorruptCartError as error:
-            yield Problem(held.key, "unreadable_cart", f"field {error.field}")
+            yield Problem(stored.key, "unreadable_cart", f"field {error.field}")
             continue
         if line is not None:
             yield line
 
 
-def _line(node: Node, held: Held, keys: Keyspace) -> _Line | None:
-    cart_id = keys.cart_id(held.key)
-    expires_ms = _own_expiry(held, cart_id)
-    if not _is_expiry(held, expires_ms):
-        again = read_at_once(node, held)
+def _line(node: Node, stored: StoredHash, keys: Keyspace) -> _Line | None:
+    cart_id = keys.cart_id(stored.key)
+    expires_ms = _own_expiry(stored, cart_id)
+    if not _is_expiry(stored, expires_ms):
+        again = read_atomically(node, stored)
         if again is None:
             return None
-        held, expires_ms = again, _own_expiry(again, cart_id)
-        if not _is_expiry(held, expires_ms):
-            expires_ms = _stored_expiry(node, held)
-    cart = exported(held, cart_id, expires_ms)
+        stored, expires_ms = again, _own_expiry(again, cart_id)
+        if not _is_expiry(stored, expires_ms):
+            expires_ms = _stored_expiry(node, stored)
+    cart = exported(stored, cart_id, expires_ms)
     return _Line(cart.state, to_text(cart))
 
 
-def _own_expiry(held: Held, cart_id: str) -> int | None:
+def _own_expiry(stored: StoredHash, cart_id: str) -> int | None:
     """When the cart expires by what it says of itself: every script sets it so."""
-    header = {name: held.fields[name] for name in HEADER if name in held.fields}
-    cart = read_summary(held.key, cart_id, "USD", header)
+    header = {name: stored.fields[name] for name in HEADER if name in stored.fields}
+    cart = read_summary(stored.key, cart_id, "USD", header)
     return cart.updated_ms + cart.lifetime_ms if cart.lifetime_ms else None
 
 
-def _is_expiry(held: Held, expires_ms: int | None) -> bool:
-    if expires_ms is None or held.pttl < 0:
-        return expires_ms is None and held.pttl == -1
-    return abs(held.now_ms + held.pttl - expires_ms) < _CLOSE_MS
+def _is_expiry(stored: StoredHash, expires_ms: int | None) -> bool:
+    if expires_ms is None or stored.pttl < 0:
+        return expires_ms is None and stored.pttl == -1
+    return abs(stored.now_ms + stored.pttl - expires_ms) < _CLOSE_MS
 
 
-def _stored_expiry(node: Node, held: Held) -> int | None:
+def _stored_expiry(node: Node, stored: StoredHash) -> int | None:
     """When the key expires though the cart says otherwise; to the millisecond from Redis 7 on."""
-    if held.pttl == -1:
+    if stored.pttl == -1:
         return None
-    (exact,) = node.pipeline([("PEXPIRETIME", held.key)])
-    near = held.now_ms + held.pttl
+    (exact,) = node.pipeline([("PEXPIRETIME", stored.key)])
+    near = stored.now_ms + stored.pttl
     return exact if isinstance(exact, int) and abs(exact - near) < _CLOSE_MS else near

@@ -159,13 +159,13 @@ def _read(node: Node, page: list[bytes], cart_id: str) -> Iterator[OldCart | Pro
         except UnicodeDecodeError:
             yield Problem(key.decode(errors="replace"), "invalid_cart_id", "its id is no UTF-8")
     began = time.monotonic()
-    for held in read_carts(node, readable):
-        if isinstance(held, Unread):
-            yield Problem(held.key.decode(errors="replace"), held.code, held.detail)
+    for stored in read_carts(node, readable):
+        if isinstance(stored, Unread):
+            yield Problem(stored.key.decode(errors="replace"), stored.code, stored.detail)
             continue
         passed_ms = round(1000 * (time.monotonic() - began))
-        left = held.pttl if held.pttl == -1 else max(1, held.pttl - passed_ms)
+        left = stored.pttl if stored.pttl == -1 else max(1, stored.pttl - passed_ms)
         try:
-            yield read_old_cart(held.key, held.fields, left, cart_id)
+            yield read_old_cart(stored.key, stored.fields, left, cart_id)
         except EcartError as error:
-            yield Problem(held.key, error.code, str(error))
+            yield Problem(stored.key, error.code, str(error))
