@@ -81,13 +81,13 @@ def create_app(store: str, database: str) -> Flask:
     @app.post("/login")
     def log_in() -> Response:
         session["user"] = request.form["user"][:64] or abort(400)  # a real shop wants a password
-        sign_in(session["user"])
+        sign_in(request, session["user"])
         return redirect("/basket")
 
     @app.post("/logout")
     def log_out() -> Response:
         session.pop("user", None)
-        sign_out()
+        sign_out(request)
         return redirect("/")
 
     return app

@@ -45,7 +45,7 @@ from ecart.operations import (
     SetTtl,
     Ttl,
     Version,
-    addition,
+    make_add_item,
     ttl_milliseconds,
 )
 from ecart.store import (
@@ -161,7 +161,7 @@ class Cart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return self.perform(
-            addition(
+            make_add_item(
                 sku,
                 quantity,
                 unit_price,
@@ -402,7 +402,7 @@ class AsyncCart:
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
         return await self.perform(
-            addition(
+            make_add_item(
                 sku,
                 quantity,
                 unit_price,

@@ -34,7 +34,7 @@ from clients.asgi import ask
 from clients.shop import Answer, Sent, Setup, Shop, told
 from ecart import AsyncRedisStore, RedisStore
 from ecart.integrations.django import cart_from, sign_in, sign_out
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import host
 
 FOLDER = tempfile.TemporaryDirectory(prefix="ecart-django-")
 
@@ -132,7 +132,7 @@ class DjangoShop(Shop):
         """Does not start with what `manage.py check` finds to be wrong."""
         self._be_present()
         try:
-            installed()
+            host()
         except ImproperlyConfigured as error:
             self.close()
             raise ValueError(str(error)) from error

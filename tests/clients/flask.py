@@ -80,9 +80,9 @@ def gift() -> str:
 
 
 def login() -> dict[str, Any]:
-    return told(sign_in(flask.request.get_json()["user"]))
+    return told(sign_in(flask.request, flask.request.get_json()["user"]))
 
 
 def logout() -> str:
-    sign_out()
+    sign_out(flask.request)
     return "bye"

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.parametrize("shop_class", TWO, indirect=True)
 CHANGES = [
     ("POST", "/cart/items", {"sku": "banana"}),
     ("PATCH", "/cart/items/apple", {"quantity": 9}),
+    ("PATCH", "/cart/items", {"line_id": "apple", "quantity": 9}),
     ("DELETE", "/cart/items/apple", None),
     ("DELETE", "/cart", None),
 ]

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.parametrize("shop_class", TWO, indirect=True)
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/cart/items", {"json": {"sku": "banana"}}),
     ("PATCH", "/cart/items/apple", {"json": {"quantity": 9}}),
+    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 9}}),
     ("DELETE", "/cart/items/apple", {}),
     ("DELETE", "/cart", {}),
 ]
@@ -146,6 +147,7 @@ def test_a_trusted_site_may(
     [
         ("POST", "/cart/items", b'{"sku":"apple"}'),
         ("PATCH", "/cart/items/apple", b'{"quantity":2}'),
+        ("PATCH", "/cart/items", b'{"line_id": "apple", "quantity":2}'),
     ],
 )
 def test_only_json_is_taken(

@@ -19,6 +19,7 @@ PATIENCE = 0.6
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/cart/items", {"json": {"sku": "banana"}}),
     ("PATCH", "/cart/items/apple", {"json": {"quantity": 9}}),
+    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 9}}),
     ("DELETE", "/cart/items/apple", {}),
     ("DELETE", "/cart", {}),
 ]

@@ -26,6 +26,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/cart/summary", {}),
     ("POST", "/cart/items", {"json": {"sku": "apple"}}),
     ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}),
+    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}),
     ("DELETE", "/cart/items/apple", {}),
     ("DELETE", "/cart", {}),
     ("POST", "/cart/checkout", {}),

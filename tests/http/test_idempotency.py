@@ -108,11 +108,13 @@ def test_a_repeat_shows_the_cart_as_it_is_now(shopper: Shopper) -> None:
     ("method", "target", "options"),
     [
         ("PATCH", "/cart/items/apple", {"json": {"quantity": 5}}),
+        ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 5}}),
         ("PATCH", "/cart/items/apple", {"json": {"quantity": 0}}),
+        ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 0}}),
         ("DELETE", "/cart/items/apple", {}),
         ("DELETE", "/cart", {}),
     ],
-    ids=["set", "set to 0", "remove", "clear"],
+    ids=["set", "set in body", "set to 0", "set to 0 in body", "remove", "clear"],
 )
 def test_every_change_can_be_named(
     shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
@@ -160,6 +162,7 @@ def test_a_refused_change_does_not_use_up_its_key(shopper: Shopper) -> None:
         ("POST", "/cart/items", {"json": {"sku": "apple", "quantity": 2}}),
         ("POST", "/cart/items", {"json": {"sku": "banana"}}),
         ("PATCH", "/cart/items/apple", {"json": {"quantity": 5}}),
+        ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 5}}),
         ("DELETE", "/cart/items/apple", {}),
         ("DELETE", "/cart", {}),
     ],

@@ -19,6 +19,7 @@ USER = "user.42"
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/cart/items", {"json": {"sku": "pear"}}),
     ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}),
+    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}),
     ("DELETE", "/cart/items/apple", {}),
     ("DELETE", "/cart", {}),
     ("POST", "/cart/checkout", {}),

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("shop_class", TWO, indirect=True)
 ALLOWED = {
     "/cart": "DELETE, GET, HEAD, OPTIONS",
     "/cart/summary": "GET, HEAD, OPTIONS",
-    "/cart/items": "OPTIONS, POST",
+    "/cart/items": "OPTIONS, PATCH, POST",
     "/cart/items/apple": "DELETE, OPTIONS, PATCH",
     "/cart/checkout": "DELETE, OPTIONS, POST",
 }
@@ -136,6 +136,7 @@ EVERYTHING: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/cart/summary", {}, 200),
     ("POST", "/cart/items", {"json": {"sku": "banana"}}, 200),
     ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}, 200),
+    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}, 200),
     ("DELETE", "/cart/items/apple", {}, 200),
     ("DELETE", "/cart", {}, 200),
     ("POST", "/cart/checkout", {}, 200),
@@ -146,6 +147,7 @@ EVERYTHING: list[tuple[str, str, dict[str, Any], int]] = [
     ("DELETE", "/cart", {"headers": {"Origin": "null"}}, 403),
     ("GET", "/cart/nothing", {}, 404),
     ("DELETE", "/cart/items/banana", {}, 404),
+    ("PATCH", "/cart/items", {"json": {"line_id": "banana", "quantity": 2}}, 404),
     ("PUT", "/cart", {}, 405),
     ("TRACE", "/cart", {}, 405),
     ("GET", "/cart", {"headers": {"Accept": "text/html"}}, 406),

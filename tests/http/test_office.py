@@ -345,6 +345,7 @@ def test_merging_a_cart_into_itself(office: Office, user: Shopper) -> None:
 CHANGES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/cart/items", {"json": {"sku": "apple"}}),
     ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}),
+    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}),
     ("DELETE", "/cart/items/apple", {}),
     ("DELETE", "/cart", {}),
     ("POST", "/cart/checkout", {}),

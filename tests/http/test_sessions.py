@@ -25,6 +25,7 @@ ROUTES = [
     ("HEAD", "/cart", None),
     ("POST", "/cart/items", {"sku": "banana"}),
     ("PATCH", "/cart/items/apple", {"quantity": 9}),
+    ("PATCH", "/cart/items", {"line_id": "apple", "quantity": 9}),
     ("DELETE", "/cart/items/apple", None),
     ("DELETE", "/cart", None),
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart.http import routes
+from ecart.http import bodies, routes
 from ecart.http.routes import Route
 from ecart.tokens import SignedTokens
 from engines import Engine
@@ -31,12 +31,13 @@ EVERY_ROUTE: tuple[Route, ...] = tuple(
     if isinstance(table, tuple) and all(isinstance(entry, Route) for entry in table)
     for route in table
 )
-BODIES: dict[str, dict[str, Any] | None] = {
-    "": None,
-    "AddItem": {"sku": "pear"},
-    "SetQuantity": {"quantity": 9},
-    "Merge": {"source": "{cart_id}"},
-    "CompleteCheckout": {"order_id": "order-1"},
+BODIES: dict[Any, dict[str, Any] | None] = {
+    None: None,
+    bodies.AddItemBody: {"sku": "pear"},
+    bodies.SetQuantityBody: {"quantity": 9},
+    bodies.SetLineQuantityBody: {"line_id": "{line_id}", "quantity": 9},
+    bodies.MergeBody: {"source": "{cart_id}"},
+    bodies.CompleteCheckoutBody: {"order_id": "order-1"},
 }
 
 
@@ -144,13 +145,21 @@ def disguises(victim: Victim, other: Victim, shop: Shop) -> dict[str, Disguise]:
     }
 
 
+def body_of(route: Route, aim: dict[str, str]) -> dict[str, Any]:
+    body = BODIES[route.body] or {}
+    return {name: v.format(**aim) if isinstance(v, str) else v for name, v in body.items()}
+
+
+def sent_to(route: Route, aim: dict[str, str]) -> str:
+    """What the request of this route names, in its path and its body."""
+    return f"{route.path.format(**aim)} {body_of(route, aim)}"
+
+
 def ask(who: Shopper, route: Route, aim: dict[str, str], headers: dict[str, str]) -> Answer:
     """The request of this route, aimed at these ids."""
-    body = BODIES[route.body]
     options: dict[str, Any] = {"headers": headers}
-    if body is not None:
-        filled = {name: v.format(**aim) if isinstance(v, str) else v for name, v in body.items()}
-        options["json"] = filled
+    if route.body is not None:
+        options["json"] = body_of(route, aim)
     return who.request(route.method, route.path.format(**aim), **options)
 
 
@@ -172,7 +181,7 @@ def aim_at(victim: Victim) -> dict[str, str]:
 def test_no_route_is_forgotten() -> None:
     """The tables were found, and there is something to send to each."""
     assert len(EVERY_ROUTE) >= 15
-    assert {route.access for route in EVERY_ROUTE} == {"session", "office", "all"}
+    assert {route.access for route in EVERY_ROUTE} == {"session", "back_office", "all"}
     assert {route.body for route in EVERY_ROUTE} <= set(BODIES)
 
 
@@ -195,7 +204,7 @@ def test_somebody_without_a_key(
             answer = ask(stranger, route, aim_at(victim), headers)
 
             assert answer.status == newcomer.status, what
-            is_no_leak(answer, victims, route.path.format(**aim_at(victim)))
+            is_no_leak(answer, victims, sent_to(route, aim_at(victim)))
 
 
 @of_access("session", "all")
@@ -209,13 +218,13 @@ def test_another_shopper(shop: Shop, victims: list[Victim], route: Route, by_tok
 
         answer = ask(own.shopper, route, aim_at(victim), {**headers, **named})
 
-        is_no_leak(answer, victims, f"{own.line_id} {route.path.format(**aim_at(victim))}")
+        is_no_leak(answer, victims, f"{own.line_id} {sent_to(route, aim_at(victim))}")
         if answer.status == 200 and route.access == "session":
             cart = answer.json.get("cart", answer.json)
             assert cart.get("cart_id", own.cart_id) == own.cart_id
 
 
-@of_access("office")
+@of_access("back_office")
 def test_the_back_office_without_its_key(
     shop: Shop, victims: list[Victim], route: Route, make_shop: Callable[..., Shop]
 ) -> None:
@@ -250,7 +259,7 @@ def test_a_check_out_of_another_cart(shop: Shop, victims: list[Victim], route: R
         answer = ask(shop.shopper(), route, aim, key)
 
         assert (answer.status, answer.code) == (409, "checkout_not_open")
-        is_no_leak(answer, [victim], route.path.format(**aim))
+        is_no_leak(answer, [victim], sent_to(route, aim))
 
 
 def test_a_session_is_one_cart_wherever_it_is_put(shop: Shop, victims: list[Victim]) -> None:

@@ -204,3 +204,17 @@ def test_ids_survive_servers(address: str, visitor: requests.Session, sku: str) 
     answer = visitor.delete(f"{address}/cart/items/{quote(sku, safe='')}")
 
     assert (answer.status_code, answer.json()["items"]) == (200, [])
+
+
+@pytest.mark.parametrize("sku", [".", "..", "../..", "a/../b", "a/b", "//", "%2F"])
+def test_ids_in_a_body_survive_clients_and_servers(
+    address: str, visitor: requests.Session, sku: str
+) -> None:
+    """Clients resolve dots in a path, and servers decode slashes; a body is as it was written."""
+    visitor.post(f"{address}/cart/items", json={"sku": sku}).raise_for_status()
+
+    changed = visitor.patch(f"{address}/cart/items", json={"line_id": sku, "quantity": 3})
+    removed = visitor.patch(f"{address}/cart/items", json={"line_id": sku, "quantity": 0})
+
+    assert (changed.status_code, changed.json()["total_quantity"]) == (200, 3)
+    assert (removed.status_code, removed.json()["items"]) == (200, [])

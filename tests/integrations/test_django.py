@@ -24,7 +24,7 @@ from clients.django import MIDDLEWARE
 from ecart import Cart, MemoryStore, RedisStore
 from ecart.catalog import MappingCatalog, Product
 from ecart.integrations.django.middleware import CartMiddleware
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import async_host, host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -86,7 +86,7 @@ def site(engine: Engine) -> Iterator[dict[str, Any]]:
     setting = {"REDIS_URL": engine.url}
     with override_settings(ECART=setting, ROOT_URLCONF=Urls):
         yield setting
-        installed().store.close()  # type: ignore[attr-defined]
+        host().store.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def client(site: object) -> Client:
 @pytest.fixture
 async def async_client(site: object) -> AsyncIterator[AsyncClient]:
     yield AsyncClient()
-    await installed().async_store.close()  # type: ignore[attr-defined]
+    await async_host().store.close()  # type: ignore[attr-defined]
 
 
 def add(client: Client, sku: str = "apple", **fields: Any) -> Any:
@@ -181,7 +181,7 @@ def test_a_setting_that_cannot_work(setting: Any, told: str) -> None:
     """Is an error that says so, of `manage.py check` and of the first request."""
     with override_settings(ECART=setting):
         with pytest.raises(ImproperlyConfigured, match="ECART: ") as raised:
-            installed()
+            host()
         (error,) = [message for message in run_checks() if message.id == "ecart.E001"]
 
     assert told in str(raised.value)
@@ -210,6 +210,23 @@ def test_the_setting_is_used(client: Client, site: dict[str, Any], engine: Engin
     with engine.connected() as connection:
         (name,) = connection.keys("*:cart:*")
         assert 55 < connection.ttl(name) <= 60
+
+
+def test_limits_by_their_names() -> None:
+    """Every field of the settings and the rules is a key: limits are those of the deployment."""
+    limits = {"MAX_QUANTITY": 5, "MAX_LINES": 1, "BODY_LIMIT": 100}
+    with override_settings(ECART={"STORE": "ecart.MemoryStore", **limits}, ROOT_URLCONF=Urls):
+        client = Client()
+        answers = [
+            add(client, "a", quantity=6),
+            add(client, "a"),
+            add(client, "b"),
+            add(client, "a", x="y" * 100),
+        ]
+
+    assert [answer.json().get("code") for answer in answers] == [
+        "quantity_limit_exceeded", None, "line_limit_exceeded", "body_too_large",
+    ]  # fmt: skip
 
 
 class Groceries(MappingCatalog):

@@ -25,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ecart import Cart, RedisStore, Rules
 from ecart.integrations.django import asign_in, asign_out, cart_from, sign_in, sign_out
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import async_host, host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -325,7 +325,7 @@ def test_a_session_from_before_the_cart_was_installed(client: Client, user: Any)
 
 def test_a_cart_that_cannot_be_merged_is_told(client: Client, site: Engine, user: Any) -> None:
     """The log-in goes on, with the user's cart, and says why."""
-    Cart(f"user.{user.pk}", installed().store, rules=Rules(currency="EUR")).add(
+    Cart(f"user.{user.pk}", host().store, rules=Rules(currency="EUR")).add(
         "wine", unit_price="9.00"
     )
     add(client, "apple", 2)
@@ -350,7 +350,7 @@ def test_a_log_in_without_an_engine(
     kept = dict(client.session)
     site.start()
     # It has forgotten all.
-    Cart(visitor["cart_id"], installed().store).add("apple", 2, unit_price="0.50")
+    Cart(visitor["cart_id"], host().store).add("apple", 2, unit_price="0.50")
 
     client.get(look)
 
@@ -371,7 +371,7 @@ async def test_on_asgi(site: Engine, user: Any) -> None:
 
     assert told.json() == {"after": f"user.{user.pk}", "units": 1}
     assert (await client.get("/cart")).json()["cart_id"] == f"user.{user.pk}"
-    await installed().async_store.close()  # type: ignore[attr-defined]
+    await async_host().store.close()  # type: ignore[attr-defined]
 
 
 def test_users_whom_django_does_not_know(client: Client) -> None:

@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 from ecart import AsyncCart, AsyncMemoryStore, Cart, MemoryStore
 from ecart.http import HttpSettings
 from ecart.http.openapi import openapi_document
-from ecart.http.routes import OFFICE_ROUTES, SHOPPER_ROUTES
+from ecart.http.routes import BACK_OFFICE_ROUTES, SHOPPER_ROUTES
 from ecart.integrations.fastapi import (
     CartDep,
     ECart,
@@ -266,7 +266,7 @@ def test_the_office_is_shown_with_its_key() -> None:
 
     validate(document)
     shown = {p.removeprefix("/shop") for p in document["paths"] if p.startswith("/shop/carts")}
-    assert shown == {route.path for route in OFFICE_ROUTES}
+    assert shown == {route.path for route in BACK_OFFICE_ROUTES}
     assert document["paths"]["/shop/carts/{cart_id}"]["delete"]["security"] == [
         {"ecart.office": []}
     ]

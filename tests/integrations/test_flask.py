@@ -179,6 +179,39 @@ def test_by_its_configuration(engine: Engine) -> None:
         assert 55 < connection.ttl(key) <= 60
 
 
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("ECART_TTl", "ECART_TTL"),
+        ("ECART_CURRENCIES", "ECART_CURRENCY"),
+        ("ECART_FIRST_TTL_SECONDS", "ECART_FIRST_TTL"),
+        ("ECART_REDIS", "ECART_REDIS_URL"),
+        ("ECART_TRUSTED_ORIGIN", "ECART_TRUSTED_ORIGINS"),
+    ],
+)
+def test_a_key_that_is_not_known(key: str, nearest: str) -> None:
+    """An error at the start that names it and the nearest that is: a typo sets nothing silently."""
+    app = flask.Flask("host")
+    app.config[key] = 60
+
+    with pytest.raises(ValueError, match=f"{key} is no key of the cart; did you mean {nearest}"):
+        ECart(app, store=MemoryStore())
+
+
+def test_limits_by_their_names() -> None:
+    """Every field of the settings and the rules is a key: limits are those of the deployment."""
+    app = flask.Flask("host")
+    app.secret_key = SECRET
+    app.config |= {"ECART_MAX_QUANTITY": 5, "ECART_MAX_LINES": 1, "ECART_BODY_LIMIT": 100}
+    ECart(app, store=MemoryStore())
+    client: Any = app.test_client()
+
+    sent = [{"sku": "a", "quantity": 6}, {"sku": "a"}, {"sku": "b"}, {"sku": "a", "x": "y" * 100}]
+    codes = [client.post("/cart/items", json=body).json.get("code") for body in sent]
+
+    assert codes == ["quantity_limit_exceeded", None, "line_limit_exceeded", "body_too_large"]
+
+
 def test_without_a_store() -> None:
     """A clear error at the start; never memory by silence."""
     with pytest.raises(RuntimeError, match="ECART_REDIS_URL"):
@@ -192,6 +225,27 @@ def test_without_a_secret(app: flask.Flask) -> None:
 
     with pytest.raises(RuntimeError, match="secret_key"):
         app.test_client().get("/cart")
+
+
+def test_tokens_follow_the_apps_keys() -> None:
+    """The key may come after the extension; a rotated key is known while it is a fallback."""
+    app = flask.Flask("host")
+    ECart(app, store=MemoryStore())
+    client: Any = app.test_client(use_cookies=False)
+
+    def cart_of(token: str) -> tuple[str, str]:
+        answer = client.get("/cart", headers={"Cart-Token": token})
+        return answer.json["cart_id"], answer.headers["Cart-Token"]
+
+    app.secret_key = "the first key"
+    cart_id, first = cart_of("new")
+    app.config |= {"SECRET_KEY": b"the second key", "SECRET_KEY_FALLBACKS": ["the first key"]}
+    rotated, second = cart_of(first)
+    app.config["SECRET_KEY_FALLBACKS"] = []
+
+    assert (rotated, second != first) == (cart_id, True)
+    assert cart_of(second) == (cart_id, second)
+    assert cart_of(first)[0] != cart_id
 
 
 def test_with_an_asyncio_store(engine: Engine) -> None:
@@ -452,12 +506,12 @@ def shop(app: flask.Flask) -> flask.Flask:
 
     @app.post("/login/<user_id>")
     def log_in(user_id: str) -> dict[str, Any]:
-        done = sign_in(user_id)
+        done = sign_in(flask.request, user_id)
         return {"cart_id": done.cart_id, "refused": done.refused}
 
     @app.post("/logout")
     def log_out() -> str:
-        sign_out()
+        sign_out(flask.request)
         return "bye"
 
     return app
@@ -533,7 +587,7 @@ def test_the_policy_of_a_log_in(store: RedisStore, policy: str, apples: int) -> 
 
     with app.test_request_context():
         current_cart.add("apple", quantity=3)
-        sign_in(42)
+        sign_in(flask.request, 42)
         assert current_cart.summary().total_quantity == apples
 
 
@@ -582,7 +636,7 @@ def test_a_log_in_without_an_engine(own_engine: Engine) -> None:
         visitor_id = current_cart.cart_id
         own_engine.kill()
         with pytest.raises(StoreUnavailableError):
-            sign_in(42)
+            sign_in(flask.request, 42)
         assert flask.session["ecart_cart_id"] == visitor_id
 
 

@@ -19,7 +19,7 @@ from clients.litestar import NamedDependency
 from ecart import AsyncCart, AsyncMemoryStore, CartSnapshot
 from ecart.http import HttpSettings
 from ecart.http.openapi import openapi_document
-from ecart.http.routes import OFFICE_ROUTES, SHOPPER_ROUTES
+from ecart.http.routes import BACK_OFFICE_ROUTES, SHOPPER_ROUTES
 from ecart.http.views import CartView, cart_view
 from ecart.integrations.litestar import ECart, cart_from
 
@@ -218,7 +218,7 @@ def test_the_office_is_shown_with_its_key() -> None:
 
     validate(document)
     assert {p for p in document["paths"] if p.startswith("/carts")} == {
-        route.path for route in OFFICE_ROUTES
+        route.path for route in BACK_OFFICE_ROUTES
     }
 
 

@@ -58,7 +58,7 @@ async def pool(engine: Engine, request: pytest.FixtureRequest) -> AsyncIterator[
 @pytest.fixture
 def long_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a pool is asked for does not depend on how slow the machine is."""
-    monkeypatch.setattr(connections, "CACHE_SECONDS", 60.0)
+    monkeypatch.setattr(connections, "REUSE_SECONDS", 60.0)
 
 
 async def who(lender: Any) -> Any:
@@ -94,7 +94,7 @@ async def test_somebody_elses_pool_has_each_connection_back(engine: Engine) -> N
 async def test_the_pool_looks_again_after_a_while(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "REUSE_SECONDS", 0.0)
     lender = AsyncCachedConnections(pool)
 
     seen = {await who(lender) for _ in range(3)}

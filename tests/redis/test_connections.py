@@ -49,7 +49,7 @@ def pool(engine: Engine, request: pytest.FixtureRequest) -> Iterator[Pool]:
 @pytest.fixture
 def long_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a pool is asked for does not depend on how slow the machine is."""
-    monkeypatch.setattr(connections, "CACHE_SECONDS", 60.0)
+    monkeypatch.setattr(connections, "REUSE_SECONDS", 60.0)
 
 
 @pytest.mark.usefixtures("long_kept")
@@ -76,7 +76,7 @@ def test_somebody_elses_pool_has_each_connection_back(engine: Engine) -> None:
 
 
 def test_the_pool_looks_again_after_a_while(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "CACHE_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "REUSE_SECONDS", 0.0)
     lender = CachedConnections(pool)
 
     seen = {send_one(lender, WHO) for _ in range(3)}
@@ -166,7 +166,7 @@ def test_threads_share_no_connection(
     pool: Pool, kept_for: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while the kept ones are being shown to the pool."""
-    monkeypatch.setattr(connections, "CACHE_SECONDS", kept_for)
+    monkeypatch.setattr(connections, "REUSE_SECONDS", kept_for)
     lender = CachedConnections(pool)
 
     def echoes(name: int) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from ecart import Cart, CartChange, MemoryStore, Rules
 from ecart.errors import EcartError
-from ecart.operations import AddItem, Operation, addition
+from ecart.operations import AddItem, Operation, make_add_item
 
 CARTS = ("a", "b")
 
@@ -117,7 +117,11 @@ def test_what_only_a_service_says_counts_too(more: dict[str, Any]) -> None:
         "sku": "apple", "quantity": 1, "unit_price": "1", "title": None, "options": {},
         "rules": Rules(),
     }  # fmt: skip
-    first, second, third = addition(**plain), addition(**plain, **more), addition(**plain)
+    first, second, third = (
+        make_add_item(**plain),
+        make_add_item(**plain, **more),
+        make_add_item(**plain),
+    )
 
     assert {name: getattr(second, name) for name in more} == more
     assert second != first

@@ -20,7 +20,7 @@ from ecart.catalog import (
     as_catalog,
 )
 from ecart.errors import CatalogError, InvalidCurrencyError
-from ecart.integrations.runner import list_products
+from ecart.integrations.host import list_products
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,13 @@ import pytest
 
 import ecart
 import ecart_server
-from ecart.http.messages import HEEDED
+from ecart.http.messages import USED_HEADERS
 from ecart.integrations.asgi_messages import (
     cookies_of,
+    encode_headers,
     headers_of,
-    heeded_headers,
     may_have_body,
-    sent_headers,
+    used_headers,
 )
 
 SOURCES = [
@@ -24,26 +24,26 @@ SOURCES = [
 ]
 
 
-def test_what_the_contract_asks_for_is_heeded() -> None:
+def test_what_the_api_reads_is_among_the_used_headers() -> None:
     """Every name that a guard, a handler or the gate looks up is kept by who reads a request."""
     looked_up = re.compile(r'headers\.get\("([a-z-]+)"|"([a-z-]+)" in (?:request\.)?headers')
     text = "".join(path.read_text() for path in SOURCES)
     names = {found for pair in looked_up.findall(text) for found in pair if found}
 
     assert {"accept", "if-match", "origin", "content-length", "x-forwarded-for"} <= names
-    assert names <= set(HEEDED)
+    assert names <= set(USED_HEADERS)
 
 
-def test_heeded_headers_are_those_of_the_request() -> None:
+def test_used_headers_are_those_of_the_request() -> None:
     """Without what browsers send beside; lists and cookies in several lines are whole."""
     once = [(b"accept", b"*/*"), (b"user-agent", b"x"), (b"cookie", b"a=1"), (b"origin", b"\xe9")]
     twice = [*once, (b"cookie", b"ecart=2"), (b"if-match", b'"a"'), (b"if-match", b'"b"')]
 
-    assert heeded_headers({"headers": once}) == {"accept": "*/*", "cookie": "a=1", "origin": "é"}
-    assert heeded_headers({"headers": twice}) == {
+    assert used_headers({"headers": once}) == {"accept": "*/*", "cookie": "a=1", "origin": "é"}
+    assert used_headers({"headers": twice}) == {
         "accept": "*/*", "cookie": "a=1; ecart=2", "origin": "é", "if-match": '"a", "b"',
     }  # fmt: skip
-    assert heeded_headers({"headers": []}) == {}
+    assert used_headers({"headers": []}) == {}
     assert headers_of({"headers": twice})["user-agent"] == "x"
     assert cookies_of({"headers": twice}) == "a=1; ecart=2"
 
@@ -71,7 +71,7 @@ def test_headers_are_sent_in_lower_case_and_as_they_are() -> None:
     headers = {"ETag": '"a.1.b"', "Content-Type": "application/json", "X": "é"}
 
     for _ in range(2):
-        assert sent_headers(headers) == [
+        assert encode_headers(headers) == [
             (b"etag", b'"a.1.b"'), (b"content-type", b"application/json"), (b"x", b"\xe9"),
         ]  # fmt: skip
-    assert sent_headers({"ETag": '"a.2.b"'}) == [(b"etag", b'"a.2.b"')]
+    assert encode_headers({"ETag": '"a.2.b"'}) == [(b"etag", b'"a.2.b"')]

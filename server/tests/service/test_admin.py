@@ -211,8 +211,8 @@ def test_who_only_saw_the_form_is_not_in(operator: Operator) -> None:
 
 def test_a_session_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """After twelve hours, with another key, or when the secret is gone."""
-    access, visitor = Access(KEY, [SECRET]), new_visitor(is_in=True)
-    cookie = access.cookie_of(visitor)
+    access, visitor = Access(KEY, [SECRET]), new_visitor(is_logged_in=True)
+    cookie = access.cookie_for(visitor)
 
     assert access.visitor_of(cookie) == visitor
     assert Access(KEY, ["a new secret that signs", SECRET]).visitor_of(cookie) == visitor

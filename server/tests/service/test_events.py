@@ -17,7 +17,7 @@ from ecart.errors import StoreUnavailableError
 from ecart.http.problems import HttpError
 from ecart.operations import AddItem, GetSummary, Rules
 from ecart_server.shop import events, subscriptions
-from ecart_server.shop.subscriptions import Following, TellingStore
+from ecart_server.shop.subscriptions import PublishingStore, Subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,7 +133,7 @@ def test_a_cart_is_followed_by_so_many(
     service: Service, visitor: requests.Session, stream: Callable[..., Stream]
 ) -> None:
     """Twenty of one cart; then 429, until one has gone."""
-    many = [stream() for _ in range(subscriptions.MOST_OF_ONE_CART)]
+    many = [stream() for _ in range(subscriptions.MAX_STREAMS_PER_CART)]
     refused = stream().answer
 
     assert refused.status_code == 429
@@ -202,18 +202,18 @@ class Counted:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks and heartbeats come twenty times a second."""
-    monkeypatch.setattr(subscriptions, "LOOK_SECONDS", 0.05)
+    """Polls and heartbeats come twenty times a second."""
+    monkeypatch.setattr(subscriptions, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
 
 
-async def test_one_read_serves_all_followers_of_a_cart(quick: None) -> None:
+async def test_one_read_serves_all_subscribers_of_a_cart(quick: None) -> None:
     """However many streams there are; and none without a stream."""
     store = Counted()
-    watch = Following(store, Rules())
+    watch = Subscriptions(store, Rules())
     with contextlib.ExitStack() as streams:
         for _ in range(20):
-            streams.enter_context(watch.follow("busy"))
+            streams.enter_context(watch.subscribe("busy"))
         await asyncio.sleep(0.52)
         assert 5 <= len(store.asked) <= 11
     await asyncio.sleep(0.1)
@@ -224,75 +224,75 @@ async def test_one_read_serves_all_followers_of_a_cart(quick: None) -> None:
 
 
 async def test_an_engine_that_is_away_is_asked_for_few(quick: None) -> None:
-    """One batch at a time; when it is back, what changed meanwhile is told."""
+    """One batch at a time; when it is back, what changed meanwhile is published."""
     store = Counted()
-    watch = Following(store, Rules())
+    watch = Subscriptions(store, Rules())
     with contextlib.ExitStack() as streams:
-        followers = [streams.enter_context(watch.follow(str(n))) for n in range(300)]
+        subscribers = [streams.enter_context(watch.subscribe(str(n))) for n in range(300)]
         store.is_away = True
         await asyncio.sleep(0.22)
-        assert set(store.asked) <= {str(n) for n in range(subscriptions.READS_TOGETHER)}
+        assert set(store.asked) <= {str(n) for n in range(subscriptions.READS_PER_BATCH)}
         await store.inner.execute("299", AddItem(sku="tea", rules=Rules()))
         store.is_away = False
 
-        news = await followers[-1].news(5)
+        news = await subscribers[-1].next_state(5)
 
     assert news is not None
     assert (news.cart_id, news.version) == ("299", 1)
 
 
-async def test_a_change_made_here_is_told_without_a_look() -> None:
-    """Through the store of the service; what nobody follows goes straight through."""
-    watch = Following(store := Counted(), Rules())
-    telling = TellingStore(store, watch)
-    with watch.follow("mine") as follower:
-        await telling.execute("mine", AddItem(sku="tea", rules=Rules()))
-        await telling.execute("other", AddItem(sku="tea", rules=Rules()))
+async def test_a_change_made_here_is_published_without_polling() -> None:
+    """Through the store of the service; a cart without subscribers goes straight through."""
+    watch = Subscriptions(store := Counted(), Rules())
+    publishing = PublishingStore(store, watch)
+    with watch.subscribe("mine") as subscriber:
+        await publishing.execute("mine", AddItem(sku="tea", rules=Rules()))
+        await publishing.execute("other", AddItem(sku="tea", rules=Rules()))
 
-        news = await follower.news(0)
+        news = await subscriber.next_state(0)
 
     assert news is not None
     assert (news.cart_id, news.version) == ("mine", 1)
     assert store.asked == []
 
 
-async def test_what_is_older_is_not_told() -> None:
-    """A look that was overtaken by a change tells nothing."""
+async def test_an_older_state_is_not_sent() -> None:
+    """A poll that a change has overtaken notifies nobody."""
     store = AsyncMemoryStore()
     states = [await store.execute("c", GetSummary(rules=Rules()))]
     for _ in range(2):
         done = await store.execute("c", AddItem(sku="tea", rules=Rules()))
         states.append(done.summary)
-    with Following(store, Rules()).follow("c") as follower:
+    with Subscriptions(store, Rules()).subscribe("c") as subscriber:
         for state in (states[2], states[1], states[2]):
-            follower.learn(state)
-        news = await follower.news(0)
+            subscriber.notify(state)
+        news = await subscriber.next_state(0)
         assert news is not None
         assert news.version == 2
-        follower.learn(states[1])
-        assert await follower.news(0) is None
+        subscriber.notify(states[1])
+        assert await subscriber.next_state(0) is None
 
 
 async def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all carts together, too."""
-    monkeypatch.setattr(subscriptions, "MOST_STREAMS", 3)
-    watch = Following(AsyncMemoryStore(), Rules())
+    monkeypatch.setattr(subscriptions, "MAX_STREAMS", 3)
+    watch = Subscriptions(AsyncMemoryStore(), Rules())
     with contextlib.ExitStack() as streams:
         for n in range(3):
-            streams.enter_context(watch.follow(str(n)))
-        with pytest.raises(HttpError, match="too many follow"), watch.follow("one more"):
+            streams.enter_context(watch.subscribe(str(n)))
+        with pytest.raises(HttpError, match="too many follow"), watch.subscribe("one more"):
             pass
-    with watch.follow("one more"):
+    with watch.subscribe("one more"):
         pass
 
 
 async def test_none_begins_after_the_end() -> None:
     """What comes when the service has been told to stop ends at once."""
-    watch = Following(AsyncMemoryStore(), Rules())
-    watch.end()
+    watch = Subscriptions(AsyncMemoryStore(), Rules())
+    watch.close()
 
-    with watch.follow("late") as follower:
-        assert follower.is_over
+    with watch.subscribe("late") as subscriber:
+        assert subscriber.is_closed
 
 
 async def test_a_stream_without_news_is_kept_alive(quick: None) -> None:
@@ -300,7 +300,7 @@ async def test_a_stream_without_news_is_kept_alive(quick: None) -> None:
     from ecart.http import Request, Session
 
     store = AsyncMemoryStore()
-    watch = Following(store, Rules())
+    watch = Subscriptions(store, Rules())
     sent: list[bytes] = []
 
     async def receive() -> dict[str, Any]:
@@ -312,7 +312,7 @@ async def test_a_stream_without_news_is_kept_alive(quick: None) -> None:
     request = Request(method="GET", path="/cart/events", session=Session("c"))
     running = asyncio.create_task(events.EventStream(store, Rules(), watch)(request, receive, send))
     await asyncio.sleep(0.3)
-    watch.end()
+    watch.close()
     await asyncio.wait_for(running, 1)
 
     assert sent[1] == b"retry: 2000\n\n"

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from ecart import MemoryStore
-from ecart.catalog import as_catalog
-from ecart.http import Api, HttpSettings, Request, Response, session_of
-from ecart.integrations.runner import answer
+from ecart.http import HttpSettings, Request, Response, session_of
+from ecart.integrations.host import Host
 from ecart.tokens import SignedTokens
 from ecart_server.rate_limits import Limits, Rate, RateGate
 
@@ -40,9 +39,9 @@ class Door:
         rates = {"session": None, "address": None, "new_sessions": None, **limits}
         self.clock = Clock()
         self.store = MemoryStore()
-        gate = RateGate(Limits(**rates), clock=self.clock, most=most)
+        gate = RateGate(Limits(**rates), clock=self.clock, bucket_limit=most)
         settings = HttpSettings(office_keys=(KEY,))
-        self.api = Api(settings, TOKENS, standalone=True, gate=gate)
+        self.host = Host(self.store, tokens=TOKENS, settings=settings, standalone=True, gate=gate)
 
     def ask(
         self,
@@ -65,7 +64,7 @@ class Door:
             session=session_of(cart_id),
             address=address,
         )
-        return answer(self.api, self.store, as_catalog(None, "USD"), request)
+        return self.host.answer(request)
 
     def add(self, token: str | None = None, **more: Any) -> Response:
         return self.ask("POST", "/cart/items", token=token, body=b'{"sku":"apple"}', **more)

@@ -19,16 +19,16 @@ from prometheus_client import generate_latest
 from ecart import AsyncRedisStore, StoreUnavailableError
 from ecart.operations import GetCart
 from ecart_server.observability import Observability
-from ecart_server.observability.exposition import Collected, is_from_here
+from ecart_server.observability.exposition import FixedRegistry, is_local_request
 from ecart_server.observability.operations import (
-    FAMILIES,
+    OPERATION_FAMILIES,
     AttemptCounters,
     ObservedStore,
     OperationCounters,
 )
-from ecart_server.observability.requests import CONTRACT, RouteNames
-from ecart_server.observability.series import Layout
-from ecart_server.observability.workers import Workers, folder_of_workers, total
+from ecart_server.observability.requests import API_ROUTES, RouteTable
+from ecart_server.observability.series import CellLayout
+from ecart_server.observability.workers import WorkerCells, folder_of_workers, total
 from ecart_server.settings import MetricsSettings, ServiceSettings, StoreSettings
 from proxy import lossy
 from service.observing import SECRET, Samples, client_of, labelled, metrics_of, samples_in, value
@@ -139,7 +139,7 @@ def test_strange_requests_make_no_new_series(client: TestClient) -> None:
         "ecart_http_request_seconds_sum",
     }
     told = [dict(labels) for name, labels in many if name in known]
-    assert {labels["route"] for labels in told} <= {path for _, path in CONTRACT} | {
+    assert {labels["route"] for labels in told} <= {path for _, path in API_ROUTES} | {
         "other",
         "/metrics",
     }
@@ -150,14 +150,14 @@ def test_strange_requests_make_no_new_series(client: TestClient) -> None:
 
 def test_the_routes_of_the_contract_have_names() -> None:
     """Each that the service serves; of two templates that fit, the one that is meant."""
-    names = RouteNames(CONTRACT)
+    routes = RouteTable(API_ROUTES)
 
-    for method, path in CONTRACT:
-        assert names.of(method, path.replace("{", "").replace("}", "")) == path
-    nested = RouteNames([("GET", "/a/{x}"), ("GET", "/a/{x}/b")])
-    assert nested.of("GET", "/a/1/b") == "/a/{x}/b"
-    assert names.of("DELETE", "/carts/a/merge") == "/carts/{cart_id}"
-    assert names.of("POST", "/carts/a/b/merge") == "/carts/{cart_id}/merge"
+    for method, path in API_ROUTES:
+        assert routes.template(method, path.replace("{", "").replace("}", "")) == path
+    nested = RouteTable([("GET", "/a/{x}"), ("GET", "/a/{x}/b")])
+    assert nested.template("GET", "/a/1/b") == "/a/{x}/b"
+    assert routes.template("DELETE", "/carts/a/merge") == "/carts/{cart_id}"
+    assert routes.template("POST", "/carts/a/b/merge") == "/carts/{cart_id}/merge"
 
 
 def test_pages_beside_the_contract_have_names() -> None:
@@ -165,7 +165,10 @@ def test_pages_beside_the_contract_have_names() -> None:
     settings = ServiceSettings(secrets=(SECRET,), store=StoreSettings(url="unix:///nowhere"))
     observed = Observability(settings, [("GET", "/admin/carts/{cart_id}")])
 
-    labels = observed._names.of("GET", "/admin/carts/marked"), observed._names.of("GET", "/admin")
+    labels = (
+        observed._routes.template("GET", "/admin/carts/marked"),
+        observed._routes.template("GET", "/admin"),
+    )
 
     assert labels == ("/admin/carts/{cart_id}", "other")
 
@@ -196,7 +199,7 @@ def test_requests_without_an_answer(
 
         scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"host", b"[::1]:1")]}
         try:
-            await observed.around(app)(scope, None, keep)  # type: ignore[arg-type]
+            await observed.observe_app(app)(scope, None, keep)  # type: ignore[arg-type]
         except (RuntimeError, asyncio.CancelledError):
             assert path != "/metrics"
         return sent
@@ -257,7 +260,7 @@ def test_a_hung_engine_does_not_hold_the_metrics_up(own_engine: Engine) -> None:
 def test_failures_of_the_store_are_counted(own_engine: Engine) -> None:
     """Operations under the code of their error, attempts by what is known of them."""
     own_engine.kill()
-    layout = Layout(FAMILIES)
+    layout = CellLayout(OPERATION_FAMILIES)
     cells = array("d", bytes(8 * layout.size))
 
     async def ask() -> None:
@@ -270,7 +273,7 @@ def test_failures_of_the_store_are_counted(own_engine: Engine) -> None:
 
     asyncio.run(ask())
 
-    shown = generate_latest(Collected(list(layout.shown(cells)))).decode()
+    shown = generate_latest(FixedRegistry(list(layout.metrics(cells)))).decode()
     samples = samples_in(shown)
     assert operations(samples, "GetCart", "store_unavailable") == 1
     tries = value(samples, "ecart_store_failures_total", kind="not_connected")
@@ -346,7 +349,7 @@ def test_visitors_of_a_proxy_find_nothing(client: TestClient, headers: dict[str,
 )
 def test_this_machine_is_known(host: str) -> None:
     """By each of its names."""
-    assert is_from_here({"host": host})
+    assert is_local_request({"host": host})
 
 
 def test_a_service_that_others_reach_needs_a_key(engine: Engine) -> None:
@@ -381,13 +384,13 @@ def test_with_a_key_this_machine_needs_it_too(engine: Engine) -> None:
 
 def test_numbers_outlive_their_worker(tmp_path: Path) -> None:
     """One that follows goes on with the file of one that is gone; living ones have their own."""
-    first = Workers(3, str(tmp_path))
-    second = Workers(3, str(tmp_path))
+    first = WorkerCells(3, str(tmp_path))
+    second = WorkerCells(3, str(tmp_path))
     first.own[1] += 5
     second.own[1] += 7
 
     del first
-    third = Workers(3, str(tmp_path))
+    third = WorkerCells(3, str(tmp_path))
     third.own[1] += 1
 
     assert [list(cells)[1:] for cells in third.all()] == [[6.0, 0.0], [7.0, 0.0]]

@@ -12,8 +12,12 @@ from ecart.operations import AddItem, GetCart
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.observability.minute_writer import MinuteWriter
 from ecart_server.observability.minutes import Counts, Minute, minute_now, recent_minutes
-from ecart_server.observability.operations import FAMILIES, ObservedStore, OperationCounters
-from ecart_server.observability.series import Layout
+from ecart_server.observability.operations import (
+    OPERATION_FAMILIES,
+    ObservedStore,
+    OperationCounters,
+)
+from ecart_server.observability.series import CellLayout
 from ecart_server.redis_admin.connections import open_nodes
 from service.observing import client_of, metrics_of, value
 from serving import eventually
@@ -103,7 +107,7 @@ def counting(url: str, steps: Callable[[AsyncRedisStore, MinuteWriter, Any], Any
 
     async def run() -> None:
         store = AsyncRedisStore(url, deadline=0.2)
-        layout = Layout(FAMILIES)
+        layout = CellLayout(OPERATION_FAMILIES)
         counters = OperationCounters(layout, array("d", bytes(8 * layout.size)))
         minutes = MinuteWriter(counters.counts, lambda: clock[0])
         await steps(store, minutes, ObservedStore(store, counters))

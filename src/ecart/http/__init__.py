@@ -1,11 +1,11 @@
-"""The HTTP contract, once for all frameworks: values in, values out, flows between.
+"""The HTTP API, written once for all frameworks: values in, values out, flows between.
 
 Nothing here does I/O or knows a framework. An integration turns its framework's request into a
-`Request`, runs `Api.handle` with its store and catalog, and turns the `Response` back.
+`Request`, has its `Host` answer it, and turns the `Response` back.
 """
 
 from ecart.http.api import Api
-from ecart.http.guards import is_told_too_long
+from ecart.http.guards import declares_oversized_body
 from ecart.http.login import SignIn, sign_in, user_cart_id
 from ecart.http.messages import Request, Response
 from ecart.http.sessions import Session, Tokens, new_cart_id, session_of
@@ -19,7 +19,7 @@ __all__ = [
     "Session",
     "SignIn",
     "Tokens",
-    "is_told_too_long",
+    "declares_oversized_body",
     "new_cart_id",
     "session_of",
     "sign_in",

@@ -13,19 +13,19 @@ from ecart.http.documents import document_routes
 from ecart.http.guards import check_accept, check_key, check_origin, check_size, is_cross_site
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
-from ecart.http.provisional import of_first_visit
-from ecart.http.rate_gate import FREE, NO_SESSION, Gate, Passage
-from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES, Route, Router
+from ecart.http.provisional import provisional_settings
+from ecart.http.rate_gate import ALLOWED, ALLOWED_WITHOUT_SESSION, Gate, RateDecision
+from ecart.http.routes import BACK_OFFICE_ROUTES, HEALTH_ROUTES, SHOPPER_ROUTES, Route, Router
 from ecart.http.sessions import Tokens, session_of
 from ecart.http.settings import HttpSettings
 from ecart.operations import GetSummary
 
-AFTERMATH_MS = 60_000
+MERGE_GRACE_MS = 60_000
 """How long after its merge a cart's session is not replaced by a new one."""
 
 _log = logging.getLogger("ecart.http")
 
-_EVERY_ANSWER = {
+_COMMON_HEADERS = {
     "Cache-Control": "private, no-store",
     "Vary": "Cookie",
     "X-Content-Type-Options": "nosniff",
@@ -34,10 +34,11 @@ _EVERY_ANSWER = {
 
 
 class Api:
-    """The contract, for one deployment. `tokens` signs the `Cart-Token` of cookie-less clients.
+    """The HTTP API of one deployment. `tokens` signs the `Cart-Token` of cookie-less clients.
 
-    A `standalone` service answers the health routes and shows its documentation too. A `gate` is
-    asked for each request of a shopper.
+    `routes` are those of carts: a shopper's, and with keys the back office's. A `standalone`
+    service answers the health routes and shows its documentation, too. A `gate` is asked for each
+    request of a shopper.
     """
 
     def __init__(
@@ -49,12 +50,11 @@ class Api:
         gate: Gate | None = None,
     ) -> None:
         self.settings = settings
-        self._of_first_visit = of_first_visit(settings)
+        self._provisional_settings = provisional_settings(settings)
         self._tokens = tokens
         self._gate = gate
-        routes: tuple[Route, ...] = SHOPPER_ROUTES
-        if settings.office_keys:
-            routes += OFFICE_ROUTES
+        self.routes = SHOPPER_ROUTES + (BACK_OFFICE_ROUTES if settings.office_keys else ())
+        routes: tuple[Route, ...] = self.routes
         if standalone:
             routes += HEALTH_ROUTES
             routes += document_routes(routes, settings.rules)
@@ -65,94 +65,97 @@ class Api:
         token = request.headers.get("cart-token")
         if token is not None:
             request = replace(request, session=session_of(self._tokens.read(token)))
-        passage = NO_SESSION
+        decision = ALLOWED_WITHOUT_SESSION
         try:
-            passage = self._passage(request)
+            decision = self._rate_decision(request)
             try:
                 response = yield from self._answer(request)
             except CartMergedError as error:
-                request, response = yield from self._begun_anew(request, error)
+                request, response = yield from self._restart_session(request, error)
         except EcartError as error:
             if isinstance(error, StoreError | CatalogError):
                 _log.warning("%s: %s", error.code, error)
-            response = problem_response(error)
+            response = problem_response(error, body=self._router.body_of(request))
         except Exception:
             _log.exception("a request failed unexpectedly")
             response = problem_response(HttpError("internal_error", ""))
-        return self._finished(request, response, token, passage)
+        return self._complete(request, response, token, decision)
 
-    def _passage(self, request: Request) -> Passage:
+    def refuse(self, request: Request, error: EcartError) -> Response:
+        """The response to a request that could not be read to its end."""
+        return self._complete(request, problem_response(error), None, ALLOWED_WITHOUT_SESSION)
+
+    def _rate_decision(self, request: Request) -> RateDecision:
         if self._gate is None or not request.is_of_shopper:
-            return FREE
+            return ALLOWED
         if is_cross_site(request, self.settings.trusted_origins):
-            return NO_SESSION  # refused below; no page of others uses up a visitor's rate
-        return self._gate.passage(request)
+            # It is refused later; pages of other sites must not use up a visitor's rate.
+            return ALLOWED_WITHOUT_SESSION
+        return self._gate.decide(request)
 
-    def _begun_anew(
+    def _restart_session(
         self, request: Request, error: CartMergedError
     ) -> Flow[tuple[Request, Response]]:
-        """A session whose cart went into a user's at a log-in opens nothing any more.
+        """Gives the session of a cart that was merged into a user's at a log-in a new cart.
 
-        It is a new one. But not at once: what another tab had under way when the user logged in
-        must not put a new session's cookie over the user's. Until then it reads as empty, and
-        keeps nothing.
+        Not before the grace period has passed: a request that another tab had under way at the
+        log-in must not replace the user's cookie by that of a new session. Until then the cart
+        reads as empty, and refuses changes.
         """
         if not request.is_of_shopper:
             raise error
         cart_id, rules = request.session.cart_id, self.settings.rules
         merged = yield from perform(cart_id, GetSummary(rules=rules))
-        anew = replace(request, session=session_of(None))
-        if merged.updated_ms + AFTERMATH_MS <= time.time_ns() // 1_000_000:
-            return anew, (yield from self._answer(anew))
+        restarted = replace(request, session=session_of(None))
+        if merged.updated_ms + MERGE_GRACE_MS <= time.time_ns() // 1_000_000:
+            return restarted, (yield from self._answer(restarted))
         if request.method not in ("GET", "HEAD"):
             raise error
-        return request, (yield from self._answer(anew))
-
-    def refuse(self, request: Request, error: EcartError) -> Response:
-        """The answer to a request that could not be read to its end."""
-        return self._finished(request, problem_response(error), None, NO_SESSION)
+        return request, (yield from self._answer(restarted))
 
     def _answer(self, request: Request) -> Flow[Response]:
         try:
             route, params = self._router.find(request.method, request.path)
         except HttpError as error:
             if request.method == "OPTIONS" and "Allow" in error.headers:
-                return _at_once(Response(status=204, headers=error.headers))
+                return _flow_of(Response(status=204, headers=error.headers))
             raise
         if request.body or "content-length" in request.headers:
             check_size(request, self.settings.body_limit)
         if request.method != "GET":
             check_origin(request, self.settings.trusted_origins)
         check_accept(request, route.media)
-        if route.access == "office":
+        if route.access == "back_office":
             check_key(request, self.settings.office_keys)
-        is_first = request.session.is_new and route.access == "session"
-        settings = self._of_first_visit if is_first else self.settings
+        is_first_visit = request.session.is_new and route.access == "session"
         if params:
             request = replace(request, params=params)
-        return route.handler(request, settings)
+        return route.handler(
+            request, self._provisional_settings if is_first_visit else self.settings
+        )
 
-    def _finished(
-        self, request: Request, response: Response, token: str | None, passage: Passage
+    def _complete(
+        self, request: Request, response: Response, token: str | None, decision: RateDecision
     ) -> Response:
-        headers = {**_EVERY_ANSWER, **passage.headers, **response.headers}
+        """The response with the headers that all have, and with the session if it is to be kept."""
+        headers = {**_COMMON_HEADERS, **decision.headers, **response.headers}
         status, body = response.status, response.body
         if status not in (204, 304):
             # That of the body which GET would have, also where HEAD sends none (RFC 9110 §8.6).
             headers["Content-Length"] = str(len(body))
         session, keep = request.session, None
-        if request.is_of_shopper and (passage.may_begin or not session.is_new):
+        if request.is_of_shopper and (decision.may_start_session or not session.is_new):
             if token is not None:
                 headers["Cart-Token"] = self._tokens.sign(session.cart_id)
             elif session.is_new and status != 204 and not 400 <= status < 500:
                 keep = session
-        elif response.keep_session is not None:  # the back office's, for somebody else
+        elif response.keep_session is not None:  # the back office's, for a user's browser
             headers["Cart-Token"] = self._tokens.sign(response.keep_session.cart_id)
         if request.method == "HEAD":
             body = b""
         return Response(status=status, headers=headers, body=body, keep_session=keep)
 
 
-def _at_once(response: Response) -> Flow[Response]:
+def _flow_of(response: Response) -> Flow[Response]:
     return response
     yield

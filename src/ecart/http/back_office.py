@@ -9,8 +9,9 @@ import msgspec
 from ecart import flows
 from ecart.errors import CheckoutNotOpenError, InvalidCartIdError, InvalidOperationIdError
 from ecart.flows import Flow, perform
+from ecart.http.bodies import CompleteCheckoutBody, MergeBody
 from ecart.http.conditional import entity_tag
-from ecart.http.guards import check_empty, read_object
+from ecart.http.guards import check_empty, decode_body
 from ecart.http.handlers import JSON, change_cart
 from ecart.http.login import is_of_user, sign_in, user_of
 from ecart.http.messages import Request, Response
@@ -40,9 +41,12 @@ def purge_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def merge_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Moves the lines of the cart `source` into this one, once, and ends that cart."""
-    body = read_object(request, required="source", optional=("policy",))
-    target, source = _cart_id(request), _source(body)
-    report = yield from flows.merge(source, target, body.get("policy", "sum"), settings.rules)
+    body = decode_body(request, MergeBody)
+    target = _cart_id(request)
+    if not isinstance(body.source, str):  # the library takes an int, too
+        raise InvalidCartIdError("a cart id is text of 1 to 256 characters")
+    source = check_cart_id(body.source)
+    report = yield from flows.merge(source, target, body.policy, settings.rules)
     cart = yield from perform(target, GetCart(rules=settings.rules))
     view = MergeView(
         added=report.added,
@@ -85,11 +89,11 @@ def begin_session(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def complete_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Takes what was ordered out of the cart, and only that. A repeat changes nothing."""
-    body = read_object(request, required="order_id")
-    return (yield from _end(request, settings, CompleteCheckout, order_id=body["order_id"]))
+    body = decode_body(request, CompleteCheckoutBody)
+    return (yield from _end(request, settings, CompleteCheckout, order_id=body.order_id))
 
 
-def release_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:
+def release_held_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Opens the cart again, as it is. A repeat changes nothing."""
     check_empty(request)
     return (yield from _end(request, settings, ReleaseCheckout))
@@ -117,12 +121,6 @@ def _checkout_id(request: Request) -> str:
     except InvalidOperationIdError as error:
         raise CheckoutNotOpenError from error
     return checkout_id
-
-
-def _source(body: dict[str, Any]) -> str:
-    if not isinstance(body["source"], str):
-        raise InvalidCartIdError("a cart id is text of 1 to 256 characters")
-    return check_cart_id(body["source"])
 
 
 def _cart_id(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Entity tags and idempotency keys: what a client says of the state it saw and the try it makes."""
+"""Entity tags and idempotency keys: conditional requests (RFC 9110 §13) and safe repeats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_CART = ".0."
 
 
 def entity_tag(cart: CartSummary) -> str:
-    """The strong entity tag of a cart. One that does not exist yet is told apart by its id."""
+    """The strong entity tag of a cart. That of one that does not exist yet is made of its id."""
     return f'"{cart.etag if cart.epoch else _tag_of_none(cart.cart_id)}"'
 
 
@@ -80,6 +80,6 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def fingerprint(request: Request, cart_id: str) -> str:
-    """What a repeat under the same key must agree in: method, path, cart and body."""
+    """The digest in which a repeat under the same key must agree: method, path, cart and body."""
     parts = (request.method, request.path, cart_id, request.body.decode(errors="replace"))
     return short_digest("\x1f".join(parts).encode(errors="replace").decode())

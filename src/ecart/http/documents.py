@@ -1,4 +1,4 @@
-"""The API's description of itself: the OpenAPI document, and the same as a page for people."""
+"""The documentation routes: the OpenAPI document, and the same as a page for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from ecart.flows import Flow
 from ecart.http.messages import Request, Response
-from ecart.http.openapi import DEFAULT_RULES, body_fields, openapi_document
+from ecart.http.openapi import DEFAULT_RULES, openapi_document
 from ecart.http.routes import Route
 from ecart.http.settings import HttpSettings
 from ecart.operations import Rules
@@ -33,7 +33,7 @@ def _fixed(path: str, media: str, body: bytes, headers: Mapping[str, str] = {}) 
     answer = Response(status=200, headers=headers, body=body)
 
     def show(request: Request, settings: HttpSettings) -> Flow[Response]:
-        """Shows what was made once."""
+        """Returns the response, which was made once."""
         return answer
         yield
 
@@ -86,7 +86,8 @@ def _section(route: Route, operation: dict[str, Any]) -> str:
         f"<tr><td>{status}</td><td>{_prose(answer['description'])}</td></tr>"
         for status, answer in operation["responses"].items()
     )
-    names = ", ".join(f"<code>{name}</code>" for name in body_fields(route.body))
+    fields = route.body.__struct_fields__ if route.body else ()
+    names = ", ".join(f"<code>{name}</code>" for name in fields)
     heading = f'<span class="method">{route.method}</span><code>{escape(route.path)}</code>'
     return (
         f"<section><h2>{heading}</h2>"

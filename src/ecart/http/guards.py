@@ -1,4 +1,4 @@
-"""What a request must be before anything is done for it: size, origin, media types, JSON."""
+"""The checks that a request must pass before a handler runs: size, origin, media types, JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from ecart.http.bodies import EmptyBody
 from ecart.http.messages import Request
 from ecart.http.problems import HttpError
+
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 MAX_DEPTH = 16
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -20,19 +23,19 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 def check_size(request: Request, limit: int) -> None:
-    """Refuses a body of more than `limit` bytes, told or found.
+    """Refuses a body of more than `limit` bytes, declared or received.
 
     Raises:
         HttpError: `body_too_large`.
     """
-    if len(request.body) > limit or is_told_too_long(request.headers, limit):
+    if len(request.body) > limit or declares_oversized_body(request.headers, limit):
         raise HttpError("body_too_large", f"a body is at most {limit} bytes")
 
 
-def is_told_too_long(headers: Mapping[str, str], limit: int) -> bool:
-    """Whether `Content-Length` says more than `limit` bytes: then nobody need wait for them."""
-    told = headers.get("content-length")
-    return told is not None and told.isdecimal() and int(told[:20]) > limit
+def declares_oversized_body(headers: Mapping[str, str], limit: int) -> bool:
+    """Whether `Content-Length` is more than `limit` bytes: then the body need not be read."""
+    length = headers.get("content-length")
+    return length is not None and length.isdecimal() and int(length[:20]) > limit
 
 
 def check_origin(request: Request, trusted: frozenset[str]) -> None:
@@ -84,13 +87,13 @@ def check_accept(request: Request, offered: str) -> None:
 
 
 def check_key(request: Request, keys: tuple[str, ...]) -> None:
-    """Lets in who has one of the keys (RFC 6750), in the same time whoever asks.
+    """Requires one of the keys as bearer token (RFC 6750), and takes the same time for any.
 
     Raises:
         HttpError: `unauthorized`.
     """
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    # Every key is compared, so that the time tells nothing.
+    # Every key is compared, so that the time reveals nothing of them.
     known = [hmac.compare_digest(given.strip().encode(), key.encode()) for key in keys]
     if scheme.lower() != "bearer" or not any(known):
         headers = {"WWW-Authenticate": "Bearer"}
@@ -98,45 +101,57 @@ def check_key(request: Request, keys: tuple[str, ...]) -> None:
 
 
 def check_empty(request: Request) -> None:
-    """Refuses a body where there is nothing to say; `{}` says nothing.
+    """Refuses a body with any field, for routes that take none; `{}` has none.
 
     Raises:
-        HttpError: as `read_object`.
+        HttpError: as `decode_body`.
     """
     if request.body:
-        read_object(request)
+        decode_body(request, EmptyBody)
     elif "content-type" in request.headers:
         _check_media(request)
 
 
-def read_object(request: Request, *, required: str = "", optional: tuple[str, ...] = ()) -> Any:
-    """The JSON object in the body, holding the required name, maybe the optional ones, no other.
+def decode_body(request: Request, kind: type[Body]) -> Body:
+    """The JSON object in the body, which has the fields that `kind` declares and no other.
+
+    The values of the fields are as they were sent; who uses them checks them.
 
     Raises:
-        HttpError: `unsupported_media_type`, `invalid_json`, `unknown_field`, `missing_field`.
+        HttpError: `unsupported_media_type`, `invalid_json`, `invalid_body`, `unknown_field`,
+            `missing_field`.
     """
     _check_media(request)
     value = parse_json(request.body)
     if not isinstance(value, dict):
         raise HttpError("invalid_body", "the body is a JSON object")
+    try:
+        return kind(**value)  # which checks names alone, not types
+    except TypeError:
+        raise _wrong_names(value, kind.__struct_fields__) from None
+
+
+def _wrong_names(value: dict[str, Any], known: tuple[str, ...]) -> HttpError:
+    """The error for an object that has an unknown field, or else lacks a needed one."""
     for name in value:
-        if name != required and name not in optional:
+        if name not in known:
             shown = name[:40].encode(errors="replace").decode()
             pointer = "/" + shown.replace("~", "~0").replace("/", "~1")
-            raise HttpError("unknown_field", f"no field {shown!r} is known here", pointer=pointer)
-    if required and required not in value:
-        raise HttpError("missing_field", f"{required!r} is needed", pointer=f"/{required}")
-    return value
+            return HttpError("unknown_field", f"no field {shown!r} is known here", pointer=pointer)
+    missing = next(name for name in known if name not in value)
+    return HttpError("missing_field", f"{missing!r} is needed", pointer=f"/{missing}")
 
 
 def _check_media(request: Request) -> None:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
+    media = request.headers.get("content-type", "")
+    if media == "application/json":  # as nearly all write it
+        return
+    if media.partition(";")[0].strip().lower() != "application/json":
         raise HttpError("unsupported_media_type", "send application/json")
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text (RFC 8259), without what its readers disagree on.
+    """The value of a JSON text (RFC 8259), without what JSON parsers disagree on.
 
     Raises:
         HttpError: `invalid_json`: not UTF-8, not JSON, NaN, a name twice, or too deep.
@@ -153,9 +168,10 @@ def parse_json(body: bytes) -> Any:
 
 
 def _plain_json(body: bytes) -> Any:
-    """The value of a text that is written as `JSON.stringify` would; None of any other.
+    """The value of a text in the form of `JSON.stringify`; None of any other.
 
-    What comes out again as it went in holds no name twice and nothing that readers disagree on.
+    A text that is encoded again to the same bytes has no name twice, and nothing that parsers
+    disagree on.
     """
     try:
         value = msgspec.json.decode(body)
@@ -180,7 +196,7 @@ def _depth(body: bytes) -> int:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("an object has a name twice")
     return value
 
 
@@ -189,7 +205,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _integer(digits: str) -> int:
-    # Ten thousand digits are well-formed; the first twenty tell that they are out of range.
+    # Ten thousand digits are well-formed; with twenty of them it is out of range already.
     return int(digits[:20])
 
 

@@ -1,8 +1,8 @@
-"""What each route does, as flows: read the request, perform the operation, show the cart."""
+"""The handlers of routes, as flows: read the request, perform the operation, show the cart."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from ecart.errors import (
     VersionConflictError,
 )
 from ecart.flows import Flow, perform, quote
+from ecart.http.bodies import AddItemBody, SetLineQuantityBody, SetQuantityBody
 from ecart.http.conditional import (
     entity_tag,
     expected_versions,
@@ -25,10 +26,10 @@ from ecart.http.conditional import (
     idempotency_key,
     is_unchanged,
 )
-from ecart.http.guards import read_object
+from ecart.http.guards import decode_body
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError, problem_response
-from ecart.http.provisional import ends_early, seen_again
+from ecart.http.provisional import SomeCart, extend_lifetime, is_provisional
 from ecart.http.settings import HttpSettings
 from ecart.http.views import OperationView, cart_view, summary_view
 from ecart.model import CartSummary, check_line_id, check_sku, sku_of
@@ -41,54 +42,52 @@ from ecart.operations import (
     RemoveLine,
     Rules,
     SetQuantity,
-    addition,
+    make_add_item,
 )
 from ecart.operations.arguments import check_quantity
-
-SomeCart = TypeVar("SomeCart", bound=CartSummary)
 
 JSON = {"Content-Type": "application/json"}
 ENCODER = msgspec.json.Encoder()
 
 
-def get_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
+def read_cart(request: Request, settings: HttpSettings) -> Flow[Response]:
     """The cart of the session."""
     cart = _not_merged((yield from perform(request.session.cart_id, GetCart(rules=settings.rules))))
-    if ends_early(cart, settings):
-        cart = yield from seen_again(cart, settings)
-    return _shown(request, cart, cart_view)
+    if is_provisional(cart, settings):
+        cart = yield from extend_lifetime(cart, settings)
+    return _view_response(request, cart, cart_view)
 
 
 def get_summary(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Counters and subtotal, for a badge; the lines are not loaded."""
-    look = GetSummary(rules=settings.rules)
-    cart = _not_merged((yield from perform(request.session.cart_id, look)))
-    if ends_early(cart, settings):
-        cart = yield from seen_again(cart, settings)
-    return _shown(request, cart, summary_view)
+    read = GetSummary(rules=settings.rules)
+    cart = _not_merged((yield from perform(request.session.cart_id, read)))
+    if is_provisional(cart, settings):
+        cart = yield from extend_lifetime(cart, settings)
+    return _view_response(request, cart, summary_view)
 
 
 def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Adds to what is there: two requests of one apple are two apples."""
-    body = read_object(request, required="sku", optional=("quantity", "options"))
-    sku = check_sku(body["sku"])
+    body = decode_body(request, AddItemBody)
+    sku = check_sku(body.sku)
     product = yield from _product(sku, settings)
-    options = body.get("options", {})
-    _check_options(product, options)
-    rules = _limited(settings.rules, product)
+    _check_options(product, body.options)
+    rules = _with_limit_of(settings.rules, product)
     terms = terms_of(request, rules)
-    # Checked before AddItem does: its message names unit_price, which no request has.
-    quantity = check_quantity(body.get("quantity", 1), at_least=1, limit=rules.max_quantity)
+    quantity = _integer(body.quantity)
+    if type(quantity) is not int:  # AddItem's message names unit_price, which no request has
+        check_quantity(quantity, at_least=1, limit=rules.max_quantity)
     return (
         yield from change_cart(
             request.session.cart_id,
-            addition(
+            make_add_item(
                 sku=sku,
                 quantity=quantity,
                 unit_price=product.unit_price,
                 currency=product.currency,
                 title=product.title,
-                options=options,
+                options=body.options,
                 **terms,
             ),
         )
@@ -97,17 +96,30 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
 
 def set_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Replaces the quantity of a line; 0 removes it."""
-    line_id = _line_id(request)
-    body = read_object(request, required="quantity")
+    line_id = _line_id(request.params["line_id"])
+    body = decode_body(request, SetQuantityBody)
+    return _set_quantity(request, settings, line_id, body.quantity)
+
+
+def set_line_quantity(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """Replaces the quantity of the line that the body names; 0 removes it."""
+    body = decode_body(request, SetLineQuantityBody)
+    return _set_quantity(request, settings, _line_id(body.line_id), body.quantity)
+
+
+def _set_quantity(
+    request: Request, settings: HttpSettings, line_id: str, quantity: Any
+) -> Flow[Response]:
     product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
-    terms = terms_of(request, _limited(settings.rules, product))
-    change = SetQuantity(line_id=line_id, quantity=body["quantity"], **terms)
+    terms = terms_of(request, _with_limit_of(settings.rules, product))
+    change = SetQuantity(line_id=line_id, quantity=_integer(quantity), **terms)
     return (yield from change_cart(request.session.cart_id, change))
 
 
 def remove_line(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Takes a line out of the cart."""
-    change = RemoveLine(line_id=_line_id(request), **terms_of(request, settings.rules))
+    line_id = _line_id(request.params["line_id"])
+    change = RemoveLine(line_id=line_id, **terms_of(request, settings.rules))
     return (yield from change_cart(request.session.cart_id, change))
 
 
@@ -122,10 +134,10 @@ def get_operation(request: Request, settings: HttpSettings) -> Flow[Response]:
     """Whether the change of this name has reached the session's cart, and when."""
     operation_id = request.params["key"]
     try:
-        ask = GetOperation(operation_id=operation_id, rules=settings.rules)
+        read = GetOperation(operation_id=operation_id, rules=settings.rules)
     except InvalidOperationIdError as error:
         raise _no_operation() from error
-    applied_at = yield from perform(request.session.cart_id, ask)
+    applied_at = yield from perform(request.session.cart_id, read)
     if applied_at is None:
         raise _no_operation()
     view = OperationView(operation_id, applied_at)
@@ -157,7 +169,7 @@ def _not_merged(cart: SomeCart) -> SomeCart:
     return cart
 
 
-def _shown(request: Request, cart: CartSummary, view: Any) -> Response:
+def _view_response(request: Request, cart: CartSummary, view: Any) -> Response:
     tag = entity_tag(cart)
     if is_unchanged(request, tag):
         return Response(status=304, headers={"ETag": tag})
@@ -165,7 +177,7 @@ def _shown(request: Request, cart: CartSummary, view: Any) -> Response:
 
 
 def change_cart(cart_id: str, change: Change) -> Flow[Response]:
-    """Performs a change that was made with `terms_of`, and shows the cart."""
+    """Performs a change that was made with `terms_of`, and responds with the cart."""
     try:
         done = yield from perform(cart_id, change)
     except VersionConflictError as error:
@@ -178,14 +190,14 @@ def change_cart(cart_id: str, change: Change) -> Flow[Response]:
 
 
 def conflict_response(error: VersionConflictError, cart_id: str, rules: Rules) -> Flow[Response]:
-    """The refusal of a change to a state that has passed, with the cart as it is now."""
+    """The problem of a change that expected another version, with the cart as it is now."""
     current = yield from perform(cart_id, GetCart(rules=rules))
     refusal = problem_response(error, cart=cart_view(current))
     return replace(refusal, headers={**refusal.headers, "ETag": entity_tag(current)})
 
 
 def terms_of(request: Request, rules: Rules) -> dict[str, Any]:
-    """What the headers say of a change: its name, the state that it is for."""
+    """The arguments of a change that come from headers: its name, and the versions it expects."""
     key = idempotency_key(request)
     return {
         "rules": rules,
@@ -196,12 +208,16 @@ def terms_of(request: Request, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _line_id(request: Request) -> str:
-    line_id = request.params["line_id"]
+def _line_id(line_id: Any) -> str:
     try:
         return check_line_id(line_id)
     except InvalidLineIdError as error:
-        raise LineNotFoundError(line_id[:300]) from error
+        raise LineNotFoundError(line_id[:300] if isinstance(line_id, str) else "") from error
+
+
+def _integer(number: Any) -> Any:
+    """A number without a fraction as an int: to JSON Schema, `2.0` and `1e0` are integers."""
+    return int(number) if type(number) is float and number.is_integer() else number
 
 
 def _product(sku: str, settings: HttpSettings, is_in_cart: bool = False) -> Flow[Product]:
@@ -226,7 +242,7 @@ def _check_options(product: Product, options: Any) -> None:
             raise InvalidOptionsError(f"{product.sku!r} has no such {name[:64]!r}")
 
 
-def _limited(rules: Rules, product: Product) -> Rules:
+def _with_limit_of(rules: Rules, product: Product) -> Rules:
     if product.max_quantity is None or product.max_quantity >= rules.max_quantity:
         return rules
     return replace(rules, max_quantity=product.max_quantity)

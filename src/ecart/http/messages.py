@@ -8,20 +8,20 @@ import msgspec
 
 from ecart.http.sessions import Session
 
-HEEDED = (
+USED_HEADERS = (
     "accept", "authorization", "cart-token", "content-length", "content-type", "cookie", "host",
     "idempotency-key", "if-match", "if-none-match", "origin", "sec-fetch-site",
     "transfer-encoding", "x-forwarded-for",
 )  # fmt: skip
-"""The headers that somebody may ask of a request to the contract; integrations may leave others."""
+"""The only headers of a request that the API reads; integrations may drop the rest."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What came in. Header names are lower case; `path` is percent-decoded.
+    """A request. Header names are lower case; `path` is percent-decoded, and below any mount.
 
-    `body` may be cut after the limit's first byte too many: that is enough to refuse it. `params`
-    are the parts of the path that the route names. `address` is the client's, as far as the server
-    trusts what it knows of it, or empty.
+    `body` may be cut off one byte after the limit: that is enough to refuse it. `params` are the
+    parts of the path that the route names. `address` is the client's, as far as the server trusts
+    what it knows of it, or empty.
     """
 
     method: str
@@ -34,12 +34,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_of_shopper(self) -> bool:
-        """Whether it speaks of the session's own cart."""
+        """Whether it is for the cart of the session."""
         return self.path == "/cart" or self.path.startswith("/cart/")
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes out. `keep_session` asks the framework to remember the session's cart id."""
+    """A response. With `keep_session`, the framework's session is to keep that cart id."""
 
     status: int
     headers: Mapping[str, str] = {}

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of routes, so that it cannot tell of others."""
+"""The OpenAPI 3.1 document, generated from the table of routes and the declared bodies."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
+from ecart.http.bodies import LIMIT, schema_name
 from ecart.http.problems import Problem, status_of
-from ecart.http.routes import Route
+from ecart.http.routes import BACK_OFFICE_ROUTES, SHOPPER_ROUTES, Route
 from ecart.http.views import (
     CartView,
     CheckoutView,
@@ -21,65 +22,10 @@ from ecart.http.views import (
     SignInView,
     SummaryView,
 )
-from ecart.model import MergePolicy
 from ecart.operations import Rules
 
 DEFAULT_RULES = Rules()
 
-# A character that may stand in a SKU, and one that may stand at its ends (ECMA-262). Surrogates
-# are not excluded: a lone one is no text, and what generates clients and tests stumbles over them.
-# Names of changes that begin with ~ are given by the library alone.
-_INNER = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
-_FIRST_OF_A_NAME = r"[^~\u0000-\u001f\u007f-\u009f\u2028\u2029]"
-_OUTER = r"[^\s\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"
-
-_SKU = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": 128,
-    "pattern": f"^{_OUTER}({_INNER}*{_OUTER})?$",
-    "examples": ["apple"],
-}
-_OPTION = {
-    "type": ["string", "integer", "boolean", "null"],
-    "maxLength": 128,
-    "pattern": f"^{_INNER}*$",
-    "minimum": -(2**53) + 1,
-    "maximum": 2**53 - 1,
-}
-_OPTIONS = {
-    "type": "object",
-    "maxProperties": 16,
-    "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": f"^{_INNER}+$"},
-    "additionalProperties": _OPTION,
-    "examples": [{"size": "M"}],
-}
-_FIELDS: dict[str, dict[str, Any]] = {
-    "AddItem": {
-        "sku": _SKU,
-        "quantity": {"type": "integer", "minimum": 1, "default": 1},
-        "options": _OPTIONS,
-    },
-    "SetQuantity": {"quantity": {"type": "integer", "minimum": 0}},
-    "Merge": {
-        "source": {"type": "string", "minLength": 1, "maxLength": 256},
-        "policy": {"enum": list(get_args(MergePolicy)), "default": "sum"},
-    },
-    "CompleteCheckout": {
-        "order_id": {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 255,
-            "pattern": f"^{_FIRST_OF_A_NAME}{_INNER}*$",
-        }
-    },
-}
-_REQUIRED = {
-    "AddItem": "sku",
-    "SetQuantity": "quantity",
-    "Merge": "source",
-    "CompleteCheckout": "order_id",
-}
 _PARAMETERS = {
     "line_id": ("path", "The line's `id`: the SKU, or the SKU and a digest of its options.", True),
     "cart_id": ("path", "The cart's id.", True),
@@ -130,13 +76,13 @@ def openapi_document(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> d
     }
 
 
-def guest_document(routes: Sequence[Route], rules: Rules, own: str) -> dict[str, Any]:
-    """The same for a host's document: the names of its components begin with `own`."""
+def embedded_document(routes: Sequence[Route], rules: Rules, own: str) -> dict[str, Any]:
+    """The same to be put into an app's document: the names of its components begin with `own`."""
     text = json.dumps(openapi_document(routes, rules))
     refs, scheme = "#/components/schemas/", '{"office": []}'
     text = text.replace(refs, refs + own).replace(scheme, scheme.replace("office", own + "office"))
     document: dict[str, Any] = json.loads(text)
-    if not any(route.access == "office" for route in routes):
+    if not any(route.access == "back_office" for route in routes):
         del document["components"]["securitySchemes"]
     document["components"] = {
         kind: {own + name: one for name, one in components.items()}
@@ -146,33 +92,31 @@ def guest_document(routes: Sequence[Route], rules: Rules, own: str) -> dict[str,
 
 
 def _bodies(rules: Rules) -> dict[str, Any]:
-    most = {"maximum": rules.max_quantity}
-    return {
-        name: {
-            "type": "object",
-            "additionalProperties": False,
-            "required": [_REQUIRED[name]],
-            "properties": {
-                field: {**schema, **most} if field == "quantity" else schema
-                for field, schema in fields.items()
-            },
-        }
-        for name, fields in _FIELDS.items()
-    }
+    """The schema of each body, with the limits of these rules."""
+    kinds = dict.fromkeys(route.body for route in SHOPPER_ROUTES + BACK_OFFICE_ROUTES if route.body)
+    _, schemas = msgspec.json.schema_components(kinds)
+    for kind in kinds:
+        schema = schemas[kind.__name__]
+        schema["title"] = schema_name(kind)
+        for field in schema["properties"].values():
+            if LIMIT in field:
+                field["maximum"] = getattr(rules, field.pop(LIMIT))
+    return {schema["title"]: schema for schema in schemas.values()}
 
 
 def _operation(route: Route) -> dict[str, Any]:
     name = getattr(route.handler, "__name__", "")
+    prefix = "office_" if route.access == "back_office" else ""
     operation: dict[str, Any] = {
-        "operationId": f"office_{name}" if route.access == "office" else name,
+        "operationId": route.operation_id or prefix + name,
         "summary": (route.handler.__doc__ or "").strip(),
         "parameters": [_parameter(name) for name in _parameter_names(route)],
         "responses": _responses(route),
     }
-    if route.access == "office":
+    if route.access == "back_office":
         operation["security"] = [{"office": []}]
     if route.body:
-        schema = {"$ref": f"#/components/schemas/{route.body}"}
+        schema = {"$ref": f"#/components/schemas/{schema_name(route.body)}"}
         operation["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": schema}},
@@ -241,8 +185,3 @@ def _problem(codes: list[str]) -> dict[str, Any]:
         "description": "`" + "`, `".join(codes) + "`",
         "content": {"application/problem+json": {"schema": schema}},
     }
-
-
-def body_fields(name: str) -> list[str]:
-    """The names of the fields of a request body."""
-    return list(_FIELDS[name]) if name else []

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ecart.errors import EcartError
+from ecart.http.bodies import pointers
 from ecart.http.messages import Response
 
 _STATUS_BY_CODE = {
@@ -44,23 +45,13 @@ _STATUS_BY_CODE = {
     "store_unavailable": 503,
     "outcome_unknown": 504,
 }
-_POINTER_BY_CODE = {
-    "invalid_sku": "/sku",
-    "unknown_sku": "/sku",
-    "invalid_quantity": "/quantity",
-    "quantity_limit_exceeded": "/quantity",
-    "invalid_options": "/options",
-    "invalid_cart_id": "/source",
-    "invalid_policy": "/policy",
-    "invalid_operation_id": "/order_id",
-}
 # As the standard has them; Python had the older names until 3.13.
-_RFC_9110 = {413: "Content Too Large", 422: "Unprocessable Content"}
+_RFC_9110_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 _RETRY_AFTER = {429: "60", 503: "1"}
 
 
 class HttpError(EcartError):
-    """A request that HTTP itself refuses, before any operation."""
+    """A request that is refused before any operation."""
 
     def __init__(
         self, code: str, detail: str, *, pointer: str = "", headers: Mapping[str, str] = {}
@@ -97,10 +88,16 @@ def status_of(code: str) -> int:
     return _STATUS_BY_CODE.get(code, 422)
 
 
-def problem_response(error: EcartError, *, cart: Any = None) -> Response:
-    """The answer that tells of an error; `cart` shows the current one where that helps."""
+def problem_response(
+    error: EcartError, *, body: type[msgspec.Struct] | None = None, cart: Any = None
+) -> Response:
+    """The problem document of an error.
+
+    It points at the field of `body` that the error is about. `cart` is the current one, where the
+    client needs it.
+    """
     code = getattr(error, "wire_code", error.code)
-    pointer = getattr(error, "pointer", "") or _POINTER_BY_CODE.get(code, "")
+    pointer = getattr(error, "pointer", "") or (pointers(body).get(code, "") if body else "")
     headers = dict(getattr(error, "headers", {}))
     detail = _detail(error, code)
     status = status_of(code)
@@ -108,7 +105,7 @@ def problem_response(error: EcartError, *, cart: Any = None) -> Response:
         headers.setdefault("Retry-After", _RETRY_AFTER[status])
     problem = Problem(
         type=f"urn:ecart:error:{code}",
-        title=_RFC_9110.get(status) or HTTPStatus(status).phrase,
+        title=_RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,
         status=status,
         code=code,
         detail=detail,
@@ -124,15 +121,17 @@ def problem_response(error: EcartError, *, cart: Any = None) -> Response:
 
 
 def _detail(error: EcartError, code: str) -> str:
-    # What an engine or a catalog said of itself is for the log, not for a stranger.
+    # What an engine or a catalog reports of itself is for the log, not for a stranger.
     if code == "cart_merged":
         return "the cart was merged into another"  # whose id is no stranger's business
     if status_of(code) >= 500:
-        return _CALM.get(code, "something went wrong on our side; nothing is known to be lost")
+        return _PUBLIC_DETAILS.get(
+            code, "something went wrong on our side; nothing is known to be lost"
+        )
     return str(error)
 
 
-_CALM = {
+_PUBLIC_DETAILS = {
     "store_unavailable": "the store cannot be reached; nothing was changed, try again",
     "outcome_unknown": "no answer from the store; repeat with the same Idempotency-Key",
     "catalog_unavailable": "the catalog cannot be read; nothing was changed, try again",

@@ -1,7 +1,8 @@
-"""Carts of first visits: those whose first change came without a session end early.
+"""Provisional carts: one whose first change came without a session has a short time to live.
 
-A visitor whose session is seen again is no passer-by: the next change gives the cart its full
-life, and so does a look at it. That look is the only one that writes (decision 28).
+Most requests without a session are a robot's, and never come again. A visitor who does come again
+with the session gets the cart's full time to live, with the next change or the next read of it.
+That read is the only one that writes (decision 28).
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ SomeCart = TypeVar("SomeCart", bound=CartSummary)
 _log = logging.getLogger("ecart.http")
 
 
-def of_first_visit(settings: HttpSettings) -> HttpSettings:
-    """The settings for a session that the client does not know yet: what it makes ends early."""
+def provisional_settings(settings: HttpSettings) -> HttpSettings:
+    """The settings for a session that the client does not have yet: its cart is provisional."""
     early_ms = settings.first_ttl_ms
     if not early_ms:
         return settings
     return replace(settings, rules=replace(settings.rules, ttl_ms=early_ms))
 
 
-def ends_early(cart: CartSummary, settings: HttpSettings) -> bool:
-    """Whether a cart that a known session looks at was to end early."""
+def is_provisional(cart: CartSummary, settings: HttpSettings) -> bool:
+    """Whether a cart that is read in a known session still has the short time to live."""
     if cart.ttl_ms == settings.rules.ttl_ms:  # as nearly all
         return False
     early_ms = settings.first_ttl_ms
@@ -39,10 +40,10 @@ def ends_early(cart: CartSummary, settings: HttpSettings) -> bool:
     return bool(is_early) and cart.exists and cart.state != "merging"
 
 
-def seen_again(cart: SomeCart, settings: HttpSettings) -> Flow[SomeCart]:
-    """The cart, which was to end early, given its full life.
+def extend_lifetime(cart: SomeCart, settings: HttpSettings) -> Flow[SomeCart]:
+    """Gives a provisional cart its full time to live, and returns it as it is then.
 
-    If the store cannot do that, the cart is shown as it is; the next look tries again.
+    If the store cannot do that, the cart is returned as it is; the next read tries again.
     """
     prolong = Prolong(early_ms=settings.first_ttl_ms, rules=settings.rules)
     try:

@@ -1,6 +1,6 @@
-"""What the contract asks before a shopper's request does anything: whether it may pass.
+"""The rate limiter in front of the API, as far as the API knows it.
 
-The service has a gate, which limits rates. The hosts of integrations have limiters of their own.
+The service limits rates. Apps with an integration have limiters of their own.
 """
 
 from __future__ import annotations
@@ -13,24 +13,28 @@ import msgspec
 from ecart.http.messages import Request
 
 
-class Passage(msgspec.Struct, frozen=True):
-    """How a request may pass: what its answer says of that, and whether it may begin a session."""
+class RateDecision(msgspec.Struct, frozen=True):
+    """What a rate limiter decided of a request that it lets through.
+
+    `headers` go into the response. Without `may_start_session`, a client without a session gets
+    an answer and no session.
+    """
 
     headers: Mapping[str, str] = {}
-    may_begin: bool = True
+    may_start_session: bool = True
 
 
 class Gate(Protocol):
     """Counts the requests of shoppers. It is asked once for each, before any I/O."""
 
-    def passage(self, request: Request, /) -> Passage:
-        """The passage of a request; `request.session` is verified, `request.address` is trusted.
+    def decide(self, request: Request, /) -> RateDecision:
+        """Lets a request through; `request.session` is verified, `request.address` is trusted.
 
         Raises:
-            HttpError: `rate_limited`; whoever is refused gets no session either.
+            HttpError: `rate_limited`; a client that is refused gets no session either.
         """
         ...
 
 
-FREE = Passage()
-NO_SESSION = Passage(may_begin=False)
+ALLOWED = RateDecision()
+ALLOWED_WITHOUT_SESSION = RateDecision(may_start_session=False)

@@ -1,4 +1,4 @@
-"""The table of routes: what the router, the integrations and the OpenAPI document are made from."""
+"""The table of routes, from which the router, the integrations and OpenAPI are made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ import msgspec
 
 from ecart.flows import Flow
 from ecart.http import back_office, checkout, handlers
+from ecart.http.bodies import (
+    AddItemBody,
+    CompleteCheckoutBody,
+    MergeBody,
+    SetLineQuantityBody,
+    SetQuantityBody,
+)
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError
 from ecart.http.settings import HttpSettings
@@ -19,15 +26,17 @@ Handler = Callable[[Request, HttpSettings], Flow[Response]]
 ITEM_PATH = "/cart/items/{line_id}"
 CHECKOUT_PATH = "/cart/checkout"
 OPERATION_PATH = "/cart/operations/{key}"
-OFFICE_PATH = "/carts/{cart_id}"
-HOLD_PATH = OFFICE_PATH + "/checkout/{checkout_id}"
+BACK_OFFICE_PATH = "/carts/{cart_id}"
+HOLD_PATH = BACK_OFFICE_PATH + "/checkout/{checkout_id}"
 
 
 class Route(msgspec.Struct, frozen=True):
     """One method of one path.
 
-    `answers` names the view that a 200 carries ("": 204), `codes` the refusals, `body` what is to
-    be sent, `access` whose it is: the session's, the back office's, all the world's.
+    `answers` names the view in a 200 ("": it is a 204), and `codes` are those of the errors.
+    `body` is what is to be sent. `access` is for the cart of the session, for the holder of a
+    back-office key, or for all. `operation_id` is that of the OpenAPI document, where it is not
+    the handler's name.
     """
 
     method: str
@@ -35,13 +44,14 @@ class Route(msgspec.Struct, frozen=True):
     handler: Handler
     answers: str
     codes: tuple[str, ...] = ()
-    body: str = ""
+    body: type[msgspec.Struct] | None = None
     media: str = "application/json"
-    access: Literal["session", "office", "all"] = "session"
+    access: Literal["session", "back_office", "all"] = "session"
+    operation_id: str = ""
 
     @property
     def shows_cart(self) -> bool:
-        """Whether a 200 shows a cart, and with it the `ETag` of its state."""
+        """Whether a 200 has a cart, and with it the `ETag` of its state."""
         return self.access != "all" and self.answers not in ("", "OperationView")
 
 
@@ -59,14 +69,14 @@ _ANY_BODY = (
     *_ANY_JSON, "invalid_quantity", "quantity_limit_exceeded", "amount_out_of_range",
     "catalog_unavailable",
 )  # fmt: skip
-_OFFICE = (
+_WITH_KEY = (
     "unauthorized", "cart_not_found", "cart_locked", "cart_merging", "cart_merged",
     "stale_operation", "too_many_operations", "outcome_unknown", "body_too_large",
     "request_timeout", "cross_site_request",
 )  # fmt: skip
 
 SHOPPER_ROUTES = (
-    Route("GET", "/cart", handlers.get_cart, "CartView"),
+    Route("GET", "/cart", handlers.read_cart, "CartView", operation_id="get_cart"),
     Route("DELETE", "/cart", handlers.clear_cart, "CartView", _ANY_CHANGE),
     Route("GET", "/cart/summary", handlers.get_summary, "SummaryView"),
     Route(
@@ -78,7 +88,15 @@ SHOPPER_ROUTES = (
             *_ANY_CHANGE, *_ANY_BODY, "invalid_sku", "unknown_sku", "invalid_options",
             "line_limit_exceeded", "currency_mismatch",
         ),
-        "AddItem",
+        AddItemBody,
+    ),
+    Route(
+        "PATCH",
+        "/cart/items",
+        handlers.set_line_quantity,
+        "CartView",
+        (*_ANY_CHANGE, *_ANY_BODY, "line_not_found"),
+        SetLineQuantityBody,
     ),
     Route(
         "PATCH",
@@ -86,7 +104,7 @@ SHOPPER_ROUTES = (
         handlers.set_quantity,
         "CartView",
         (*_ANY_CHANGE, *_ANY_BODY, "line_not_found"),
-        "SetQuantity",
+        SetQuantityBody,
     ),
     Route(
         "DELETE", ITEM_PATH, handlers.remove_line, "CartView", (*_ANY_CHANGE, "line_not_found")
@@ -95,8 +113,9 @@ SHOPPER_ROUTES = (
         "GET", OPERATION_PATH, handlers.get_operation, "OperationView", ("operation_not_found",)
     ),
     Route(
-        "POST", CHECKOUT_PATH, checkout.begin_checkout, "CheckoutView",
+        "POST", CHECKOUT_PATH, checkout.start_checkout, "CheckoutView",
         (*_ANY_CHANGE, *_EMPTY_JSON, "cart_empty", "checkout_not_open"),
+        operation_id="begin_checkout",
     ),
     Route(
         "DELETE", CHECKOUT_PATH, checkout.release_checkout, "CartView",
@@ -104,28 +123,37 @@ SHOPPER_ROUTES = (
     ),
 )  # fmt: skip
 
-OFFICE_ROUTES = (
-    Route("GET", OFFICE_PATH, back_office.show_cart, "CartView", _OFFICE, access="office"),
-    Route("DELETE", OFFICE_PATH, back_office.purge_cart, "", _OFFICE, access="office"),
+BACK_OFFICE_ROUTES = (
     Route(
-        "POST",
-        OFFICE_PATH + "/merge",
-        back_office.merge_cart,
-        "MergeView",
-        (
-            *_OFFICE, *_ANY_JSON, "currency_mismatch", "merge_refused", "version_conflict",
-            "invalid_cart_id", "invalid_policy",
-        ),
-        "Merge",
-        access="office",
+        "GET",
+        BACK_OFFICE_PATH,
+        back_office.show_cart,
+        "CartView",
+        _WITH_KEY,
+        access="back_office",
+    ),
+    Route(
+        "DELETE", BACK_OFFICE_PATH, back_office.purge_cart, "", _WITH_KEY, access="back_office"
     ),
     Route(
         "POST",
-        OFFICE_PATH + "/session",
+        BACK_OFFICE_PATH + "/merge",
+        back_office.merge_cart,
+        "MergeView",
+        (
+            *_WITH_KEY, *_ANY_JSON, "currency_mismatch", "merge_refused", "version_conflict",
+            "invalid_cart_id", "invalid_policy",
+        ),
+        MergeBody,
+        access="back_office",
+    ),
+    Route(
+        "POST",
+        BACK_OFFICE_PATH + "/session",
         back_office.begin_session,
         "SignInView",
-        (*_OFFICE, *_EMPTY_JSON),
-        access="office",
+        (*_WITH_KEY, *_EMPTY_JSON),
+        access="back_office",
     ),
     Route(
         "POST",
@@ -133,19 +161,20 @@ OFFICE_ROUTES = (
         back_office.complete_checkout,
         "CartView",
         (
-            *_OFFICE, *_ANY_JSON, "checkout_not_open", "idempotency_key_reused",
+            *_WITH_KEY, *_ANY_JSON, "checkout_not_open", "idempotency_key_reused",
             "invalid_operation_id",
         ),
-        "CompleteCheckout",
-        access="office",
+        CompleteCheckoutBody,
+        access="back_office",
     ),
     Route(
         "POST",
         HOLD_PATH + "/release",
-        back_office.release_checkout,
+        back_office.release_held_cart,
         "CartView",
-        (*_OFFICE, *_EMPTY_JSON, "checkout_not_open"),
-        access="office",
+        (*_WITH_KEY, *_EMPTY_JSON, "checkout_not_open"),
+        access="back_office",
+        operation_id="office_release_checkout",
     ),
 )  # fmt: skip
 
@@ -156,7 +185,7 @@ HEALTH_ROUTES = (
 
 
 class Router:
-    """Finds the route of a request in a table."""
+    """Looks up the route of a request."""
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
         self._paths: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
@@ -166,7 +195,7 @@ class Router:
             self._paths.setdefault(route.path, (pattern, {}))[1][route.method] = route
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        """The route, and the parts of the path that it names.
+        """The route, and the values of the path's parameters.
 
         Raises:
             HttpError: `not_found`, or `method_not_allowed` with `Allow`.
@@ -187,6 +216,13 @@ class Router:
             raise HttpError("not_found", "there is nothing here")
         allow = ", ".join(sorted(allowed | {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())))
         raise HttpError("method_not_allowed", "this cannot be done here", headers={"Allow": allow})
+
+    def body_of(self, request: Request) -> type[msgspec.Struct] | None:
+        """The body that is declared for such a request, if there is one."""
+        try:
+            return self.find(request.method, request.path)[0].body
+        except HttpError:
+            return None
 
 
 _PARAMETER = re.compile(r"\\{(\w+)\\}")

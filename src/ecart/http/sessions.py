@@ -1,4 +1,4 @@
-"""Which cart a request speaks of: one `cart_id` per session, and nothing else in the session."""
+"""The session of a request: it holds one `cart_id`, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import msgspec
 
 
 class Session(msgspec.Struct, frozen=True):
-    """The session of a request. `is_new` tells that the client does not know it yet."""
+    """The session of a request. A client does not have one that `is_new` yet."""
 
     cart_id: str
     is_new: bool = False
 
 
 class Tokens(Protocol):
-    """Turns a cart id into a text that only this deployment can have written, and back."""
+    """Signs cart ids and verifies them, so that a token can have been made here alone."""
 
     def sign(self, cart_id: str, /) -> str:
         """The signed token."""
         ...
 
     def read(self, token: str, /) -> str | None:
-        """The cart id, or None if the token was not written here."""
+        """The cart id, or None if the token was not signed here."""
         ...
 
 
@@ -33,5 +33,5 @@ def new_cart_id() -> str:
 
 
 def session_of(cart_id: str | None) -> Session:
-    """The session of a client that keeps `cart_id`, or a new one."""
+    """The session that holds `cart_id`, or a new one with an id of its own."""
     return Session(cart_id) if cart_id else Session(new_cart_id(), is_new=True)

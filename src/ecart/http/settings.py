@@ -1,4 +1,4 @@
-"""What an operator may choose about the HTTP contract."""
+"""The settings of the HTTP API."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ SHORTEST_KEY = 16
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`body_limit` is in bytes. `trusted_origins` may send changes beside the site's own pages.
+    """The settings of the HTTP API of one deployment.
 
-    `office_keys`, of 16 characters or more, open the back-office routes, which are not there
+    `body_limit` is in bytes. Pages of `trusted_origins` may send changes, beside the site's own.
+    `office_keys`, of 16 characters or more, open the back-office routes, which do not exist
     without one. A check-out holds the cart for `hold_seconds`; with `keep_additions`, what is
-    added meanwhile waits for the next order instead of being refused. `merge_policy` says what a
-    log-in does with lines that both carts have. A cart that is begun without a session lives
-    `first_ttl_seconds` until the session is seen again; None: as long as any other.
+    added meanwhile waits for the next order instead of being refused. `merge_policy` decides what
+    a log-in does with lines that both carts have. A cart that is begun without a session lives
+    `first_ttl_seconds` until the session is used again; None: as long as any other.
     """
 
     rules: Rules = Rules()

@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
-from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Lock, Options, sku_of
+from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Options, sku_of
 from ecart.money import display_text, multiply
 
 
@@ -108,7 +108,7 @@ class OperationView(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """That it is well."""
+    """The state of the service: `ok`, or `ready` where the engine answers, too."""
 
     status: str
 
@@ -126,13 +126,9 @@ def cart_view(cart: CartSnapshot) -> CartView:
         created_at=cart.created_at,
         updated_at=cart.updated_at,
         expires_at=cart.expires_at,
-        checkout=_hold_view(cart.lock),
-        messages=[_unpriced(line) for line in cart.lines if line.unit_price is None],
+        checkout=HoldView(cart.lock.checkout_id, cart.lock.deadline) if cart.lock else None,
+        messages=[_price_missing(line) for line in cart.lines if line.unit_price is None],
     )
-
-
-def _hold_view(lock: Lock | None) -> HoldView | None:
-    return None if lock is None else HoldView(lock.checkout_id, lock.deadline)
 
 
 def summary_view(cart: CartSummary) -> SummaryView:
@@ -166,6 +162,6 @@ def _plain_item(
     return ItemView(line_id, sku_of(line_id), quantity, unit_price, subtotal, title, {}, None)
 
 
-def _unpriced(line: LineItem) -> MessageView:
+def _price_missing(line: LineItem) -> MessageView:
     text = f"{line.title or line.sku} has no price yet and does not count in the subtotal"
     return MessageView("price_missing", line.line_id, text)

@@ -1,6 +1,6 @@
 """The cart for any ASGI framework: `app = ECart(app, store, secret=...)`, and `cart_from(scope)`.
 
-Plain ASGI. The integrations for Starlette, FastAPI and Litestar are dresses of it.
+Plain ASGI. The integrations for Starlette, FastAPI and Litestar are built on it.
 """
 
 from __future__ import annotations
@@ -8,23 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ecart import http
 from ecart.cart import AsyncCart
 from ecart.http import HttpSettings, SignIn
-from ecart.integrations.asgi_endpoint import VISIT, CartEndpoint
+from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.integrations.asgi_messages import App, Message, Receive, Scope, Send, below_root
-from ecart.integrations.cookies import Visit
-from ecart.integrations.runner import is_of_cart
-from ecart.store import AsyncStore, run_async, steps_on
+from ecart.integrations.cookies import CONTEXT_KEY, CookieSession
+from ecart.store import AsyncStore
 from ecart.stores.redis import Client
 
-__all__ = ["CartEndpoint", "CartMiddleware", "ECart", "cart_from", "sign_in", "sign_out"]
+__all__ = ["CartEndpoint", "CookieMiddleware", "ECart", "cart_from", "sign_in", "sign_out"]
 
 
-class CartMiddleware:
-    """Around a host's app: its views find the visitor's cart, its answers carry the cookie.
+class CookieMiddleware:
+    """Around an app: its views find the visitor's cart, and its responses get the cookie.
 
-    What the endpoint opened is closed when the host has shut down.
+    What the endpoint opened is closed when the app has shut down.
     """
 
     def __init__(self, app: App, endpoint: CartEndpoint) -> None:
@@ -32,13 +30,13 @@ class CartMiddleware:
         self.endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on what comes, and tells of the session in what goes out."""
+        """Passes the request on with its session, and adds the session's headers."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, self._closing(send))
         else:
-            visit = self.endpoint.visit(scope)
-            scope[VISIT] = (self.endpoint, visit)
-            await self.app(scope, receive, _telling(visit, send))
+            session = self.endpoint.cookie_session(scope)
+            scope[CONTEXT_KEY] = (self.endpoint, session)
+            await self.app(scope, receive, _with_session_headers(session, send))
 
     def _closing(self, send: Send) -> Send:
         async def close_and_send(message: Message) -> None:
@@ -49,8 +47,8 @@ class CartMiddleware:
         return close_and_send
 
 
-class ECart(CartMiddleware):
-    """An ASGI app with a cart: it answers below `/cart`, and leaves all else to `app`.
+class ECart(CookieMiddleware):
+    """An ASGI app with a cart: it answers below `/cart`, and passes all else to `app`.
 
     The arguments are those of `CartEndpoint`.
     """
@@ -68,8 +66,8 @@ class ECart(CartMiddleware):
         super().__init__(app, endpoint)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers what speaks of a cart."""
-        if scope["type"] == "http" and is_of_cart(below_root(scope), self.endpoint.settings):
+        """Answers the requests for a cart."""
+        if scope["type"] == "http" and self.endpoint.host.handles(below_root(scope)):
             await self.endpoint(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -77,12 +75,12 @@ class ECart(CartMiddleware):
 
 def cart_from(scope: Scope) -> AsyncCart:
     """The cart of the session of this request; a session without one gets one, and the cookie."""
-    endpoint, visit = _visit(scope)
-    return AsyncCart(visit.begin(), endpoint.store, rules=endpoint.settings.rules)
+    endpoint, session = _context(scope)
+    return endpoint.host.cart(session.start())
 
 
 async def sign_in(scope: Scope, user_id: str | int) -> SignIn:
-    """Merges the visitor's cart into the user's, once, and has the session keep that one.
+    """Merges the visitor's cart into the user's, once; the session then holds the user's.
 
     Call it when your own code has let the user in.
 
@@ -90,36 +88,34 @@ async def sign_in(scope: Scope, user_id: str | int) -> SignIn:
         InvalidCartIdError: not an int, or text of 1 to 251 characters.
         StoreError: the engine failed; the session is as it was.
     """
-    endpoint, visit = _visit(scope)
-    policy, rules = endpoint.settings.merge_policy, endpoint.settings.rules
-    flow = http.sign_in(visit.kept_id, user_id, policy, rules)
-    done = await run_async(flow, steps_on(endpoint.store))
-    visit.keep(done.cart_id)
+    endpoint, session = _context(scope)
+    done = await endpoint.host.sign_in(session.cart_id, user_id)
+    session.keep(done.cart_id)
     return done
 
 
 def sign_out(scope: Scope) -> None:
     """Has the session forget the cart, which stays for the user's next log-in."""
-    _visit(scope)[1].forget()
+    _context(scope)[1].forget()
 
 
-def _visit(scope: Scope) -> tuple[CartEndpoint, Visit]:
+def _context(scope: Scope) -> tuple[CartEndpoint, CookieSession]:
     try:
-        found: tuple[CartEndpoint, Visit] = scope[VISIT]
+        found: tuple[CartEndpoint, CookieSession] = scope[CONTEXT_KEY]
     except KeyError:
         raise RuntimeError(
             "this request has not come through ECart: is it set up for this app, and inside of "
-            "the middleware that asks?"
+            "the middleware that uses it?"
         ) from None
     return found
 
 
-def _telling(visit: Visit, send: Send) -> Send:
+def _with_session_headers(session: CookieSession, send: Send) -> Send:
     async def send_with_session(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept"):
             headers = [*message.get("headers", ())]
             vary = b",".join(value for name, value in headers if name.lower() == b"vary")
-            for name, value in visit.headers(vary.decode("latin-1")):
+            for name, value in session.headers(vary.decode("latin-1")):
                 headers.append((name.encode(), value.encode()))
             message = {**message, "headers": headers}
         await send(message)

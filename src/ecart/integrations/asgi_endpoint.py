@@ -1,17 +1,13 @@
-"""The HTTP contract as an ASGI app, which knows no framework. The bundled service runs on it.
-
-Under `VISIT`, the scope of a request in a host with a cart has the host's endpoint and the visit.
-"""
+"""The HTTP API as an ASGI app, which knows no framework. The bundled service runs on it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from ecart.catalog import as_catalog
-from ecart.http import Api, HttpSettings, Request, Response, Session, is_told_too_long, session_of
+from ecart.http import HttpSettings, Request, Response, Session, declares_oversized_body, session_of
 from ecart.http.problems import HttpError
 from ecart.http.rate_gate import Gate
 from ecart.integrations.asgi_messages import (
@@ -22,28 +18,29 @@ from ecart.integrations.asgi_messages import (
     address_of,
     below_root,
     cookies_of,
-    heeded_headers,
+    encode_headers,
     is_secure,
     may_have_body,
     read_body_in_time,
-    sent_headers,
+    send_response,
+    used_headers,
 )
-from ecart.integrations.cookies import SignedCookie, Visit
-from ecart.integrations.runner import answer_async
+from ecart.integrations.cookies import CONTEXT_KEY, CookieSession, SignedCookie
+from ecart.integrations.host import AsyncHost
 from ecart.store import AsyncStore
-from ecart.stores.redis import AsyncRedisStore, Client, async_store_for
+from ecart.stores.redis import Client
 
-VISIT = "ecart.visit"
-_NO_VISIT = (None, None)
+_NO_CONTEXT = (None, None)
 
 
 class CartEndpoint:
-    """The contract as an ASGI app, to be mounted, or served as it is.
+    """The HTTP API as an ASGI app, to be mounted, or served as it is.
 
     `store` is an async store, an asyncio Redis client or a URL; what a URL opens is closed here.
     The first of `secret` signs the cookie, all of them verify it. `catalog` is a catalog, a
     function, a file's path, or None for the sample, with which unknown SKUs are accepted unless
-    `settings` says otherwise. A `standalone` one has the service's routes too, and maybe a `gate`.
+    `settings` has another choice. A `standalone` one has the service's routes, too, and may have a
+    `gate`, which limits rates.
 
     Raises:
         ValueError: the secret is empty.
@@ -60,23 +57,26 @@ class CartEndpoint:
         standalone: bool = False,
         gate: Gate | None = None,
     ) -> None:
-        self.settings = settings or HttpSettings(accept_unknown_skus=catalog is None)
-        self._opened = AsyncRedisStore(store) if isinstance(store, str) else None
-        self.store = self._opened or async_store_for(store)
         self.cookie = SignedCookie(secret)
-        self.catalog = as_catalog(catalog, self.settings.rules.currency)
-        self._api = Api(self.settings, self.cookie.tokens, standalone=standalone, gate=gate)
+        self.host = AsyncHost(
+            store,
+            tokens=self.cookie.tokens,
+            catalog=catalog,
+            settings=settings,
+            standalone=standalone,
+            gate=gate,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one HTTP request, refuses a WebSocket, or takes part in the lifespan."""
         if scope["type"] == "http":
-            answer = await self.answer(scope, receive)
-            if answer is not None:
-                status, headers, body = answer
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
+            await send_response(send, await self.answer(scope, receive))
         elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await self.close()
+            await send({"type": "lifespan.shutdown.complete"})
         else:
             await send({"type": "websocket.close", "code": 1000})
 
@@ -85,14 +85,14 @@ class CartEndpoint:
     ) -> Answer | None:
         """Status, headers and body; None if the client has gone.
 
-        `path` is the one in the contract, where it is not what follows the `root_path`.
+        `path` is that of the API's route, where it is not what follows the `root_path`.
         """
-        endpoint, visit = scope.get(VISIT, _NO_VISIT)
+        endpoint, own_session = scope.get(CONTEXT_KEY, _NO_CONTEXT)
         if endpoint is not self:
-            visit = None
-        headers = heeded_headers(scope)
-        if visit is not None:
-            session = visit.session
+            own_session = None
+        headers = used_headers(scope)
+        if own_session is not None:
+            session = own_session.session
         else:
             session = session_of(self.cookie.read(headers.get("cookie", ""), is_secure(scope)))
         request = Request(
@@ -102,52 +102,45 @@ class CartEndpoint:
             address=address_of(scope),
             session=session,
         )
-        limit = self.settings.body_limit
-        if may_have_body(scope, headers) and not is_told_too_long(headers, limit):
+        limit = self.host.settings.body_limit
+        if may_have_body(scope, headers) and not declares_oversized_body(headers, limit):
             try:
                 body = await read_body_in_time(receive, limit)
             except TimeoutError:
-                return self.said(scope, self._api.refuse(request, _TOO_SLOW), visit)
+                return self.to_asgi(scope, self.host.api.refuse(request, _TOO_SLOW), own_session)
             if body is None:
                 return None
             request = replace(request, body=body)
-        return self.said(scope, await self.ask(request), visit)
+        return self.to_asgi(scope, await self.host.answer(request), own_session)
 
     async def close(self) -> None:
         """Closes what a URL opened, in this event loop."""
-        if self._opened is not None:
-            await self._opened.close()
+        await self.host.close()
 
-    def visit(self, scope: Scope) -> Visit:
-        """The session of a request in the host's own views."""
-        return Visit(self.cookie, cookies_of(scope), is_secure(scope))
+    def cookie_session(self, scope: Scope) -> CookieSession:
+        """The session of a request, for the app's own views."""
+        return CookieSession(self.cookie, cookies_of(scope), is_secure(scope))
 
     def session_in(self, scope: Scope) -> Session:
-        """The session that the cookie of a request keeps, or a new one."""
+        """The session of the cookie of a request, or a new one."""
         return session_of(self.cookie.read(cookies_of(scope), is_secure(scope)))
 
-    def ask(self, request: Request) -> Awaitable[Response]:
-        """What the contract answers, for pages of the host that stand before it."""
-        return answer_async(self._api, self.store, self.catalog, request)
+    def to_asgi(
+        self, scope: Scope, response: Response, session: CookieSession | None = None
+    ) -> Answer:
+        """The response in ASGI's form, with the cookie of a session that is to be kept.
 
-    def said(self, scope: Scope, response: Response, visit: Visit | None = None) -> Answer:
-        """The response as it is sent, with the cookie of a session that is to be kept."""
-        headers = sent_headers(response.headers)
+        Where the app's middleware sends the cookie, `session` is the one that it has.
+        """
+        headers = encode_headers(response.headers)
         if response.keep_session:
             cart_id = response.keep_session.cart_id
-            if visit is not None:
-                visit.keep(cart_id)  # the host's middleware sends the cookie
+            if session is not None:
+                session.keep(cart_id)
             else:
-                set_cookie = self.cookie.kept(cart_id, is_secure(scope))
+                set_cookie = self.cookie.set_cookie(cart_id, is_secure(scope))
                 headers.append((b"set-cookie", set_cookie.encode()))
         return response.status, headers, response.body
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.close()
-        await send({"type": "lifespan.shutdown.complete"})
 
 
 _TOO_SLOW = HttpError("request_timeout", "the body took too long", headers={"Connection": "close"})

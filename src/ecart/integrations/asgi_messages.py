@@ -1,4 +1,4 @@
-"""What ASGI says of a request, and how it is answered."""
+"""ASGI's scopes and messages: reading a request, and sending a response."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import coroutine
 from typing import Any
 
-from ecart.http.messages import HEEDED
+from ecart.http.messages import USED_HEADERS
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,8 +29,8 @@ BODY_SECONDS = 10.0
 """How long a client may take to send a body of at most 16 KiB."""
 
 
-async def send_over(send: Send, answer: Answer | None) -> None:
-    """Sends an answer, if there is anybody to have it."""
+async def send_response(send: Send, answer: Answer | None) -> None:
+    """Sends a response; None: the client has gone."""
     if answer is not None:
         status, headers, body = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -38,7 +38,7 @@ async def send_over(send: Send, answer: Answer | None) -> None:
 
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """The body, cut behind its first byte too many; None if the client has gone."""
+    """The body, cut off one byte after the limit; None if the client has gone."""
     body = b""
     while True:
         message = await receive()
@@ -51,9 +51,9 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
 
 
 async def read_body_in_time(receive: Receive, limit: int) -> bytes | None:
-    """`read_body`, of a client that has `BODY_SECONDS` for it.
+    """`read_body` within `BODY_SECONDS`.
 
-    Most bodies are here when they are asked for; for those no clock is set.
+    Most bodies have arrived before they are read; for those no timer is set.
 
     Raises:
         TimeoutError: it took longer.
@@ -64,22 +64,22 @@ async def read_body_in_time(receive: Receive, limit: int) -> bytes | None:
     except StopIteration as read:
         return read.value  # type: ignore[no-any-return]
     async with asyncio.timeout(BODY_SECONDS):
-        return await _gone_on(reading, waited_for)
+        return await _resume(reading, waited_for)
 
 
 @coroutine
-def _gone_on(
-    begun: Coroutine[Any, Any, bytes | None], waited_for: Any
+def _resume(
+    started: Coroutine[Any, Any, bytes | None], waited_for: Any
 ) -> Generator[Any, Any, bytes | None]:
-    """A coroutine to its end, of which the first step has been taken already."""
+    """Drives a coroutine to its end that was started already and waits for `waited_for`."""
     try:
         while True:
             try:
                 sent = yield waited_for
             except BaseException as error:  # cancelled, when time is up
-                waited_for = begun.throw(error)
+                waited_for = started.throw(error)
             else:
-                waited_for = begun.send(sent)
+                waited_for = started.send(sent)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
 
@@ -99,20 +99,20 @@ def headers_of(scope: Scope) -> dict[str, str]:
     return _joined((name.decode("latin-1"), value) for name, value in scope["headers"])
 
 
-def heeded_headers(scope: Scope) -> dict[str, str]:
-    """`headers_of`, but only of those that the contract heeds: browsers send many others."""
+def used_headers(scope: Scope) -> dict[str, str]:
+    """`headers_of`, but only those that the API reads: browsers send many others."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
-        heeded = _HEEDED.get(name)
-        if heeded is None:
+        used = _USED.get(name)
+        if used is None:
             continue
-        if heeded in headers:
-            return _joined((_HEEDED[n], v) for n, v in scope["headers"] if n in _HEEDED)
-        headers[heeded] = value.decode("latin-1")
+        if used in headers:
+            return _joined((_USED[n], v) for n, v in scope["headers"] if n in _USED)
+        headers[used] = value.decode("latin-1")
     return headers
 
 
-_HEEDED = {name.encode(): name for name in HEEDED}
+_USED = {name.encode(): name for name in USED_HEADERS}
 
 
 def _joined(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:
@@ -124,18 +124,18 @@ def _joined(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     return headers
 
 
-def sent_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer, as they are sent."""
-    return list(map(_sent, headers, headers.values()))
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The headers of a response in ASGI's form."""
+    return list(map(_encoded, headers, headers.values()))
 
 
-@lru_cache(maxsize=4096)  # most say one of a few things
-def _sent(name: str, value: str) -> tuple[bytes, bytes]:
+@lru_cache(maxsize=4096)  # most have one of a few values
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
     return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 def may_have_body(scope: Scope, headers: Mapping[str, str]) -> bool:
-    """Whether a body may follow: in HTTP/1 one of two headers tells of it (RFC 9112 §6.3)."""
+    """Whether a body may follow: in HTTP/1 one of two headers announces it (RFC 9112 §6.3)."""
     return (
         scope["method"] != "GET"
         or "content-length" in headers
@@ -151,7 +151,7 @@ def cookies_of(scope: Scope) -> str:
 
 
 def address_of(scope: Scope) -> str:
-    """The client's address as the server says it, behind proxies that it trusts; may be empty."""
+    """The client's address as the server knows it, behind proxies that it trusts; may be empty."""
     client = scope.get("client")
     return client[0] if client else ""
 

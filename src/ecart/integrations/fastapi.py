@@ -1,7 +1,7 @@
 """The cart in a FastAPI app: `ECart(app, store, secret=...)`, its `router`, and `CartDep`.
 
-The contract alone reads and answers the requests of its routes: FastAPI validates nothing there,
-it runs the dependencies that the host gave the router, and shows the routes in its OpenAPI.
+The HTTP API alone reads and answers the requests of its routes: FastAPI validates nothing there.
+It runs the dependencies that the app gave the router, and shows the routes in its OpenAPI document.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from starlette.routing import Match
 from starlette.types import Message, Receive, Scope
 
 from ecart.cart import AsyncCart, Cart
-from ecart.http.openapi import guest_document
-from ecart.http.routes import OFFICE_ROUTES, SHOPPER_ROUTES, Route
+from ecart.http.openapi import embedded_document
+from ecart.http.routes import Route
 from ecart.integrations import starlette
 from ecart.integrations.asgi_messages import below_root
 from ecart.integrations.starlette import cart_from, sign_in, sign_out
@@ -33,27 +33,27 @@ __all__ = [
     "sign_out",
 ]  # fmt: skip
 
-_OURS = "ecart."
-"""Before the names of our components in the host's document."""
+_PREFIX = "ecart."
+"""In front of the names of the cart's components in the app's document."""
 
 
 async def get_cart(connection: HTTPConnection) -> AsyncCart:
-    """The cart of the visitor, for `Depends`; `dependency_overrides` may put another in place."""
+    """The cart of the visitor, for `Depends`; `dependency_overrides` may replace it."""
     return cart_from(connection)
 
 
 async def get_sync_cart(connection: HTTPConnection) -> Cart:
-    """The same for endpoints that are `def`: each of its calls waits for the event loop's store."""
+    """`get_cart` for endpoints that are `def`: each call waits for the store in the event loop."""
     cart = cart_from(connection)
-    return Cart(cart.cart_id, _FromThread(cart.store), rules=cart.rules)
+    return Cart(cart.cart_id, _EventLoopStore(cart.store), rules=cart.rules)
 
 
 CartDep = Annotated[AsyncCart, Depends(get_cart)]
 SyncCartDep = Annotated[Cart, Depends(get_sync_cart)]
 
 
-class _FromThread:
-    """An async store for the threads that FastAPI runs `def` endpoints in."""
+class _EventLoopStore:
+    """A sync store for the threads of `def` endpoints, on the async store of the event loop."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
@@ -73,32 +73,26 @@ class ECart(starlette.ECart):
     def router(self) -> APIRouter:
         """The routes below `/cart`, and with keys those below `/carts`."""
         router = APIRouter(route_class=_CartRoute, tags=["cart"])
-        for route in self._routes:
+        host = self.endpoint.host
+        for route in host.api.routes:
             self._add(router, route.path, route)
-        for path in ("/cart", "/cart/{rest}", *["/carts/{rest}"] * bool(self._office)):
+        for path in ("/cart", "/cart/{rest}", *["/carts/{rest}"] * bool(host.settings.office_keys)):
             self._add(router, path, None)
         return router
 
-    @property
-    def _office(self) -> tuple[Route, ...]:
-        return OFFICE_ROUTES if self.endpoint.settings.office_keys else ()
-
-    @property
-    def _routes(self) -> tuple[Route, ...]:
-        return SHOPPER_ROUTES + self._office
-
     @cached_property
     def _document(self) -> dict[str, Any]:
-        return guest_document(self._routes, self.endpoint.settings.rules, _OURS)
+        api = self.endpoint.host.api
+        return embedded_document(api.routes, api.settings.rules, _PREFIX)
 
     def _add(self, router: APIRouter, path: str, route: Route | None) -> None:
-        """Adds a route that the document shows, or one that takes every other method and path."""
+        """Adds a route of the API, or one for every other method and path, which OpenAPI hides."""
         operation: dict[str, Any] = {}
         if route is not None:
             operation = {**self._document["paths"][path][route.method.lower()]}
         router.add_api_route(
             path.replace("id}", "id:path}").replace("rest}", "rest:path}"),
-            self._answering(path),
+            self._endpoint_for(path),
             methods=[route.method] if route else [],
             name=operation.pop("operationId", "cart"),
             summary=operation.pop("summary", None),
@@ -109,15 +103,15 @@ class ECart(starlette.ECart):
             openapi_extra=operation,
         )
 
-    def _answering(self, path: str) -> Callable[[Request], Awaitable[Response]]:
+    def _endpoint_for(self, path: str) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            # Behind the prefix under which the host has included the router.
+            # After the prefix under which the app has included the router.
             length = len(path.format(**request.path_params))
             own_path = below_root(request.scope)[-length:]
-            said = await self.endpoint.answer(request.scope, _receive(request), own_path)
-            if said is None:
+            answered = await self.endpoint.answer(request.scope, _receive(request), own_path)
+            if answered is None:
                 return Response()
-            status, headers, body = said
+            status, headers, body = answered
             response = Response(body, status)
             response.raw_headers = headers
             return response
@@ -137,7 +131,7 @@ class ECart(starlette.ECart):
 
 
 class _CartRoute(APIRoute):
-    """A route whose path may have line ends, where Starlette's patterns stop."""
+    """A route whose path may have line ends, at which Starlette's own patterns stop."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = scope["path"].replace("\n", " ")
@@ -145,7 +139,7 @@ class _CartRoute(APIRoute):
 
 
 def _receive(request: Request) -> Receive:
-    """The body, also if a dependency of the host has read it before."""
+    """Receives the body, also if a dependency of the app has read it before."""
     stream = request.stream()
 
     async def receive() -> Message:

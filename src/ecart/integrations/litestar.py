@@ -1,7 +1,7 @@
 """The cart in a Litestar app: a plugin, `ECart(store, secret=...)`, and the dependency `cart`.
 
-The contract alone reads and answers the requests of its routes, which are one handler. What they
-take and give is added to the host's OpenAPI when that is made.
+The HTTP API alone reads and answers the requests of its routes, which are one handler. Their
+description is added to the app's OpenAPI document when that is made.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from litestar.types import ASGIApp, Receive, Scope
 from ecart.cart import AsyncCart
 from ecart.http import HttpSettings, SignIn
 from ecart.integrations import asgi as plain
-from ecart.integrations.asgi import CartMiddleware
+from ecart.integrations.asgi import CookieMiddleware
 from ecart.integrations.asgi_endpoint import CartEndpoint
-from ecart.integrations.asgi_messages import Answer, below_root, send_over
-from ecart.integrations.litestar_document import describing
+from ecart.integrations.asgi_messages import Answer, below_root, send_response
+from ecart.integrations.litestar_document import with_cart_routes
 from ecart.store import AsyncStore
 from ecart.stores.redis import Client
 
@@ -43,7 +43,7 @@ class ECart(InitPlugin):
     `store` is an async store, an asyncio Redis client or a URL; what a URL opens is closed when
     the app shuts down. The first of `secret` signs the cookie, all of them verify it. `catalog` is
     a catalog, a function, a file's path, or None for the sample, with which unknown SKUs are
-    accepted unless `settings` says otherwise. `dependency` names the injected cart.
+    accepted unless `settings` has another choice. `dependency` names the injected cart.
     """
 
     def __init__(
@@ -59,17 +59,17 @@ class ECart(InitPlugin):
         self._dependency = dependency
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Adds what the class says; the host's own dependency of that name goes first."""
+        """Adds routes, cookie and dependency; an own dependency of that name has precedence."""
         prefix = ("/" + (app_config.path or "").strip("/")).rstrip("/")
-        middleware: Any = CartMiddleware
+        middleware: Any = CookieMiddleware
         app_config.route_handlers.append(_handler(self.endpoint, prefix))
         app_config.middleware.append(DefineMiddleware(middleware, endpoint=self.endpoint))
         provide = Provide(_provide_cart, sync_to_thread=False)
         app_config.dependencies.setdefault(self._dependency, provide)
         app_config.on_shutdown.append(self.endpoint.close)
         if app_config.openapi_config is not None:
-            app_config.openapi_config = describing(
-                app_config.openapi_config, self.endpoint.settings, prefix
+            app_config.openapi_config = with_cart_routes(
+                app_config.openapi_config, self.endpoint.host.api, prefix
             )
         return app_config
 
@@ -80,7 +80,7 @@ def cart_from(request: Connection) -> AsyncCart:
 
 
 async def sign_in(request: Connection, user_id: str | int) -> SignIn:
-    """Merges the visitor's cart into the user's, once, and has the session keep that one.
+    """Merges the visitor's cart into the user's, once; the session then holds the user's.
 
     Call it when your own code has let the user in.
 
@@ -107,27 +107,27 @@ def _provide_cart(scope: Scope) -> AsyncCart:
 
 def _handler(endpoint: CartEndpoint, prefix: str) -> HTTPRouteHandler:
     paths = ["/cart", "/cart/{rest:path}"]
-    if endpoint.settings.office_keys:
+    if endpoint.host.settings.office_keys:
         paths.append("/carts/{rest:path}")
-    limit = endpoint.settings.body_limit
+    limit = endpoint.host.settings.body_limit
 
     @route(
         paths,
         http_method=[*HttpMethod],
         include_in_schema=False,
         request_max_body_size=limit,
-        exclude_from_csrf=True,  # the contract refuses changes from other sites by itself
+        exclude_from_csrf=True,  # the API refuses changes from other sites by itself
     )
     async def cart_endpoint(request: Request[Any, Any, Any]) -> ASGIApp:
         scope: Any = request.scope
-        path = _sent_path(scope).removeprefix(prefix)
+        path = _raw_path(scope).removeprefix(prefix)
         return _app(await endpoint.answer(scope, _receive(request, limit), path))
 
     return cart_endpoint
 
 
 def _receive(request: Request[Any, Any, Any], limit: int) -> Any:
-    """The body, also if something of the host's has read it before."""
+    """Receives the body, also if code of the app has read it before."""
 
     async def receive() -> dict[str, Any]:
         try:
@@ -143,13 +143,13 @@ def _receive(request: Request[Any, Any, Any], limit: int) -> Any:
 
 def _app(answer: Answer | None) -> ASGIApp:
     async def send_answer(scope: Scope, receive: Receive, send: Any) -> None:
-        await send_over(send, answer)
+        await send_response(send, answer)
 
     return send_answer
 
 
-def _sent_path(scope: Any) -> str:
-    """The path as it was sent: Litestar joins slashes, which may stand in a line's id."""
+def _raw_path(scope: Any) -> str:
+    """The path before Litestar joins slashes, which a line's id may have."""
     raw: bytes = scope.get("raw_path") or b""
     path = unquote(raw.partition(b"?")[0].decode("latin-1")) or scope["path"]
     return below_root({**scope, "path": path})

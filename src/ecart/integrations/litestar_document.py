@@ -1,4 +1,4 @@
-"""The routes of the contract in the OpenAPI document of a Litestar app."""
+"""The routes of the cart in the OpenAPI document of a Litestar app."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from typing import Any
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import OpenAPI
 
-from ecart.http import HttpSettings
-from ecart.http.openapi import guest_document
-from ecart.http.routes import OFFICE_ROUTES, SHOPPER_ROUTES
+from ecart.http import Api
+from ecart.http.openapi import embedded_document
 
 
-def describing(config: OpenAPIConfig, settings: HttpSettings, prefix: str) -> OpenAPIConfig:
-    """A copy of the host's configuration, which other apps may have too, that tells of ours."""
+def with_cart_routes(config: OpenAPIConfig, api: Api, prefix: str) -> OpenAPIConfig:
+    """A copy of the app's configuration whose document has the cart's routes, too.
+
+    A copy, since other apps may share the configuration.
+    """
 
     def to_openapi_schema() -> OpenAPI:
         made = config.to_openapi_schema()
         own = {each.name: getattr(made, each.name) for each in fields(made)}
-        return _WithCart(**own, cart=_document(settings, prefix))
+        return _WithCart(**own, cart=_document(api, prefix))
 
-    described = copy.copy(config)
-    described.to_openapi_schema = to_openapi_schema  # type: ignore[method-assign]
-    return described
+    copied = copy.copy(config)
+    copied.to_openapi_schema = to_openapi_schema  # type: ignore[method-assign]
+    return copied
 
 
 @dataclass
 class _WithCart(OpenAPI):
-    """The host's document, and ours in it."""
+    """The app's document with the cart's paths and components."""
 
     cart: dict[str, Any] = field(default_factory=dict)
 
@@ -46,8 +48,7 @@ class _WithCart(OpenAPI):
         return document
 
 
-def _document(settings: HttpSettings, prefix: str) -> dict[str, Any]:
-    routes = SHOPPER_ROUTES + (OFFICE_ROUTES if settings.office_keys else ())
-    document = guest_document(routes, settings.rules, "ecart.")
+def _document(api: Api, prefix: str) -> dict[str, Any]:
+    document = embedded_document(api.routes, api.settings.rules, "ecart.")
     paths = {prefix + path: item for path, item in document["paths"].items()}
     return {"paths": paths, "components": document["components"]}

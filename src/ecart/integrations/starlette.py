@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from ecart.cart import AsyncCart
 from ecart.http import HttpSettings, SignIn
 from ecart.integrations import asgi
-from ecart.integrations.asgi import CartMiddleware
+from ecart.integrations.asgi import CookieMiddleware
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.store import AsyncStore
 from ecart.stores.redis import Client
@@ -31,7 +31,7 @@ class ECart:
     `store` is an async store, an asyncio Redis client or a URL; what a URL opens is closed when
     the app shuts down. The first of `secret` signs the cookie, all of them verify it. `catalog` is
     a catalog, a function, a file's path, or None for the sample, with which unknown SKUs are
-    accepted unless `settings` says otherwise.
+    accepted unless `settings` has another choice.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ECart:
     ) -> None:
         self.endpoint = CartEndpoint(store, secret=secret, catalog=catalog, settings=settings)
         app.state.ecart = self.endpoint
-        app.add_middleware(CartMiddleware, endpoint=self.endpoint)
+        app.add_middleware(CookieMiddleware, endpoint=self.endpoint)
         self._add_routes(app)
 
     @contextlib.asynccontextmanager
@@ -58,13 +58,13 @@ class ECart:
 
     def _add_routes(self, app: Starlette) -> None:
         app.router.routes.append(Route("/cart", self.endpoint))
-        app.router.routes.append(Below("/cart/", self.endpoint))
-        if self.endpoint.settings.office_keys:
-            app.router.routes.append(Below("/carts/", self.endpoint))
+        app.router.routes.append(PrefixRoute("/cart/", self.endpoint))
+        if self.endpoint.host.settings.office_keys:
+            app.router.routes.append(PrefixRoute("/carts/", self.endpoint))
 
 
-class Below(Route):
-    """The route of all paths that begin like this; Starlette's own stop at a line end."""
+class PrefixRoute(Route):
+    """The route of all paths with this prefix; Starlette's own patterns stop at a line end."""
 
     def __init__(self, prefix: str, endpoint: ASGIApp) -> None:
         super().__init__(f"{prefix}{{rest:path}}", endpoint)
@@ -77,7 +77,7 @@ def cart_from(request: HTTPConnection) -> AsyncCart:
 
 
 async def sign_in(request: HTTPConnection, user_id: str | int) -> SignIn:
-    """Merges the visitor's cart into the user's, once, and has the session keep that one.
+    """Merges the visitor's cart into the user's, once; the session then holds the user's.
 
     Call it when your own code has let the user in.
 

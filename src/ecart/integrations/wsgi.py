@@ -8,27 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ecart import http
 from ecart.cart import Cart
 from ecart.http import HttpSettings, SignIn
-from ecart.integrations.cookies import Visit
-from ecart.integrations.runner import is_of_cart
-from ecart.integrations.wsgi_endpoint import VISIT, App, CartEndpoint, Environ, path_of
-from ecart.store import Store, run, steps_on
+from ecart.integrations.cookies import CONTEXT_KEY, CookieSession
+from ecart.integrations.wsgi_endpoint import CartEndpoint, Environ, WsgiApp, path_of
+from ecart.store import Store
 from ecart.stores.redis import Client
 
 __all__ = ["CartEndpoint", "ECart", "cart_from", "sign_in", "sign_out"]
 
 
 class ECart:
-    """A WSGI app with a cart: it answers below `/cart`, and leaves all else to `app`.
+    """A WSGI app with a cart: it answers below `/cart`, and passes all else to `app`.
 
     The other arguments are those of `CartEndpoint`.
     """
 
     def __init__(
         self,
-        app: App,
+        app: WsgiApp,
         store: Store | Client | str,
         *,
         secret: str | Sequence[str],
@@ -39,27 +37,27 @@ class ECart:
         self.endpoint = CartEndpoint(store, secret=secret, catalog=catalog, settings=settings)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        """Answers what speaks of a cart; the app's own answers carry the cookie."""
-        if is_of_cart(path_of(environ), self.endpoint.settings):
+        """Answers the requests for a cart; the app's own responses get the cookie."""
+        if self.endpoint.host.handles(path_of(environ)):
             return self.endpoint(environ, start_response)
-        visit = self.endpoint.visit(environ)
-        environ[VISIT] = (self.endpoint, visit)
+        session = self.endpoint.cookie_session(environ)
+        environ[CONTEXT_KEY] = (self.endpoint, session)
 
         def start_with_session(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             vary = ",".join(value for name, value in headers if name.lower() == "vary")
-            return start_response(status, [*headers, *visit.headers(vary)], *more)
+            return start_response(status, [*headers, *session.headers(vary)], *more)
 
         return self.app(environ, start_with_session)
 
 
 def cart_from(environ: Environ) -> Cart:
     """The cart of the session of this request; a session without one gets one, and the cookie."""
-    endpoint, visit = _visit(environ)
-    return Cart(visit.begin(), endpoint.store, rules=endpoint.settings.rules)
+    endpoint, session = _context(environ)
+    return endpoint.host.cart(session.start())
 
 
 def sign_in(environ: Environ, user_id: str | int) -> SignIn:
-    """Merges the visitor's cart into the user's, once, and has the session keep that one.
+    """Merges the visitor's cart into the user's, once; the session then holds the user's.
 
     Call it when your own code has let the user in.
 
@@ -67,20 +65,19 @@ def sign_in(environ: Environ, user_id: str | int) -> SignIn:
         InvalidCartIdError: not an int, or text of 1 to 251 characters.
         StoreError: the engine failed; the session is as it was.
     """
-    endpoint, visit = _visit(environ)
-    policy, rules = endpoint.settings.merge_policy, endpoint.settings.rules
-    done = run(http.sign_in(visit.kept_id, user_id, policy, rules), steps_on(endpoint.store))
-    visit.keep(done.cart_id)
+    endpoint, session = _context(environ)
+    done = endpoint.host.sign_in(session.cart_id, user_id)
+    session.keep(done.cart_id)
     return done
 
 
 def sign_out(environ: Environ) -> None:
     """Has the session forget the cart, which stays for the user's next log-in."""
-    _visit(environ)[1].forget()
+    _context(environ)[1].forget()
 
 
-def _visit(environ: Environ) -> tuple[CartEndpoint, Visit]:
-    if VISIT not in environ:
+def _context(environ: Environ) -> tuple[CartEndpoint, CookieSession]:
+    if CONTEXT_KEY not in environ:
         raise RuntimeError("this request has not come through ECart")
-    found: tuple[CartEndpoint, Visit] = environ[VISIT]
+    found: tuple[CartEndpoint, CookieSession] = environ[CONTEXT_KEY]
     return found

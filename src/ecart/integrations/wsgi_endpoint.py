@@ -1,7 +1,4 @@
-"""The HTTP contract as a WSGI app (PEP 3333), which knows no framework.
-
-Under `VISIT`, the environ of a request in a host with a cart has the host's endpoint and the visit.
-"""
+"""The HTTP API as a WSGI app (PEP 3333), which knows no framework."""
 
 from __future__ import annotations
 
@@ -9,25 +6,22 @@ from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from ecart.catalog import as_catalog
-from ecart.http import Api, HttpSettings, Request, is_told_too_long
-from ecart.integrations.cookies import SignedCookie, Visit
-from ecart.integrations.runner import answer
+from ecart.http import HttpSettings, Request, Session, declares_oversized_body
+from ecart.integrations.cookies import CONTEXT_KEY, CookieSession, SignedCookie
+from ecart.integrations.host import Host
 from ecart.store import Store
-from ecart.stores.redis import Client, RedisStore, store_for
+from ecart.stores.redis import Client
 
 Environ = dict[str, Any]
-App = Callable[[Environ, Any], Iterable[bytes]]
-
-VISIT = "ecart.visit"
+WsgiApp = Callable[[Environ, Any], Iterable[bytes]]
 
 
 class CartEndpoint:
-    """The contract as a WSGI app.
+    """The HTTP API as a WSGI app.
 
     `store` is a store, a Redis client or a URL. The first of `secret` signs the cookie, all of
     them verify it. `catalog` is a catalog, a function, a file's path, or None for the sample, with
-    which unknown SKUs are accepted unless `settings` says otherwise.
+    which unknown SKUs are accepted unless `settings` has another choice.
 
     Raises:
         ValueError: the secret is empty.
@@ -42,40 +36,35 @@ class CartEndpoint:
         catalog: Any = None,
         settings: HttpSettings | None = None,
     ) -> None:
-        self.settings = settings or HttpSettings(accept_unknown_skus=catalog is None)
-        self._opened = RedisStore(store) if isinstance(store, str) else None
-        self.store = self._opened or store_for(store)
         self.cookie = SignedCookie(secret)
-        self._catalog = as_catalog(catalog, self.settings.rules.currency)
-        self._api = Api(self.settings, self.cookie.tokens)
+        self.host = Host(store, tokens=self.cookie.tokens, catalog=catalog, settings=settings)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answers one request."""
-        endpoint, visit = environ.get(VISIT, (None, None))
+        endpoint, session = environ.get(CONTEXT_KEY, (None, None))
         if endpoint is not self:
-            visit = self.visit(environ)
-        request = _request(environ, visit, self.settings.body_limit)
-        response = answer(self._api, self.store, self._catalog, request)
+            session = self.cookie_session(environ)
+        request = _request(environ, session.session, self.host.settings.body_limit)
+        response = self.host.answer(request)
         headers = [*response.headers.items()]
         if response.keep_session:
-            visit.keep(response.keep_session.cart_id)
-            if endpoint is not self:  # else the host's middleware sends the cookie
-                headers += visit.headers("Cookie")
+            session.keep(response.keep_session.cart_id)
+            if endpoint is not self:  # else `ECart` around the app sends the cookie
+                headers += session.headers("Cookie")
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
         return [response.body]
 
-    def visit(self, environ: Environ) -> Visit:
+    def cookie_session(self, environ: Environ) -> CookieSession:
         """The session of a request."""
         cookies = environ.get("HTTP_COOKIE", "")
-        return Visit(self.cookie, cookies, environ["wsgi.url_scheme"] == "https")
+        return CookieSession(self.cookie, cookies, environ["wsgi.url_scheme"] == "https")
 
     def close(self) -> None:
         """Closes what a URL opened; it is opened again when it is needed."""
-        if self._opened is not None:
-            self._opened.close()
+        self.host.close()
 
 
-def _request(environ: Environ, visit: Visit, limit: int) -> Request:
+def _request(environ: Environ, session: Session, limit: int) -> Request:
     names = {name for name in environ if name.startswith("HTTP_")}
     headers = {name[5:].replace("_", "-").lower(): environ[name] for name in names}
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
@@ -85,17 +74,17 @@ def _request(environ: Environ, visit: Visit, limit: int) -> Request:
         method=environ["REQUEST_METHOD"],
         path=path_of(environ),
         headers=headers,
-        body=b"" if is_told_too_long(headers, limit) else _body(environ, limit),
-        session=visit.session,
+        body=b"" if declares_oversized_body(headers, limit) else _body(environ, limit),
+        session=session,
     )
 
 
 def _body(environ: Environ, limit: int) -> bytes:
-    """The body, cut behind its first byte too many; of one without an end, nothing."""
-    told = environ.get("CONTENT_LENGTH") or ""
+    """The body, cut off one byte after the limit; nothing of a body without an end."""
+    length = environ.get("CONTENT_LENGTH") or ""
     left = limit + 1 if environ.get("wsgi.input_terminated") else 0
-    if told.isdecimal():
-        left = min(int(told), limit + 1)
+    if length.isdecimal():
+        left = min(int(length), limit + 1)
     pieces: list[bytes] = []
     while left > 0 and (piece := environ["wsgi.input"].read(left)):
         pieces.append(piece)

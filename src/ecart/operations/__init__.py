@@ -32,7 +32,7 @@ from ecart.operations.checkout import (
     ReleaseCheckout,
 )
 from ecart.operations.life import Destroy, Prolong, Purge, SetTtl
-from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity, addition
+from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity, make_add_item
 from ecart.operations.merge import BeginMerge, EndMerge, MergeLines, check_policy
 from ecart.operations.reads import GetCart, GetLine, GetOperation, GetSummary, GetTtl
 
@@ -69,10 +69,10 @@ __all__ = [
     "Ttl",
     "Version",
     "absent_cart",
-    "addition",
     "check_policy",
     "handed_over",
     "lane_of",
+    "make_add_item",
     "new_token",
     "price_text",
     "short_digest",

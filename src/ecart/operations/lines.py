@@ -112,7 +112,7 @@ class AddItem(Change, frozen=True, kw_only=True):
         )
 
 
-def addition(
+def make_add_item(
     sku: str,
     quantity: int,
     unit_price: Any,

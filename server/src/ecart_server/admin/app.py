@@ -1,18 +1,29 @@
-"""The view as an ASGI app: who asks is found out, then one handler for each path answers.
+"""The operators' pages as an ASGI app: finds out who asks, then calls the handler of the path.
 
-It is not there without a key: the service leaves its paths to the contract, which knows none.
+Without an admin key the app is not there: the service sends `/admin` to the API, which has no such
+path. With one, a request passes these steps:
+
+1. The style sheet is for all, since the log-in page needs it.
+2. The visitor is authenticated: by the key in an `Authorization: Bearer` header, else by the
+   session cookie. A wrong key in the header ends here.
+3. A form must come from this site, by `Sec-Fetch-Site` or `Origin`, and carry the CSRF token of the
+   session. With the key in the header no token is needed: no other site can send that header.
+4. The log-in page is for all. Who is not logged in is redirected to it from every other path, so
+   that the answer does not tell which paths there are.
+5. The handler in `views.py` answers.
 """
 
 from __future__ import annotations
 
 import logging
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ecart.errors import EcartError, StoreError
-from ecart.http import Request as Message
+from ecart.http import Request as ApiRequest
 from ecart.http import session_of
 from ecart.http.guards import check_origin
 from ecart.http.problems import HttpError
@@ -20,10 +31,10 @@ from ecart.integrations.asgi_messages import below_root, headers_of, is_secure, 
 from ecart.operations import Rules
 from ecart.store import AsyncStore
 from ecart_server.admin.access import SESSION_SECONDS, Access, Visitor, new_visitor
-from ecart_server.admin.login_attempts import Attempts
-from ecart_server.admin.pages import STYLE_PATH, Pages, elsewhere, style
-from ecart_server.admin.views import Asked, Views
-from ecart_server.pages.forms import Fields, parse_form
+from ecart_server.admin.login_attempts import LoginAttempts
+from ecart_server.admin.rendering import STYLESHEET_PATH, PageRenderer, redirect, stylesheet
+from ecart_server.admin.views import AdminRequest, AdminViews
+from ecart_server.pages.forms import FormFields, parse_form
 from ecart_server.settings import ServiceSettings
 
 ROOT, LOG_IN, LOG_OUT = "/admin", "/admin/login", "/admin/logout"
@@ -31,18 +42,18 @@ BODY_LIMIT = 16_384
 
 _READING = ("GET", "HEAD")
 
-logger = logging.getLogger("ecart.service")
+_log = logging.getLogger("ecart.service")
 
 
-def is_of_admin(scope: Scope) -> bool:
-    """Whether a request is for the view."""
+def is_admin_path(scope: Scope) -> bool:
+    """Whether an HTTP request is for `/admin` or a path below it."""
     path = scope.get("path", "")
     is_below: bool = path.startswith("/admin") and path[6:7] in ("", "/")
     return is_below and scope["type"] == "http"
 
 
 class Admin:
-    """The operator's view of one deployment, for those who know its `admin.key`.
+    """The operators' pages of one deployment, for who knows its `admin_key`.
 
     `store` is the service's own; through it carts are purged and check-outs released, which
     `admin.can_write` allows.
@@ -50,124 +61,121 @@ class Admin:
 
     def __init__(self, settings: ServiceSettings, store: AsyncStore, rules: Rules) -> None:
         if not settings.admin.key:
-            raise ValueError("the view wants a key")
+            raise ValueError("the operators' pages need a key")
         self._access = Access(settings.admin.key, settings.secrets)
-        self._attempts = Attempts()
-        self._pages = Pages(can_write=settings.admin.can_write)
-        self._views = Views(settings, self._pages, store, rules)
+        self._attempts = LoginAttempts()
+        self._renderer = PageRenderer(can_write=settings.admin.can_write)
+        self._views = AdminViews(settings, self._renderer, store, rules)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request, whatever goes wrong."""
+        """Answers a request; also an error is a page."""
         response = await self._answer(Request(scope, receive))
         await response(scope, receive, send)
 
     def end(self) -> None:
-        """Gives up what runs in the background."""
+        """Stops what runs in the background."""
         self._views.end()
 
     async def _answer(self, request: Request) -> Response:
         path = below_root(request.scope)
-        if path == STYLE_PATH and request.method in _READING:
-            return style()
+        if path == STYLESHEET_PATH and request.method in _READING:
+            return stylesheet()
         try:
-            refusal, asked = self._who(request)
+            refusal, admin_request = self._authenticate(request)
             if refusal is not None:
                 return refusal
             if request.method not in _READING:
-                asked = await self._with_form(request, asked)
+                admin_request = await self._with_form(request, admin_request)
             if path == LOG_IN:
-                return self._log_in(request, asked)
-            if not asked.is_in:
-                return self._to_log_in(request)
+                return self._log_in(request, admin_request)
+            if not admin_request.is_logged_in:
+                if request.method in _READING:
+                    return redirect(LOG_IN)
+                return self._renderer.message(401, "Log in first", "The session has ended.")
             if path == LOG_OUT and request.method == "POST":
-                return self._leave(request)
-            return await self._views.answer(path, asked)
+                return self._with_cookie(request, redirect(LOG_IN), None)
+            return await self._views.answer(path, admin_request)
         except HttpError as error:
-            return self._pages.message(403, "This form cannot be taken", str(error))
+            return self._renderer.message(403, "This form cannot be taken", str(error))
         except StoreError as error:
-            logger.warning("a page for the operator: %s", error.code)
-            return self._pages.message(503, "The engine does not answer", _NO_ENGINE)
+            _log.warning("a page for the operator: %s", error.code)
+            return self._renderer.message(503, "The engine does not answer", _NO_ENGINE)
         except EcartError as error:
-            return self._pages.message(409, "This was refused", str(error))
+            return self._renderer.message(409, "This was refused", str(error))
         except Exception:
-            logger.exception("a page for the operator failed")
-            return self._pages.message(500, "Something went wrong", "The log says what.")
+            _log.exception("a page for the operator failed")
+            return self._renderer.message(500, "Something went wrong", "The log says what.")
 
-    # Who asks.
-
-    def _who(self, request: Request) -> tuple[Response | None, Asked]:
-        """Who asks; or the answer, if a wrong key was shown."""
+    def _authenticate(self, request: Request) -> tuple[Response | None, AdminRequest]:
+        """The request with its visitor; or an answer that refuses a wrong key in the header."""
+        admin_request = AdminRequest(request.method, request.query_params)
         header = request.headers.get("authorization")
         if header is None:
             visitor = self._access.visitor_of(request.cookies.get(_cookie_name(request)))
-            token = self._access.form_tokens.token_for(visitor.nonce) if visitor else ""
-            is_in = visitor is not None and visitor.is_in
-            return None, Asked(request.method, request.query_params, is_in, visitor, token)
+            if visitor is None:
+                return None, admin_request
+            token = self._access.form_tokens.token_for(visitor.nonce)
+            is_logged_in = visitor.is_logged_in
+            return None, replace(
+                admin_request, is_logged_in=is_logged_in, visitor=visitor, token=token
+            )
         scheme, _, given = header.partition(" ")
         given = given.strip().encode("latin-1").decode(errors="replace")
-        key = given if scheme.lower() == "bearer" else ""
-        refusal = self._refusal(request, key)
-        return refusal, Asked(request.method, request.query_params, refusal is None)
+        refusal = self._refuse_key(request, given if scheme.lower() == "bearer" else "")
+        return refusal, replace(admin_request, is_logged_in=refusal is None)
 
-    def _refusal(self, request: Request, key: str) -> Response | None:
-        """None for the right key; else the answer. Who has no attempts left is told nothing."""
+    def _refuse_key(self, request: Request, key: str) -> Response | None:
+        """The answer to a wrong key, or to any key after too many wrong ones; else None."""
         address = request.client.host if request.client else ""
-        seconds = self._attempts.wait(address)
+        seconds = self._attempts.wait_seconds(address)
         if seconds:
             text = f"There were too many wrong keys. Try again in {seconds} seconds."
-            answer = self._pages.message(429, "Wait a little", text)
-            answer.headers["Retry-After"] = str(seconds)
-            return answer
+            headers = {"Retry-After": str(seconds)}
+            return self._renderer.message(429, "Wait a little", text, headers)
         if self._access.is_key(key):
             return None
-        self._attempts.failed(address)
-        return self._pages.message(401, "This is not the key", "", {"WWW-Authenticate": "Bearer"})
+        self._attempts.record_failure(address)
+        headers = {"WWW-Authenticate": "Bearer"}
+        return self._renderer.message(401, "This is not the key", "", headers)
 
-    # Forms.
-
-    async def _with_form(self, request: Request, asked: Asked) -> Asked:
-        """What was sent along, if it comes from a form of ours.
+    async def _with_form(self, request: Request, admin_request: AdminRequest) -> AdminRequest:
+        """The request with the fields of its form.
 
         Raises:
-            HttpError: from another site, too long, or without the token of this session.
+            HttpError: it comes from another site, is too long, or lacks the session's token.
         """
         headers = headers_of(request.scope)
-        if headers.get("origin") == "null":  # what a page without referrer sends of itself
+        if headers.get("origin") == "null":  # browsers send it for pages with no-referrer: ours
             del headers["origin"]
-        check_origin(Message(method="POST", path="", headers=headers, session=_NOBODY), frozenset())
-        form = await _form_of(request)
-        if asked.visitor is not None:
-            self._access.form_tokens.check(form, asked.visitor.nonce, detail=_OLD_FORM)
-        elif not asked.is_in:  # the key comes with the request itself, which no other site can
+        checked = ApiRequest(method="POST", path="", headers=headers, session=session_of("admin"))
+        check_origin(checked, frozenset())
+        form = await _read_form(request)
+        if admin_request.visitor is not None:
+            self._access.form_tokens.check(form, admin_request.visitor.nonce, detail=_OLD_FORM)
+        elif not admin_request.is_logged_in:
             raise HttpError("cross_site_request", _OLD_FORM)
-        return asked.with_form(form)
+        return replace(admin_request, form=form)
 
-    # Coming and going.
-
-    def _log_in(self, request: Request, asked: Asked) -> Response:
-        if asked.is_in:
-            return elsewhere(ROOT)
+    def _log_in(self, request: Request, admin_request: AdminRequest) -> Response:
+        if admin_request.is_logged_in:
+            return redirect(ROOT)
         if request.method == "POST":
-            refusal = self._refusal(request, asked.form.get("key", ""))
-            return refusal or self._kept(request, elsewhere(ROOT), new_visitor(is_in=True))
-        visitor = asked.visitor or new_visitor(is_in=False)
+            refusal = self._refuse_key(request, admin_request.form.get("key", ""))
+            if refusal is not None:
+                return refusal
+            return self._with_cookie(request, redirect(ROOT), new_visitor(is_logged_in=True))
+        visitor = admin_request.visitor or new_visitor(is_logged_in=False)
         form_token = self._access.form_tokens.token_for(visitor.nonce)
-        page = self._pages.show("login", token="", form_token=form_token)
-        return self._kept(request, page, visitor)
+        page = self._renderer.page("login", token="", form_token=form_token)
+        return self._with_cookie(request, page, visitor)
 
-    def _to_log_in(self, request: Request) -> Response:
-        if request.method in _READING:
-            return elsewhere(LOG_IN)
-        return self._pages.message(401, "Log in first", "The session has ended.")
-
-    def _leave(self, request: Request) -> Response:
-        return self._kept(request, elsewhere(LOG_IN), None)
-
-    def _kept(self, request: Request, response: Response, visitor: Visitor | None) -> Response:
-        """The answer, with which the browser keeps who it is, or forgets it."""
+    def _with_cookie(
+        self, request: Request, response: Response, visitor: Visitor | None
+    ) -> Response:
+        """Sets the visitor's session cookie on a response; None removes it."""
         response.set_cookie(
             _cookie_name(request),
-            self._access.cookie_of(visitor) if visitor else "",
+            self._access.cookie_for(visitor) if visitor else "",
             max_age=SESSION_SECONDS if visitor else 0,
             path=ROOT,
             secure=is_secure(request.scope),
@@ -178,11 +186,11 @@ class Admin:
 
 
 def _cookie_name(request: Request) -> str:
-    # Browsers take __Host- only for all paths, so it is the weaker one of the two.
+    # The prefix __Host- would be stronger, but browsers accept it only with the path /.
     return "__Secure-ecart-admin" if is_secure(request.scope) else "ecart-admin"
 
 
-async def _form_of(request: Request) -> Fields:
+async def _read_form(request: Request) -> FormFields:
     try:
         body = await read_body_in_time(request.receive, BODY_LIMIT)
     except TimeoutError as error:
@@ -193,7 +201,6 @@ async def _form_of(request: Request) -> Fields:
 
 
 _OLD_FORM = "It is too old, or cookies are switched off."
-_NOBODY = session_of("nobody")
 _NO_ENGINE = (
     "Carts can be neither read nor changed until it is back. Reload this page to look again."
 )

@@ -1,6 +1,7 @@
-"""What the pages show, read from the engine. All of it waits, so it runs in threads.
+"""What the pages show, read from the engine. Every query blocks, so views run them in threads.
 
-Nothing here walks through keys.
+No query walks through the keys: lists come from the index, a cart from its key, the numbers of the
+overview from the survey that `survey_cache` keeps.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ecart.errors import CorruptCartError, StoreUnavailableError
 from ecart.model import CartSnapshot
 from ecart.stores.redis.cart_hash import kind_of
 from ecart.stores.redis.codec import read_record, read_snapshot
-from ecart_server.admin.survey_cache import Surveys
+from ecart_server.admin.survey_cache import SurveyCache
 from ecart_server.cart_index import Page, Survey, index_sizes, list_carts
 from ecart_server.doctor import Engine, Finding, examine
 from ecart_server.doctor.carts import Held, examine_cart
@@ -35,30 +36,33 @@ from ecart_server.redis_admin.connections import (
 )
 from ecart_server.settings import ServiceSettings
 
-PAGE = 50
+CARTS_PER_PAGE = 50
 
 
-class Health(msgspec.Struct, frozen=True):
-    """What an engine says of itself. Memory in bytes; `most_memory` 0: no limit."""
+class EngineHealth(msgspec.Struct, frozen=True):
+    """What an engine's `INFO` says. Memory is in bytes; a `memory_limit` of 0 is none."""
 
     engine: Engine
     uptime_seconds: int
-    memory: int
-    most_memory: int
+    memory_used: int
+    memory_limit: int
     clients: int
-    per_second: int
-    evicted: int
+    commands_per_second: int
+    evicted_keys: int
     replicas: int
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """`indexed` is read at once, entries of carts that are over included; the survey was taken."""
+    """The first page. `indexed` counts index entries, of which some may be of carts that are over.
+
+    `survey` is the last one, up to 15 minutes old; None if there is none yet.
+    """
 
     now_ms: int
     indexed: int
     survey: Survey | None
     minutes: tuple[Minute, ...]
-    health: tuple[Health, ...]
+    engines: tuple[EngineHealth, ...]
     report: Report
 
 
@@ -72,8 +76,12 @@ class ShownRecord(msgspec.Struct, frozen=True):
     result: str
 
 
-class OneCart(msgspec.Struct, frozen=True):
-    """All that is kept of one cart. `cart` is None if it cannot be read: then `fields` tell."""
+class CartDetails(msgspec.Struct, frozen=True):
+    """All that is stored of one cart, and what the doctor finds in it.
+
+    `pttl` is milliseconds to live as the engine gives them, `size` bytes of memory. `cart` is None
+    if the stored fields cannot be read; `fields` are there as text in any case.
+    """
 
     cart_id: str
     key: str
@@ -86,82 +94,86 @@ class OneCart(msgspec.Struct, frozen=True):
     fields: tuple[tuple[str, str], ...]
 
 
-class Reading:
-    """The carts of a deployment, for those who look at them."""
+class AdminQueries:
+    """The queries of one deployment, over connections that stay open between two of them."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
         self._keys = settings.store.keys
         self._nodes: list[Node] = []
         self._opening = threading.Lock()
-        self.surveys = Surveys(settings.store.url, self._keys)
+        self._surveys = SurveyCache(settings.store.url, self._keys)
 
     def overview(self) -> Overview:
-        """The page that an operator sees first; what is old is surveyed anew meanwhile."""
-        with self._asked() as nodes:
-            kept = self.surveys.kept(nodes)
-            self.surveys.want(nodes, kept)
-            now_ms = time.time_ns() // 1_000_000
+        """The numbers of the overview. An old survey is shown, and renewed in the background."""
+        with self._connected() as nodes:
+            survey = self._surveys.cached(nodes)
+            self._surveys.renew_if_old(nodes, survey)
             return Overview(
-                now_ms=now_ms,
+                now_ms=time.time_ns() // 1_000_000,
                 indexed=sum(index_sizes(nodes, self._keys)),
-                survey=kept,
+                survey=survey,
                 minutes=tuple(recent_minutes(nodes, self._keys)),
-                health=tuple(map(_health, nodes)),
+                engines=tuple(map(_health, nodes)),
                 report=self.report(),
             )
 
     def carts(self, idle_seconds: int, newest_first: bool, after: str | None) -> Page:
-        """A page of carts by their last activity.
+        """A page of carts by their last change.
+
+        With `idle_seconds`, only those without a change for so long. `after` is the cursor of the
+        page before.
 
         Raises:
-            InvalidCursorError: `after` was not given by a page.
+            InvalidCursorError: `after` is not such a cursor.
         """
         until_ms = time.time_ns() // 1_000_000 - idle_seconds * 1000
-        with self._asked() as nodes:
+        with self._connected() as nodes:
             return list_carts(
                 nodes,
                 self._keys,
-                limit=PAGE,
+                limit=CARTS_PER_PAGE,
                 until_ms=until_ms if idle_seconds else None,
                 newest_first=newest_first,
                 after=after,
                 with_empty=True,
             )
 
-    def cart(self, cart_id: str) -> OneCart | None:
-        """All that is kept of a cart, also of one that has ended; None if there is nothing."""
+    def cart(self, cart_id: str) -> CartDetails | None:
+        """All that is stored of a cart, also of one that has ended; None if nothing is."""
         key = self._keys.cart(cart_id)
-        with self._asked() as nodes:
+        with self._connected() as nodes:
             found = next(read_carts(owner_of(nodes, key), [key.encode()]), None)
         if found is None:
             return None
         if isinstance(found, Unread):
-            told = (_finding(found.code), found.detail)
-            return OneCart(cart_id, key, 0, -1, 0, None, (), (told,), ())
-        return self._one(cart_id, found)
+            finding = (_finding(found.code), found.detail)
+            return CartDetails(cart_id, key, 0, -1, 0, None, (), (finding,), ())
+        return self._details(cart_id, found)
 
-    def health(self) -> tuple[Health, ...]:
-        """What each engine says of itself."""
-        with self._asked() as nodes:
+    def engines(self) -> tuple[EngineHealth, ...]:
+        """The health of each engine: several in a cluster."""
+        with self._connected() as nodes:
             return tuple(map(_health, nodes))
 
     def report(self) -> Report:
-        """What the doctor says of the engine; it looks at no cart."""
-        store = self._settings.store
-        return examine(store.url, self._keys, sample=0, is_embedded=store.is_embedded)
+        """The doctor's findings about the engine; no cart is examined."""
+        settings = self._settings
+        return examine(
+            settings.store.url, self._keys, sample=0, is_embedded=settings.store.is_embedded
+        )
 
-    def purged(self) -> None:
-        """A cart was erased: what was surveyed before names it no more."""
-        with self._asked() as nodes:
-            self.surveys.forget(nodes)
+    def forget_survey(self) -> None:
+        """Drops the survey after a purge: it may still name the cart."""
+        with self._connected() as nodes:
+            self._surveys.forget(nodes)
 
     def end(self) -> None:
-        """Gives up what runs in the background, and closes what is open."""
-        self.surveys.end()
-        self._forget()
+        """Stops what runs in the background, and closes the connections."""
+        self._surveys.end()
+        self._disconnect()
 
-    def _one(self, cart_id: str, held: Held) -> OneCart:
+    def _details(self, cart_id: str, held: Held) -> CartDetails:
         cart: CartSnapshot | None = None
         records: tuple[ShownRecord, ...] = ()
         with contextlib.suppress(CorruptCartError):
@@ -169,7 +181,7 @@ class Reading:
         with contextlib.suppress(CorruptCartError):
             records = _records(held)
         faults = examine_cart(held, self._keys).faults
-        return OneCart(
+        return CartDetails(
             cart_id=cart_id,
             key=held.key,
             now_ms=held.now_ms,
@@ -178,14 +190,23 @@ class Reading:
             cart=cart,
             records=records,
             findings=tuple((_finding(code), detail) for code, detail in faults),
-            fields=tuple(sorted((_text(k), _text(v)) for k, v in held.fields.items())),
+            fields=tuple(
+                sorted(
+                    (
+                        name.decode(errors="backslashreplace"),
+                        value.decode(errors="backslashreplace"),
+                    )
+                    for name, value in held.fields.items()
+                )
+            ),
         )
 
     @contextlib.contextmanager
-    def _asked(self) -> Iterator[list[Node]]:
-        """The nodes, opened once; after a failure anew, for they may be others then.
+    def _connected(self) -> Iterator[list[Node]]:
+        """The nodes, which are opened once, and again after a failure: a cluster may have others.
 
-        An engine that is away is told at once, not after all the patience of a command.
+        A `PING` with a short time-out comes first, so that an engine that is away is noticed before
+        a command waits its full time.
         """
         with self._opening:
             self._nodes = self._nodes or open_nodes(self._settings.store.url)
@@ -194,26 +215,26 @@ class Reading:
             nodes[0].call("PING", timeout=FIRST_RETRY_SECONDS)
             yield nodes
         except StoreUnavailableError:
-            self._forget()
+            self._disconnect()
             raise
 
-    def _forget(self) -> None:
+    def _disconnect(self) -> None:
         with self._opening:
             nodes, self._nodes = self._nodes, []
         for node in nodes:
             node.client.close()
 
 
-def _health(node: Node) -> Health:
+def _health(node: Node) -> EngineHealth:
     info: dict[str, Any] = with_retries(node.client.info)
-    return Health(
+    return EngineHealth(
         engine=Facts(node.at, info, {}).engine,
         uptime_seconds=int(info.get("uptime_in_seconds", 0)),
-        memory=int(info.get("used_memory", 0)),
-        most_memory=int(info.get("maxmemory", 0)),
+        memory_used=int(info.get("used_memory", 0)),
+        memory_limit=int(info.get("maxmemory", 0)),
         clients=int(info.get("connected_clients", 0)),
-        per_second=int(info.get("instantaneous_ops_per_sec", 0)),
-        evicted=int(info.get("evicted_keys", 0)),
+        commands_per_second=int(info.get("instantaneous_ops_per_sec", 0)),
+        evicted_keys=int(info.get("evicted_keys", 0)),
         replicas=int(info.get("connected_slaves", 0)),
     )
 
@@ -223,15 +244,11 @@ def _finding(code: str) -> Finding:
     return Finding(code, kind.severity, kind.means, kind.remedy)
 
 
-def _text(data: bytes) -> str:
-    return data.decode(errors="backslashreplace")
-
-
 def _records(held: Held) -> tuple[ShownRecord, ...]:
     """The records among the fields of a cart, the latest first."""
     found = []
     for name, text in held.fields.items():
-        kind, shown = kind_of(name), _text(name)
+        kind, shown = kind_of(name), name.decode(errors="backslashreplace")
         if kind in ("lane", "key", "merge"):
             record = read_record(held.key, shown, text)
             number = record.sequence if kind == "lane" else None

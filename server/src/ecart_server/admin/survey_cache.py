@@ -1,7 +1,8 @@
-"""The survey that all workers show: taken in the background by one of them, kept in the engine.
+"""Keeps the survey of all carts in the engine, where every worker finds it, and renews it.
 
-It takes seconds where there are many carts, so no page waits for it. It is taken while somebody
-looks, at most once a minute, and says when that was.
+A survey takes seconds where there are many carts, so no page waits for one. It is taken in the
+background by one process at a time, which holds a lease, at most once a minute, and only when
+the overview is opened (decision 31). Pages show the last one and when it was taken.
 """
 
 from __future__ import annotations
@@ -19,46 +20,46 @@ from ecart_server.cart_index import Survey, survey
 from ecart_server.redis_admin.connections import Node, open_nodes, owner_of
 from ecart_server.redis_admin.lease import END_SECONDS, Lease, Stopped, Throttle
 
-EVERY_SECONDS = 60
-KEPT_SECONDS = 900
+RENEW_SECONDS = 60
+EXPIRY_SECONDS = 900
 
-logger = logging.getLogger("ecart.service")
+_log = logging.getLogger("ecart.service")
 
 
-class Surveys:
-    """The surveys of one deployment, as one worker sees them."""
+class SurveyCache:
+    """The survey of one deployment, as one worker reads and renews it."""
 
     def __init__(self, url: str, keys: Keyspace) -> None:
         self._url = url
         self._keys = keys
-        self._lease = Lease(keys.survey_turn, EVERY_SECONDS)
+        self._lease = Lease(keys.survey_turn, RENEW_SECONDS)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def kept(self, nodes: Sequence[Node]) -> Survey | None:
-        """The last survey, if it is not long ago."""
+    def cached(self, nodes: Sequence[Node]) -> Survey | None:
+        """The last survey; None if it has expired or another version of ecart wrote it."""
         text = owner_of(nodes, self._keys.survey).call("GET", self._keys.survey)
         try:
             return msgspec.json.decode(text, type=Survey) if text else None
-        except (msgspec.ValidationError, msgspec.DecodeError):  # of another version
+        except (msgspec.ValidationError, msgspec.DecodeError):
             return None
 
-    def want(self, nodes: Sequence[Node], kept: Survey | None) -> None:
-        """Begins a new one, if the one that is kept is old and nobody else is at it."""
+    def renew_if_old(self, nodes: Sequence[Node], cached: Survey | None) -> None:
+        """Starts a survey if the cached one is a minute old, and no other process is taking one."""
         now_ms = time.time_ns() // 1_000_000
-        if kept is not None and now_ms - kept.taken_ms < EVERY_SECONDS * 1000:
+        if cached is not None and now_ms - cached.taken_ms < RENEW_SECONDS * 1000:
             return
         if not self._ending.is_set() and self._lease.acquire(nodes):
             self._thread = threading.Thread(target=self._run, name="ecart-survey", daemon=True)
             self._thread.start()
 
     def forget(self, nodes: Sequence[Node]) -> None:
-        """Has the next one who looks see carts as they are now: one was erased."""
+        """Drops the survey and the lease, so that the next overview starts a new one."""
         for key in (self._keys.survey, self._keys.survey_turn):
             owner_of(nodes, key).call("DEL", key)
 
     def end(self) -> None:
-        """Gives up the one that is under way; another worker begins it anew."""
+        """Stops a survey that is running; another worker may start one at once."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join(END_SECONDS)
@@ -72,11 +73,11 @@ class Surveys:
                 for node in nodes:
                     node.client.close()
         except StoreUnavailableError as error:
-            logger.warning("carts are surveyed later: %s", error)
+            _log.warning("carts are surveyed later: %s", error)
         except Stopped:
             pass
         except Exception:
-            logger.exception("a survey of the carts failed")
+            _log.exception("a survey of the carts failed")
 
     def _take(self, nodes: list[Node]) -> None:
         try:
@@ -85,4 +86,6 @@ class Surveys:
             self._lease.release(nodes)
             raise
         text = msgspec.json.encode(taken)
-        owner_of(nodes, self._keys.survey).call("SET", self._keys.survey, text, "EX", KEPT_SECONDS)
+        owner_of(nodes, self._keys.survey).call(
+            "SET", self._keys.survey, text, "EX", EXPIRY_SECONDS
+        )

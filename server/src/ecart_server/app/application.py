@@ -16,15 +16,15 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from ecart.catalog import as_catalog
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.stores.redis import AsyncRedisStore
-from ecart_server.admin import Admin, is_of_admin
+from ecart_server.admin import Admin, is_admin_path
 from ecart_server.app.protocol import ON_SHUTDOWN
 from ecart_server.app.sweeper import Sweeper
 from ecart_server.observability import Observability
 from ecart_server.observability.logs import configure_logs
 from ecart_server.rate_limits import RateGate
 from ecart_server.settings import ServiceSettings, inherited_settings
-from ecart_server.shop.dispatch import ROUTES, site
-from ecart_server.shop.subscriptions import Following, TellingStore
+from ecart_server.shop.dispatch import ROUTES, shop_apps
+from ecart_server.shop.subscriptions import PublishingStore, Subscriptions
 
 _PARENT_CHECK_SECONDS = 0.5
 
@@ -44,7 +44,7 @@ class Service(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request; lifespan and WebSockets are Starlette's."""
-        if self._admin is not None and is_of_admin(scope):
+        if self._admin is not None and is_admin_path(scope):
             await self._admin(scope, receive, send)
         elif scope["type"] == "http":
             await self._endpoint(scope, receive, send)
@@ -69,15 +69,15 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         observer=observed.attempts,
     )
     endpoint = CartEndpoint(
-        observed.watched(store),
+        observed.observe_store(store),
         secret=settings.secrets,
         catalog=as_catalog(settings.catalog, rules.currency),
         settings=settings.http,
         standalone=True,
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
-    following = Following(store, rules)
-    endpoint.store = TellingStore(endpoint.store, following)
+    subscriptions = Subscriptions(store, rules)
+    endpoint.host.store = PublishingStore(endpoint.host.store, subscriptions)
     admin = Admin(settings, store, rules) if settings.admin.key else None
     sweeper = Sweeper(store_settings.url, store_settings.keys, settings.sweep_every)
 
@@ -86,16 +86,16 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         watch = asyncio.create_task(_exit_with_parent(settings.parent_pid))
         sweeper.start()
         async with observed.running(store):
-            yield {ON_SHUTDOWN: following.end}
+            yield {ON_SHUTDOWN: subscriptions.close}
             sweeper.end()
             if admin is not None:
                 admin.end()
-        following.end()
+        subscriptions.close()
         watch.cancel()
         await store.close()
 
-    pages = site(endpoint, settings.secrets, following)
-    return Service(observed.around(endpoint, pages, endpoint.answer), lifespan, admin)
+    pages = shop_apps(endpoint, settings.secrets, subscriptions)
+    return Service(observed.observe_app(endpoint, pages, endpoint.answer), lifespan, admin)
 
 
 def tune_garbage_collector() -> None:

@@ -23,7 +23,7 @@ from ecart_server.redis_admin.deployment import (
 )
 from ecart_server.settings import ConfigurationError
 
-logger = logging.getLogger("ecart.service")
+_log = logging.getLogger("ecart.service")
 
 _RETRY_SECONDS = 0.5
 
@@ -43,7 +43,7 @@ def deployment_guard(url: str, keys: Keyspace) -> Iterator[None]:
         try:
             ensure_deployment(url, keys)
         except StoreUnavailableError as error:
-            logger.warning("the deployment record is checked later: %s", error)
+            _log.warning("the deployment record is checked later: %s", error)
             late.start()
         yield
     finally:

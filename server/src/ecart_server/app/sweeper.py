@@ -14,7 +14,7 @@ from ecart_server.redis_admin.lease import END_SECONDS, Lease, Stopped, Throttle
 DUE_CHECK_SECONDS = 60
 """How often a process checks whether a sweep is due, and how long it serves before its first."""
 
-logger = logging.getLogger("ecart.service")
+_log = logging.getLogger("ecart.service")
 
 
 class Sweeper:
@@ -45,9 +45,9 @@ class Sweeper:
             except Stopped:
                 return
             except StoreUnavailableError as error:
-                logger.warning("the index of carts is swept later: %s", error)
+                _log.warning("the index of carts is swept later: %s", error)
             except Exception:
-                logger.exception("a sweep of the index of carts failed")
+                _log.exception("a sweep of the index of carts failed")
 
     def _sweep_if_due(self) -> None:
         lease = Lease(self._keys.sweep_turn, self._interval)
@@ -60,4 +60,4 @@ class Sweeper:
                 lease.release(nodes)
                 raise
             if swept.added or swept.forgotten:
-                logger.info("index swept: %d added, %d removed", swept.added, swept.forgotten)
+                _log.info("index swept: %d added, %d removed", swept.added, swept.forgotten)

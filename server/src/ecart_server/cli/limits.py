@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from ecart_server.cli.settings_options import F, default_of, setting
-from ecart_server.rate_limits import Rate, rate_of
+from ecart_server.rate_limits import Rate, parse_rate
 
 
 def _checked_rate(context: click.Context, parameter: click.Parameter, value: str) -> Rate | None:
     try:
-        return rate_of(value)
+        return parse_rate(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

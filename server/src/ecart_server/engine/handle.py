@@ -25,11 +25,11 @@ from ecart.errors import EngineError
 from ecart_server.engine import resp
 from ecart_server.engine.binary import Binary, dotted, find_binary
 from ecart_server.engine.folder import DataFolder
-from ecart_server.engine.launch import POLL_SECONDS, launch
+from ecart_server.engine.launch import START_POLL_SECONDS, launch
 from ecart_server.engine.locks import Locks
 from ecart_server.engine.stamp import Stamp, stamp_for, write_stamp
 
-logger = logging.getLogger("ecart.engine")
+_log = logging.getLogger("ecart.engine")
 
 Fsync = Literal["always", "everysec"]
 
@@ -180,7 +180,7 @@ class EngineHandle:
                 return self._adopt(socket, server)
             if self._closing.is_set() or time.monotonic() > deadline:
                 raise EngineError(f"the engine of {self.data_dir} runs and does not answer")
-            time.sleep(POLL_SECONDS)
+            time.sleep(START_POLL_SECONDS)
         return self._start(deadline)
 
     def _adopt(self, socket: Path, server: resp.ServerIdentity) -> None:
@@ -214,7 +214,7 @@ class EngineHandle:
             if self._is_gone_after(signum, timeout):
                 self._folder.remove_private_folder(self.socket)
                 return
-            logger.warning("engine %d does not stop in %g s", self.pid, timeout)
+            _log.warning("engine %d does not stop in %g s", self.pid, timeout)
         raise EngineError(f"the engine of {self.data_dir} (process {self.pid}) cannot be stopped")
 
     def _is_gone_after(self, signum: signal.Signals, timeout: float) -> bool:
@@ -224,7 +224,7 @@ class EngineHandle:
         while self._locks.is_engine_alive():
             if time.monotonic() > deadline:
                 return False
-            time.sleep(POLL_SECONDS)
+            time.sleep(START_POLL_SECONDS)
         return True
 
     def _signal(self, signum: signal.Signals) -> None:
@@ -280,9 +280,9 @@ class EngineHandle:
                 self._adopt_or_start()
         except (EngineError, OSError) as error:
             if not self._closing.is_set():
-                logger.error("engine %d died and cannot be started again: %s", dead, error)
+                _log.error("engine %d died and cannot be started again: %s", dead, error)
             return False
         if self.pid != dead:
             took = time.monotonic() - since
-            logger.warning("engine %d died; %d serves since %.2f s", dead, self.pid, took)
+            _log.warning("engine %d died; %d serves since %.2f s", dead, self.pid, took)
         return True

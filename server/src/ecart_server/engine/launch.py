@@ -15,7 +15,7 @@ from ecart_server.engine import resp
 from ecart_server.engine.binary import Binary
 from ecart_server.engine.folder import DataFolder
 
-POLL_SECONDS = 0.01
+START_POLL_SECONDS = 0.01
 
 _TUNABLE = "glibc.malloc.tcache_count"
 
@@ -43,7 +43,7 @@ class EngineProcess(msgspec.Struct, frozen=True):
                     raise EngineError("closed while the engine was starting")
                 if time.monotonic() > deadline:
                     raise EngineError(f"the engine is not ready in time:\n{self.log_tail()}")
-                time.sleep(POLL_SECONDS)
+                time.sleep(START_POLL_SECONDS)
         except BaseException:
             self.popen.terminate()
             raise

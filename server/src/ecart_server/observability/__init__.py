@@ -1,7 +1,7 @@
-"""What operators see of the service: metrics, logs, traces, counts per minute. Of nobody in person.
+"""Metrics, logs, traces and counts per minute of the service. None of them holds personal data.
 
-Each part is told of operations by `ObservedStore` and of requests by `ObservedApp`; the contract
-and the store know of none of them.
+They are taken by wrappers: `ObservedStore` around the store, `ObservedApp` around the ASGI app. The
+API and the store know nothing of them.
 """
 
 from __future__ import annotations
@@ -14,69 +14,69 @@ from starlette.types import ASGIApp
 
 from ecart.store import AsyncStore
 from ecart.stores.redis import AsyncRedisStore
-from ecart_server.observability import loop, operations, requests
 from ecart_server.observability.engines import EngineGauges
-from ecart_server.observability.exposition import PATH, MetricsPage, Source
+from ecart_server.observability.exposition import METRICS_PATH, GaugeSource, MetricsPage
+from ecart_server.observability.loop import LOOP_FAMILIES, watch_loop
 from ecart_server.observability.minute_writer import MinuteWriter
 from ecart_server.observability.operations import (
+    OPERATION_FAMILIES,
     AttemptCounters,
     ObservedStore,
     OperationCounters,
 )
 from ecart_server.observability.requests import (
-    CONTRACT,
-    Answering,
+    API_ROUTES,
+    AnswerFunction,
     ObservedApp,
-    RequestNumbers,
-    Route,
-    RouteNames,
+    RequestCounters,
+    RouteKey,
+    RouteTable,
+    request_families,
 )
-from ecart_server.observability.series import Layout
+from ecart_server.observability.series import CellLayout
 from ecart_server.observability.traces import TracedApp, TracedStore, find_tracer
-from ecart_server.observability.workers import Workers
+from ecart_server.observability.workers import WorkerCells
 from ecart_server.settings import ServiceSettings
 
-__all__ = ["Observability", "Route", "Source"]
+__all__ = ["GaugeSource", "Observability", "RouteKey"]
 
 
 class Observability:
-    """Watches one worker. `pages` are the routes that it serves beside the contract's.
+    """Observes one worker. `pages` are the routes that it serves besides those of the API.
 
-    More `sources` of gauges may be added: each is asked when the metrics are read.
-
-    `attempts` is the `observer` of the store that `watched` takes.
+    `sources` may be extended: each is asked when the metrics are read. `attempts` is to be the
+    `observer` of the store that `observe_store` takes.
     """
 
-    def __init__(self, settings: ServiceSettings, pages: Iterable[Route] = ()) -> None:
+    def __init__(self, settings: ServiceSettings, pages: Iterable[RouteKey] = ()) -> None:
         self._settings = settings
-        self._names = RouteNames([*CONTRACT, *pages, ("GET", PATH)])
-        self._layout = Layout(
-            [*requests.families(self._names), *operations.FAMILIES, *loop.FAMILIES], reserved=1
-        )
-        self._workers = Workers(self._layout.size, settings.metrics.folder)
-        self._engine = EngineGauges(settings.store.url)
-        self._tracer = find_tracer()
+        self._routes = RouteTable([*API_ROUTES, *pages, ("GET", METRICS_PATH)])
+        families = [*request_families(self._routes), *OPERATION_FAMILIES, *LOOP_FAMILIES]
+        self._layout = CellLayout(families, reserved=1)
+        self._workers = WorkerCells(self._layout.size, settings.metrics.folder)
         self._operations = OperationCounters(self._layout, self._workers.own)
         self._minutes = MinuteWriter(self._operations.counts)
+        self._engine = EngineGauges(settings.store.url)
+        self._tracer = find_tracer()
         self.attempts = AttemptCounters(self._layout, self._workers.own)
-        self.sources: list[Source] = [self._engine]
+        self.sources: list[GaugeSource] = [self._engine]
 
-    def watched(self, store: AsyncStore) -> AsyncStore:
-        """The store, whose operations are counted and traced."""
+    def observe_store(self, store: AsyncStore) -> AsyncStore:
+        """The store, with its operations counted and traced."""
         traced = TracedStore(store, self._tracer) if self._tracer else store
         return ObservedStore(traced, self._operations)
 
-    def around(
-        self, app: ASGIApp, pages: Mapping[str, ASGIApp] = {}, answer: Answering | None = None
+    def observe_app(
+        self, app: ASGIApp, pages: Mapping[str, ASGIApp] = {}, answer: AnswerFunction | None = None
     ) -> ASGIApp:
-        """The app, and pages at some paths, whose requests are counted, named and traced.
+        """The app with its `pages` and `/metrics`, with requests counted, named and traced.
 
-        `/metrics` is there, too. `answer` is as `ObservedApp` says.
+        `pages` and `answer` are as `ObservedApp` takes them.
         """
-        if self._tracer is not None:  # a span begins and ends around all that an app does
-            app, answer = TracedApp(app, self._tracer, self._names), None
-            pages = {at: TracedApp(each, self._tracer, self._names) for at, each in pages.items()}
-        page = MetricsPage(
+        if self._tracer is not None:  # a span lasts as long as the app runs, so `answer` is no use
+            app, answer = TracedApp(app, self._tracer, self._routes), None
+            pages = {at: TracedApp(page, self._tracer, self._routes) for at, page in pages.items()}
+        metrics = MetricsPage(
             app,
             self._layout,
             self._workers,
@@ -86,17 +86,17 @@ class Observability:
         )
         return ObservedApp(
             app,
-            RequestNumbers(self._layout, self._workers.own, self._names),
-            pages={**pages, PATH: page},
+            RequestCounters(self._layout, self._workers.own, self._routes),
+            pages={**pages, METRICS_PATH: metrics},
             answer=answer,
             is_logged=self._settings.logs.access,
         )
 
     @contextlib.asynccontextmanager
     async def running(self, store: AsyncRedisStore) -> AsyncIterator[None]:
-        """Watches the event loop and writes the counts per minute, until the worker ends."""
+        """Measures the event loop and writes the counts per minute, until the worker ends."""
         tasks = [
-            asyncio.create_task(loop.watch_loop(self._layout, self._workers.own)),
+            asyncio.create_task(watch_loop(self._layout, self._workers.own)),
             asyncio.create_task(self._minutes.write_always(store)),
         ]
         try:

@@ -1,4 +1,4 @@
-"""What names a request: its own id, and the trace that it is part of (W3C Trace Context)."""
+"""The id of the request that is being answered, and its trace id (W3C Trace Context)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _TRACEPARENT = re.compile(
 
 
 class RequestContext(msgspec.Struct):
-    """The names of one request. `trace_id` is empty where nobody traces."""
+    """The ids of one request. `trace_id` is empty if it is part of no trace."""
 
     request_id: str
     trace_id: str = ""
 
 
 current: ContextVar[RequestContext | None] = ContextVar("ecart_request", default=None)
-"""The request that is being answered; what is logged meanwhile names it."""
+"""That of the running request; every line that is logged meanwhile has its ids."""
 
 
 def context_of(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
-    """The names that a request brings in its headers, or a new id where it brings none."""
-    sent = dict(headers)  # of a header in several lines the last one counts
+    """The ids in a request's headers; a new request id if they have none."""
+    sent = dict(headers)  # of a header that is sent twice, the last one counts
     given, parent = sent.get(b"x-request-id"), sent.get(b"traceparent")
     if given is not None and _REQUEST_ID.fullmatch(given):
         request_id = given.decode()
-    else:  # it names a line in a log and opens nothing, so it need not be hard to guess
+    else:  # it only names lines of a log, so it need not be hard to guess
         request_id = random.getrandbits(64).to_bytes(8).hex()
     return RequestContext(request_id, "" if parent is None else _trace_id(parent))
 

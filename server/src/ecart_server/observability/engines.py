@@ -1,4 +1,4 @@
-"""What the engine says of itself when the metrics are read: one INFO, and no SCAN."""
+"""Gauges of the engine, from its `INFO`, which is asked for when the metrics are read."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from ecart.errors import StoreUnavailableError
 from ecart_server.redis_admin.connections import Node, open_nodes, with_retries
 
-FRESH_SECONDS = 1.0
-"""An answer is used again for so long: whoever asks often does not ask the engine as often."""
-PATIENCE = 0.5
-LONGEST_SECONDS = 3.0
-"""A reader of metrics is told without the engine after that long."""
+CACHE_SECONDS = 1.0
+"""How long an answer is reused, so that frequent readers do not burden the engine."""
+RECONNECT_SECONDS = 0.5
+"""How long one engine is tried before it counts as away."""
+DEADLINE_SECONDS = 3.0
+"""After that the metrics are given without those of the engine."""
 
 _SUMS = {
     "ecart_engine_memory_bytes": ("used_memory", "Bytes that the engine uses."),
@@ -32,52 +33,52 @@ _COUNTS = {
 
 
 class EngineGauges:
-    """Asks the engines behind a URL, over connections that stay open between two readings."""
+    """Asks the engines behind a URL, over connections that stay open between two reads."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._asking = threading.Lock()
+        self._lock = threading.Lock()
         self._nodes: list[Node] = []
-        self._known: list[Mapping[str, Any]] = []
-        self._known_at = float("-inf")
+        self._cached: list[Mapping[str, Any]] = []
+        self._cached_at = float("-inf")
 
     async def __call__(self) -> Iterable[Metric]:
-        """The families; `ecart_engine_up` is 0, and alone, while the engine does not answer."""
+        """The metrics; while the engine does not answer, only `ecart_engine_up`, which is 0."""
         try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                return shown(await asyncio.to_thread(self._ask))
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return engine_metrics(await asyncio.to_thread(self._infos))
         except TimeoutError:
-            return shown([])
+            return engine_metrics([])
 
     def close(self) -> None:
         """Closes the connections."""
-        with self._asking:
-            self._forget()
+        with self._lock:
+            self._disconnect()
+
+    def _infos(self) -> list[Mapping[str, Any]]:
+        with self._lock:
+            if time.monotonic() - self._cached_at > CACHE_SECONDS:
+                self._cached = self._ask()
+                self._cached_at = time.monotonic()
+            return self._cached
 
     def _ask(self) -> list[Mapping[str, Any]]:
-        with self._asking:
-            if time.monotonic() - self._known_at > FRESH_SECONDS:
-                self._known = self._answers()
-                self._known_at = time.monotonic()
-            return self._known
-
-    def _answers(self) -> list[Mapping[str, Any]]:
         try:
             self._nodes = self._nodes or open_nodes(self._url)
-            return [with_retries(node.client.info, PATIENCE) for node in self._nodes]
+            return [with_retries(node.client.info, RECONNECT_SECONDS) for node in self._nodes]
         except (StoreUnavailableError, OSError):
-            self._forget()  # a cluster may have other nodes by now
+            self._disconnect()  # a cluster may have other nodes by now
             return []
 
-    def _forget(self) -> None:
+    def _disconnect(self) -> None:
         for node in self._nodes:
             with contextlib.suppress(Exception):
                 node.client.close()
         self._nodes = []
 
 
-def shown(infos: list[Mapping[str, Any]]) -> Iterable[Metric]:
-    """What the engines say, added up."""
+def engine_metrics(infos: list[Mapping[str, Any]]) -> Iterable[Metric]:
+    """The metrics of several engines are their sums; without an answer, only that they are down."""
     up = "Whether the engine answers."
     yield GaugeMetricFamily("ecart_engine_up", up, value=1.0 if infos else 0.0)
     if not infos:

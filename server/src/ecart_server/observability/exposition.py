@@ -1,7 +1,7 @@
-"""`GET /metrics`: the numbers of all workers, for Prometheus.
+"""`GET /metrics`: the counters of all workers, for Prometheus.
 
-It is shown to this machine alone, and to nobody that a proxy sends, unless keys are configured;
-then to all who bring one. Where it is not shown, it does not exist.
+Without keys, only requests of this machine that came through no proxy are answered; with keys, all
+that bring one. To others the path does not exist: the app behind answers 404.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ecart.http import Request, Response, session_of
 from ecart.http.guards import check_key
 from ecart.http.problems import HttpError, problem_response
-from ecart.integrations.asgi_messages import headers_of, send_over
-from ecart_server.observability.series import Layout
-from ecart_server.observability.workers import PID, Workers, total
+from ecart.integrations.asgi_messages import headers_of, send_response
+from ecart_server.observability.series import CellLayout
+from ecart_server.observability.workers import PID, WorkerCells, total
 
-PATH = "/metrics"
+METRICS_PATH = "/metrics"
 
-Source = Callable[[], Awaitable[Iterable[Metric]]]
-"""Something to ask when the metrics are read: gauges of the engine, of the carts."""
+GaugeSource = Callable[[], Awaitable[Iterable[Metric]]]
+"""Gives metrics that are not counted but asked for when `/metrics` is read."""
 
-_OF_PROXIES = (
+_PROXY_HEADERS = (
     *("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
     "x-real-ip",
 )
 
 
 class MetricsPage:
-    """An app that answers `/metrics`; to whom it is not shown, another app answers."""
+    """An ASGI app that answers `/metrics`, and passes requests that may not read it to another."""
 
     def __init__(
         self,
         app: ASGIApp,
-        layout: Layout,
-        workers: Workers,
-        sources: Sequence[Source],
+        layout: CellLayout,
+        workers: WorkerCells,
+        sources: Sequence[GaugeSource],
         *,
         keys: tuple[str, ...],
         is_open: bool,
@@ -54,20 +54,20 @@ class MetricsPage:
         self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers who may read it."""
+        """Answers the request, if it may read the metrics."""
         headers = headers_of(scope)
-        if not self._keys and not (self._is_open and is_from_here(headers)):
+        if not self._keys and not (self._is_open and is_local_request(headers)):
             await self._app(scope, receive, send)
             return
         try:
             self._check(scope["method"], headers)
-            response = await self._shown(headers.get("accept", ""))
+            response = await self._metrics(headers.get("accept", ""))
         except HttpError as error:
             response = problem_response(error)
         body = b"" if scope["method"] == "HEAD" else response.body
-        sent = {**_EVERY_ANSWER, **response.headers, "Content-Length": str(len(response.body))}
-        raw = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
-        await send_over(send, (response.status, raw, body))
+        all_headers = {**_HEADERS, **response.headers, "Content-Length": str(len(response.body))}
+        raw = [(name.lower().encode(), value.encode()) for name, value in all_headers.items()]
+        await send_response(send, (response.status, raw, body))
 
     def _check(self, method: str, headers: Mapping[str, str]) -> None:
         if method not in ("GET", "HEAD"):
@@ -75,37 +75,39 @@ class MetricsPage:
                 "method_not_allowed", "this is only read", headers={"Allow": "GET, HEAD"}
             )
         if self._keys:
-            request = Request(method=method, path=PATH, headers=headers, session=session_of(None))
+            request = Request(
+                method=method, path=METRICS_PATH, headers=headers, session=session_of(None)
+            )
             check_key(request, self._keys)
 
-    async def _shown(self, accept: str) -> Response:
-        asked = [metric for source in self._sources for metric in await source()]
-        numbers = list(self._workers.all())
-        counted = self._layout.shown(total(numbers))
+    async def _metrics(self, accept: str) -> Response:
+        gauges = [metric for source in self._sources for metric in await source()]
+        workers = list(self._workers.all())
+        counters = self._layout.metrics(total(workers))
         encode, media = choose_encoder(accept)
-        body = encode(Collected([*counted, *asked, *_processes(numbers)]))
+        body = encode(FixedRegistry([*counters, *gauges, *_process_metrics(workers)]))
         return Response(status=200, headers={"Content-Type": media}, body=body)
 
 
-_EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class Collected:
-    """What an encoder takes for a registry."""
+class FixedRegistry:
+    """Metrics in the form of a `prometheus_client` registry, which its encoders take."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
 
     def collect(self) -> list[Metric]:
-        """All of them."""
+        """All metrics."""
         return self._families
 
 
-def is_from_here(headers: Mapping[str, str]) -> bool:
-    """Whether a request to loopback was meant for loopback, and came through no proxy."""
+def is_local_request(headers: Mapping[str, str]) -> bool:
+    """Whether the `Host` of a request is this machine's, and no header shows a proxy."""
     host = headers.get("host", "").rpartition("@")[2]
     name = host[1:].partition("]")[0] if host[:1] == "[" else host.partition(":")[0]
-    return not any(name in headers for name in _OF_PROXIES) and _is_loopback(name)
+    return not any(name in headers for name in _PROXY_HEADERS) and _is_loopback(name)
 
 
 def _is_loopback(name: str) -> bool:
@@ -117,10 +119,10 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-def _processes(numbers: Sequence[Sequence[float]]) -> Iterator[Metric]:
-    """What the system says of each worker's process (on Linux), by the worker's number."""
+def _process_metrics(workers: Sequence[Sequence[float]]) -> Iterator[Metric]:
+    """CPU, memory and files of each worker's process (on Linux), labelled with its number."""
     families: dict[str, Metric] = {}
-    for worker, cells in enumerate(numbers):
+    for worker, cells in enumerate(workers):
         collector = ProcessCollector(pid=partial(int, cells[PID]), registry=None)
         for found in collector.collect():
             family = families.setdefault(

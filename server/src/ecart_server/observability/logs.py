@@ -1,7 +1,8 @@
-"""What the service writes to its log: lines for people, or JSON for machines; of nobody in person.
+"""The format of the service's log: lines of text, or JSON. It holds no personal data.
 
-A line names the request and its trace. It never has a cart id, a SKU, an address or a cookie: of an
-error it tells the class and the place, and the words only where they are the engine's or ours.
+A line has the ids of the request and its trace. It never has a cart id, a SKU, an address or a
+cookie. The message of an error may hold what a visitor typed, so of most errors only the class and
+the place are logged; the message only of errors whose texts are the engine's or our own.
 """
 
 from __future__ import annotations
@@ -26,46 +27,46 @@ _LEVELS: dict[str, int] = {
     "error": logging.ERROR,
 }
 
-_ABOUT_NOBODY = (EngineError, OutcomeUnknownError, StoreUnavailableError)
-"""Errors whose words are the engine's or ours, and name no cart."""
+_SAFE_ERRORS = (EngineError, OutcomeUnknownError, StoreUnavailableError)
+"""Errors whose messages are the engine's or ours, and name no cart."""
 
 _Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
 def configure_logs(form: LogFormat, level: LogLevel) -> None:
-    """Has all loggers of the process write to stderr in this form."""
+    """Configures all loggers of the process to write to standard error in this format."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=max(_LEVELS[level], logging.INFO), handlers=[handler], force=True)
-    # What other packages say in detail may hold anything; only ours is known to name nobody.
+    # Debug output of other packages may hold anything; only ours is known to be safe.
     logging.getLogger("ecart").setLevel(_LEVELS[level])
 
 
-class _Lines(logging.Formatter):
-    """What both forms share: errors without what people typed."""
+class _SafeFormatter(logging.Formatter):
+    """The base of both formats: formats errors without what visitors typed."""
 
     def message_of(self, record: logging.LogRecord) -> str:
-        """The message; errors among its arguments are told as `said_of` them."""
+        """The message; errors among its arguments are formatted by `safe_text`."""
         args: Any = record.args
         if isinstance(args, tuple):
-            args = tuple(said_of(arg) if isinstance(arg, BaseException) else arg for arg in args)
+            args = tuple(safe_text(arg) if isinstance(arg, BaseException) else arg for arg in args)
         return str(record.msg) % args if args else str(record.msg)
 
     def formatException(self, ei: _Raised) -> str:
-        """The places that an error went through, and its class; the words may be a visitor's."""
+        """The traceback without the message of the error, which may hold what a visitor typed."""
         parts = []
         error: BaseException | None = ei[1]
         while error is not None:
-            parts.append("".join(traceback.format_tb(error.__traceback__)) + class_of(error))
+            parts.append("".join(traceback.format_tb(error.__traceback__)) + class_name(error))
             error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         return "\nbecause of:\n".join(parts)
 
 
-class TextLines(_Lines):
+class TextLines(_SafeFormatter):
     """`LEVEL logger [request]: message`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the places of an error below it."""
+        """The record as one line, and the traceback of an error below it."""
         context = current.get()
         named = f" [{context.request_id}]" if context else ""
         line = f"{record.levelname} {record.name}{named}: {self.message_of(record)}"
@@ -74,11 +75,11 @@ class TextLines(_Lines):
         return line
 
 
-class JsonLines(_Lines):
+class JsonLines(_SafeFormatter):
     """One JSON object a line; the fields are in docs/observability.md."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """The record as one line of JSON."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -96,30 +97,34 @@ class JsonLines(_Lines):
         return msgspec.json.encode(line).decode()
 
 
-def said_of(error: BaseException) -> str:
-    """An error in words that are nobody's but ours."""
-    if isinstance(error, _ABOUT_NOBODY) or _is_of_file(error):
+def safe_text(error: BaseException) -> str:
+    """The message of an error if it is safe to log; else its class and where it was raised."""
+    if isinstance(error, _SAFE_ERRORS) or _is_of_catalog_file(error):
         return str(error)
     cause = error.__cause__ if isinstance(error, CatalogError) else None
-    return _placed(error) if cause is None else f"{class_of(error)}, {_placed(cause)}"
+    return (
+        _class_and_place(error)
+        if cause is None
+        else f"{class_name(error)}, {_class_and_place(cause)}"
+    )
 
 
-def class_of(error: BaseException) -> str:
+def class_name(error: BaseException) -> str:
     """`KeyError`, `ecart.errors.CatalogError`."""
     kind = type(error)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
-def _is_of_file(error: BaseException) -> bool:
-    """What is wrong with a catalog's file is the shop's own; a lookup may name what was asked."""
+def _is_of_catalog_file(error: BaseException) -> bool:
+    """Whether a catalog's file is wrong. Errors of a lookup may name what a visitor asked for."""
     frames = list(traceback.walk_tb(error.__traceback__))
     return isinstance(error, CatalogError) and bool(
         frames and frames[-1][0].f_globals.get("__name__") == "ecart.catalog.file"
     )
 
 
-def _placed(error: BaseException) -> str:
+def _class_and_place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
-        return class_of(error)
-    return f"{class_of(error)} at {frames[-1].filename}:{frames[-1].lineno}"
+        return class_name(error)
+    return f"{class_name(error)} at {frames[-1].filename}:{frames[-1].lineno}"

@@ -61,7 +61,7 @@ class MinuteWriter:
             *(self._put(store, minute, counts) for minute, counts in changed),
             return_exceptions=True,
         )
-        for error in filter(None, failed):  # that the engine is away is logged elsewhere
+        for error in filter(None, failed):  # the requests for carts report that it is away
             _log.debug("counts of a minute wait: %s", error)
 
     async def write_always(self, store: AsyncRedisStore) -> None:

@@ -19,7 +19,7 @@ from ecart.stores.redis.operations import Argument
 from ecart_server.redis_admin.connections import Node
 
 KEPT_MINUTES = 120
-"""How long a minute is kept, from its end."""
+"""How long a minute is stored, from its end."""
 
 # One script call for both commands, so that no hash is ever without its expiry.
 _PUT = (
@@ -30,8 +30,8 @@ _PUT = (
 class Counts(msgspec.Struct, frozen=True):
     """What shoppers did in some time: the effects of their changes, and conflicts.
 
-    `removals` are lines taken out, by whatever way, and clearings; the engine does not tell how
-    many units went with them. Repeats count once, refusals only as `conflicts`.
+    `removals` are lines taken out, and carts cleared; the engine does not return how many units
+    went with them. Repeats count once, refusals only as `conflicts`.
     """
 
     units_added: int = 0

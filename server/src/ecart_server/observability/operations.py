@@ -1,4 +1,4 @@
-"""A store whose operations are watched: how long each took, and how it ended."""
+"""Counts the operations on carts: how long each took, how it ended, what it did to the cart."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ecart.stores.redis.failures import Failure
 from ecart_server.observability.minutes import Counts
 from ecart_server.observability.series import (
     OTHER,
+    CellLayout,
     Cells,
     Family,
-    Layout,
     observations,
     observe,
 )
@@ -53,7 +53,7 @@ class ObservedStore:
 
 
 def operation_kinds(kind: type[Operation[Any]] = Operation) -> Iterator[type[Operation[Any]]]:
-    """Each operation that a store can be asked for."""
+    """The classes of all operations that a store can execute."""
     named = {getattr(operations, name) for name in operations.__all__}
     for below in kind.__subclasses__():
         if not below.__subclasses__() and below in named:
@@ -62,14 +62,14 @@ def operation_kinds(kind: type[Operation[Any]] = Operation) -> Iterator[type[Ope
 
 
 def error_codes() -> tuple[str, ...]:
-    """The codes of all errors with which a store can answer."""
+    """The codes of all errors that a store can raise."""
     known = [value for value in vars(errors).values() if isinstance(value, type)]
     return tuple(sorted({e.code for e in known if issubclass(e, RefusedError | StoreError)}))
 
 
 OUTCOMES = ("ok", "replayed", *error_codes(), OTHER)
 
-SECONDS = "ecart_operation_seconds"
+DURATIONS = "ecart_operation_seconds"
 CONFLICTS = "ecart_conflicts"
 REPLAYS = "ecart_replays"
 FAILURES = "ecart_store_failures"
@@ -78,7 +78,7 @@ UNITS_ADDED = "ecart_units_added"
 REMOVALS = "ecart_removals"
 CARTS_BEGUN = "ecart_carts_begun"
 
-_ATTEMPTS = {
+_KIND_OF_FAILURE = {
     Failure.NOT_EXECUTED: "not_executed",
     Failure.NOT_CONNECTED: "not_connected",
     Failure.UNKNOWN: "connection_lost",
@@ -86,9 +86,9 @@ _ATTEMPTS = {
     Failure.NO_SCRIPT: "no_script",
 }
 
-FAMILIES = (
+OPERATION_FAMILIES = (
     Family(
-        SECONDS,
+        DURATIONS,
         "Seconds that an operation on a cart took in the store, retries included.",
         {
             "operation": tuple(sorted(kind.__name__ for kind in operation_kinds())),
@@ -101,7 +101,7 @@ FAMILIES = (
     Family(
         FAILURES,
         "Attempts of the store that failed, by what is known of them.",
-        {"kind": tuple(_ATTEMPTS.values())},
+        {"kind": tuple(_KIND_OF_FAILURE.values())},
     ),
     Family(RETRIES, "Attempts that the store made again after one that failed."),
     Family(UNITS_ADDED, "Units put into carts."),
@@ -113,14 +113,14 @@ FAMILIES = (
 class OperationCounters:
     """Counts operations by their outcome, and what they did to carts."""
 
-    def __init__(self, layout: Layout, cells: Cells) -> None:
+    def __init__(self, layout: CellLayout, cells: Cells) -> None:
         self._cells = cells
         self._conflicts = layout.places(CONFLICTS)[()]
         self._replays = layout.places(REPLAYS)[()]
         self._units_added = layout.places(UNITS_ADDED)[()]
         self._removals = layout.places(REMOVALS)[()]
         self._carts_begun = layout.places(CARTS_BEGUN)[()]
-        places = layout.places(SECONDS)
+        places = layout.places(DURATIONS)
         self._places = {
             kind: {outcome: places[kind.__name__, outcome] for outcome in OUTCOMES}
             for kind in operation_kinds()
@@ -187,13 +187,13 @@ class OperationCounters:
 
 
 class AttemptCounters:
-    """Counts the attempts that failed: what callers of a store do not see, if it ends well."""
+    """Counts failed attempts of a store: callers do not see those that a retry recovered."""
 
-    def __init__(self, layout: Layout, cells: Cells) -> None:
+    def __init__(self, layout: CellLayout, cells: Cells) -> None:
         self._cells = cells
         self._retries = layout.places(RETRIES)[()]
         places = layout.places(FAILURES)
-        self._failures = {failure: places[kind,] for failure, kind in _ATTEMPTS.items()}
+        self._failures = {failure: places[kind,] for failure, kind in _KIND_OF_FAILURE.items()}
 
     def failed(self, failure: Failure, /) -> None:
         """Counts an attempt that failed."""
@@ -202,5 +202,5 @@ class AttemptCounters:
             self._cells[place] += 1.0
 
     def repeats(self) -> None:
-        """Counts one that is about to be made again."""
+        """Counts an attempt that repeats a failed one."""
         self._cells[self._retries] += 1.0

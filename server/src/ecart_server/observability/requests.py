@@ -1,6 +1,6 @@
-"""Around the service's app: each request gets an id, is counted and timed, and may be logged.
+"""Middleware around the service's app: each request gets an id, is counted and timed, maybe logged.
 
-A path never becomes a label or a word of the log: what is told is the route's template.
+Labels and the log have the template of a route, never the path: a path may hold a cart id.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ecart.http.routes import HEALTH_ROUTES, OFFICE_ROUTES, SHOPPER_ROUTES
-from ecart.integrations.asgi_messages import Answer, send_over
+from ecart.http.routes import BACK_OFFICE_ROUTES, HEALTH_ROUTES, SHOPPER_ROUTES
+from ecart.integrations.asgi_messages import Answer, send_response
 from ecart_server.observability.context import context_of, current
-from ecart_server.observability.series import OTHER, Cells, Family, Layout, observe
+from ecart_server.observability.series import OTHER, CellLayout, Cells, Family, observe
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 STATUSES = (
@@ -24,7 +24,7 @@ STATUSES = (
     *(409, 410, 412, 413, 415, 422, 428, 429, 431, 500, 501, 502, 503, 504),
 )
 NO_ANSWER = "none"
-"""The status of a request whose client went away before there was an answer."""
+"""The status of a request whose client disconnected before there was an answer."""
 
 _CODES = {**{str(status): status for status in STATUSES}, NO_ANSWER: 0, OTHER: -1}
 _REQUESTS = "ecart_http_requests"
@@ -33,25 +33,25 @@ _PARAMETER = re.compile(r"\\{\w+\\}")
 
 access_log = logging.getLogger("ecart.access")
 
-Answering = Callable[[Scope, Receive], Awaitable[Answer | None]]
-"""Answers a request whole; None to a client that has gone."""
+AnswerFunction = Callable[[Scope, Receive], Awaitable[Answer | None]]
+"""Gives the whole answer to a request; None if the client has disconnected."""
 
-Route = tuple[str, str]
+RouteKey = tuple[str, str]
 """A method, and the template of a path, such as `/cart/items/{line_id}`."""
 
-CONTRACT: tuple[Route, ...] = (
-    *((r.method, r.path) for r in (*SHOPPER_ROUTES, *OFFICE_ROUTES, *HEALTH_ROUTES)),
+API_ROUTES: tuple[RouteKey, ...] = (
+    *((r.method, r.path) for r in (*SHOPPER_ROUTES, *BACK_OFFICE_ROUTES, *HEALTH_ROUTES)),
     *(("GET", path) for path in ("/", "/docs", "/openapi.json")),
 )
 
 
-class RouteNames:
-    """Which route a request is for: a template from a table, never what the client wrote."""
+class RouteTable:
+    """Finds the path template of a request; one from the table, never what the client wrote."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[RouteKey]) -> None:
         known = dict.fromkeys(routes)
         self._plain = {route: route[1] for route in known if "{" not in route[1]}
-        # A parameter may hold slashes, so the longest template that fits is meant.
+        # A parameter may hold slashes, so the longest template that matches is the right one.
         self._templates = [
             (method, re.compile(_PARAMETER.sub(".+", re.escape(path)), re.DOTALL), path)
             for method, path in sorted(known, key=lambda route: -len(route[1]))
@@ -59,30 +59,32 @@ class RouteNames:
         ]
         self.all = (*dict.fromkeys(path for _, path in known), OTHER)
 
-    def of(self, method: str, path: str) -> str:
-        """The template; HEAD is answered where GET is."""
-        asked = "GET" if method == "HEAD" else method
-        plain = self._plain.get((asked, path))
+    def template(self, method: str, path: str) -> str:
+        """The template of a path, or `other`. HEAD has the routes of GET."""
+        routed = "GET" if method == "HEAD" else method
+        plain = self._plain.get((routed, path))
         if plain is not None:
             return plain
         for known, pattern, template in self._templates:
-            if known == asked and pattern.fullmatch(path):
+            if known == routed and pattern.fullmatch(path):
                 return template
         return OTHER
 
 
-def families(names: RouteNames) -> tuple[Family, ...]:
-    """What is counted of requests for these routes."""
-    routes = {"method": (*METHODS, OTHER), "route": names.all}
-    by_status = {**routes, "status": tuple(_CODES)}
+def request_families(routes: RouteTable) -> tuple[Family, ...]:
+    """The metric families of requests, with a series for each route."""
+    by_route = {"method": (*METHODS, OTHER), "route": routes.all}
+    by_status = {**by_route, "status": tuple(_CODES)}
     return (
         Family(_REQUESTS, "HTTP requests by route and status.", by_status),
-        Family(_SECONDS, "Seconds until an HTTP request was answered.", routes, is_histogram=True),
+        Family(
+            _SECONDS, "Seconds until an HTTP request was answered.", by_route, is_histogram=True
+        ),
     )
 
 
-class _Route(NamedTuple):
-    """How a method of a route is shown, and where it is counted: by status, and in seconds."""
+class _RouteCells(NamedTuple):
+    """The labels of a method and route, the cell of each status, and the first of its durations."""
 
     method: str
     route: str
@@ -90,50 +92,50 @@ class _Route(NamedTuple):
     seconds: int
 
 
-class RequestNumbers:
-    """Counts requests."""
+class RequestCounters:
+    """Counts and times requests by method, route and status."""
 
-    def __init__(self, layout: Layout, cells: Cells, names: RouteNames) -> None:
+    def __init__(self, layout: CellLayout, cells: Cells, routes: RouteTable) -> None:
         self._cells = cells
-        self._names = names
+        self._table = routes
         self._routes = {
-            shown: _Route(shown[0], shown[1], {}, place)
-            for shown, place in layout.places(_SECONDS).items()
+            labels: _RouteCells(labels[0], labels[1], {}, place)
+            for labels, place in layout.places(_SECONDS).items()
         }
         for (method, route, status), place in layout.places(_REQUESTS).items():
             self._routes[method, route].statuses[_CODES[status]] = place
 
-    def answered(self, method: str, path: str, status: int, seconds: float) -> tuple[str, str]:
-        """Counts a request, and tells its method and route as they may be shown."""
+    def count(self, method: str, path: str, status: int, seconds: float) -> tuple[str, str]:
+        """Counts a request; status 0 is no answer. Returns the method and route of its labels."""
         found = self._routes.get((method, path))  # most paths are their own templates
         if found is None:
-            shown = method if method in METHODS else OTHER
-            found = self._routes[shown, self._names.of(method, path)]
+            label = method if method in METHODS else OTHER
+            found = self._routes[label, self._table.template(method, path)]
         self._cells[found.statuses.get(status, found.statuses[-1])] += 1.0
         observe(self._cells, found.seconds, seconds)
         return found.method, found.route
 
 
 class ObservedApp:
-    """An app whose requests are counted; lifespan and WebSockets pass through.
+    """ASGI middleware that counts requests; lifespan and WebSockets pass through it.
 
-    `pages` are other apps that answer some paths, exactly these. `answer` tells all that the app
-    would send: then there is nothing in between to listen to, and nothing to wait for.
+    `pages` are apps that answer some paths, each exactly that one. `answer` gives the whole answer
+    of the app as a value, which saves a wrapper around `send` and two awaits.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        numbers: RequestNumbers,
+        counters: RequestCounters,
         *,
         pages: Mapping[str, ASGIApp] = {},
-        answer: Answering | None = None,
+        answer: AnswerFunction | None = None,
         is_logged: bool = False,
     ) -> None:
         self._app = app
         self._pages = pages
         self._answer = answer
-        self._numbers = numbers
+        self._counters = counters
         self._is_logged = is_logged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,16 +146,16 @@ class ObservedApp:
         began, status = perf_counter(), 0
         context = context_of(scope["headers"])
         name = (b"x-request-id", context.request_id.encode())
-        current.set(context)  # and left so: the server may still have to log what is raised here
+        current.set(context)  # and never reset: the server may log an error that is raised here
         try:
             page = self._pages.get(scope["path"])
             if page is None and self._answer is not None:
                 answer = await self._answer(scope, receive)
                 if answer is not None:
                     status, headers, body = answer
-                    await send_over(send, (status, [*headers, name], body))
+                    await send_response(send, (status, [*headers, name], body))
             else:
-                named = _Named(send, name)
+                named = _SendWithId(send, name)
                 try:
                     await (page or self._app)(scope, receive, named)
                 finally:
@@ -163,13 +165,13 @@ class ObservedApp:
             raise
         finally:
             seconds = perf_counter() - began
-            told = self._numbers.answered(scope["method"], scope["path"], status, seconds)
+            labels = self._counters.count(scope["method"], scope["path"], status, seconds)
             if self._is_logged:
-                _log_access(*told, status, seconds)
+                _log_access(*labels, status, seconds)
 
 
-class _Named:
-    """Sends an answer with the request's name among its headers; `status` is 0 before it."""
+class _SendWithId:
+    """An ASGI `send` that adds `X-Request-Id`, and remembers the status; 0 before the answer."""
 
     __slots__ = ("_name", "_send", "status")
 
@@ -186,7 +188,7 @@ class _Named:
 
 
 def _log_access(method: str, route: str, status: int, seconds: float) -> None:
-    shown = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+    fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
     access_log.info(
-        "%s %s %d in %.1f ms", method, route, status, seconds * 1000, extra={"fields": shown}
+        "%s %s %d in %.1f ms", method, route, status, seconds * 1000, extra={"fields": fields}
     )

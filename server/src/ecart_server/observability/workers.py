@@ -1,8 +1,8 @@
-"""One mapped file of numbers per worker, which every worker can read.
+"""The counters of each worker in a memory-mapped file, which the other workers read.
 
-A file is written by the one process that holds its lock, in one thread; a cell is eight aligned
-bytes. A worker that takes the place of one that died goes on with its file, so no number of the
-service ever becomes smaller, and there are never more files than workers at one time.
+A file is written by one thread of the one process that holds its lock, and a cell is eight aligned
+bytes, so counting needs no further lock. A worker that replaces a dead one continues with its file:
+no counter of the service ever decreases, and there are never more files than workers at one time.
 """
 
 from __future__ import annotations
@@ -27,69 +27,69 @@ PID = 0
 
 _CELL = 8
 _PREFIX = "ecart-metrics-"
-_SETTLED = 10.0
-"""Seconds after which whoever made a folder has locked it, if they are still there."""
+_CREATION_SECONDS = 10.0
+"""A folder that is older than this and not locked has lost its service."""
 
 
-class Workers:
-    """The numbers of this worker, and of those beside it. Without a folder it is alone."""
+class WorkerCells:
+    """The cells of this worker and of the others. Without a folder there are no others."""
 
     def __init__(self, size: int, folder: str | None) -> None:
         self._size = size
         self._folder = Path(folder) if folder else None
-        self._alone = array("d", bytes(size * _CELL))
-        self.own: Cells = _claimed(self._folder, size) if self._folder else self._alone
+        self._single = array("d", bytes(size * _CELL))
+        self.own: Cells = _claim(self._folder, size) if self._folder else self._single
         self.own[PID] = os.getpid()
 
     def all(self) -> Iterator[Sequence[float]]:
-        """The numbers of each worker that there is or was, in an order that stays."""
+        """The cells of each file, of dead workers too, always in the same order."""
         if self._folder is None:
-            yield self._alone
+            yield self._single
             return
         for path in sorted(self._folder.iterdir(), key=lambda path: int(path.name)):
             data = path.read_bytes()
-            if len(data) == self._size * _CELL:  # else it is just being made
+            if len(data) == self._size * _CELL:  # else it is being created
                 yield array("d", data)
 
 
 @contextlib.contextmanager
 def folder_of_workers() -> Iterator[str]:
-    """A folder for the numbers of a service's workers. What a killed service left is removed."""
+    """A temporary folder for the files of a service's workers; removes those of killed services."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError), _held(left):
-            about = left.stat()
-            if about.st_uid == os.getuid() and time.time() - about.st_mtime > _SETTLED:
+        with contextlib.suppress(OSError), _locked(left):
+            status = left.stat()
+            if status.st_uid == os.getuid() and time.time() - status.st_mtime > _CREATION_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-    # Somebody else who starts may be looking just now whether this one was left.
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _held(Path(folder), waits=True):
+    # Another service that starts may hold the lock for a moment, to see if this folder is in use.
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _locked(Path(folder), waits=True):
         yield folder
 
 
 @contextlib.contextmanager
-def _held(folder: Path, *, waits: bool = False) -> Iterator[None]:
-    """Holds the folder's lock, which the kernel lets go of with the process.
+def _locked(folder: Path, *, waits: bool = False) -> Iterator[None]:
+    """Holds the lock of a folder, which the kernel releases when the process ends.
 
     Raises:
-        OSError: somebody else holds it, or it is no folder, or none to be opened.
+        OSError: another process holds it, or it is no folder, or cannot be opened.
     """
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
         yield
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
-def total(numbers: Sequence[Sequence[float]]) -> list[float]:
-    """Each number of the service: the sum of the workers'."""
-    added = [0.0] * len(numbers[0])
-    for cells in numbers:
-        added = list(map(operator.add, added, cells))
-    return added
+def total(workers: Sequence[Sequence[float]]) -> list[float]:
+    """The cells of the whole service: the sums over its workers."""
+    sums = [0.0] * len(workers[0])
+    for cells in workers:
+        sums = list(map(operator.add, sums, cells))
+    return sums
 
 
-def _claimed(folder: Path, size: int) -> Cells:
-    """The first file that no living process holds, mapped; its lock lives as long as the map."""
+def _claim(folder: Path, size: int) -> Cells:
+    """Maps the first file that no process has locked, and locks it for as long as it is mapped."""
     for number in count():
         with (folder / str(number)).open("a+b") as file:
             try:

@@ -18,7 +18,7 @@ import msgspec
 from ecart.http import Request, Response
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-"""`Cache-Control` of what is served under a URL with a hash of its content."""
+"""`Cache-Control` for a URL that contains a hash of the content."""
 
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",

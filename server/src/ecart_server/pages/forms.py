@@ -15,7 +15,7 @@ from ecart.tokens import SignedTokens
 
 MOST_FIELDS = 64
 
-Fields = Mapping[str, str]
+FormFields = Mapping[str, str]
 """The fields of a form; of a name that is sent twice, the last value."""
 
 
@@ -32,7 +32,7 @@ class FormTokens:
         """The value of the field `token` in the forms of a session."""
         return self._tokens.sign(session_id)
 
-    def check(self, fields: Fields, session_id: str, *, detail: str) -> None:
+    def check(self, fields: FormFields, session_id: str, *, detail: str) -> None:
         """Refuses a form whose field `token` was not made for this session.
 
         A token may be the signature alone, as earlier versions wrote it.
@@ -45,7 +45,7 @@ class FormTokens:
             raise HttpError("cross_site_request", detail)
 
 
-def parse_form(body: bytes) -> Fields:
+def parse_form(body: bytes) -> FormFields:
     """The fields of an `application/x-www-form-urlencoded` body.
 
     Raises:

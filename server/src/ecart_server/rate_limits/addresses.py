@@ -1,4 +1,4 @@
-"""Whose an address is, as far as it can be told: what one customer has is one."""
+"""Groups client addresses that one customer controls: an IPv4 address, or an IPv6 /64 network."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from functools import lru_cache
 
 import msgspec
 
-_LONGEST = 64
+_MAX_LENGTH = 64
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Where a request comes from. `is_here` tells that it comes from this machine."""
+class ClientAddress(msgspec.Struct, frozen=True):
+    """The address or network by which a client is counted. Loopback is this machine."""
 
     name: str
-    is_here: bool = False
+    is_loopback: bool = False
 
 
 @lru_cache(maxsize=8192)
-def origin_of(address: str) -> Origin:
-    """An IPv4 address, or the /64 of an IPv6 one, of which whoever has it has 2^64 addresses.
+def client_address(address: str) -> ClientAddress:
+    """The address or network of a client.
 
-    What is no address was said by a proxy that is trusted, and is taken as a name.
+    An IPv6 network has 64 bits for its hosts (RFC 4291 §2.5.1), so one customer may have 2^64
+    addresses, and the network counts as one. A text that is no address comes from a trusted proxy,
+    and counts as a name. No text, as from a Unix socket, is this machine.
     """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return Origin(address[:_LONGEST], is_here=not address)
+        return ClientAddress(address[:_MAX_LENGTH], is_loopback=not address)
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is None:
             network = ipaddress.IPv6Network((ip, 64), strict=False)
-            return Origin(str(network), is_here=ip.is_loopback)
+            return ClientAddress(str(network), is_loopback=ip.is_loopback)
         ip = ip.ipv4_mapped
-    return Origin(str(ip), is_here=ip.is_loopback)
+    return ClientAddress(str(ip), is_loopback=ip.is_loopback)

@@ -1,8 +1,8 @@
-"""The gate of the service: a bucket for each session, and two for each address.
+"""The service's rate limits: which bucket a request takes from, and the headers that report it.
 
-Changes are counted, by session and by address. So are sessions that begin, by address: with a
-change, or with a look. A look is always answered; where too many sessions have begun, it begins
-none. Each worker process counts for itself (decision 29).
+Changes take a token of their session, and one of their address. A session that begins takes one of
+its address, whether it begins with a change or with a read. A read is always answered; but where
+too many sessions have begun, it begins none. Each worker process counts for itself (decision 29).
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import msgspec
 from ecart.http import Request
 from ecart.http.guards import CHANGING
 from ecart.http.problems import HttpError
-from ecart.http.rate_gate import FREE, Passage
-from ecart_server.rate_limits.addresses import origin_of
-from ecart_server.rate_limits.bucket import SECOND, Rate, Verdict
-from ecart_server.rate_limits.buckets import MOST, Buckets
+from ecart.http.rate_gate import ALLOWED, RateDecision
+from ecart_server.rate_limits.addresses import client_address
+from ecart_server.rate_limits.bucket import SECOND, Decision, Rate
+from ecart_server.rate_limits.buckets import MAX_BUCKETS, Buckets
 
 _log = logging.getLogger("ecart.service")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How many changes a session and an address make, and sessions an address begins; None: any.
+    """Changes per session and per address, and new sessions per address; None: unlimited.
 
-    Who comes from this machine is not counted, unless `counts_loopback`.
+    Requests from this machine are not counted, unless `counts_loopback`.
     """
 
     session: Rate | None = Rate(120, 60)
@@ -37,23 +37,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Draw = tuple[Buckets, str]
+"""A token to take: of which limit, and of which key's bucket."""
 
 
 class RateGate:
-    """`ecart.http.rate_gate.Gate` for one process. `clock` tells nanoseconds that only grow."""
+    """`ecart.http.rate_gate.Gate` for one process. `clock` gives monotonic nanoseconds."""
 
     def __init__(
         self,
         limits: Limits,
         *,
         clock: Callable[[], int] = time.monotonic_ns,
-        most: int = MOST,
+        bucket_limit: int = MAX_BUCKETS,
     ) -> None:
         self._counts_loopback = limits.counts_loopback
         self._clock = clock
         self._has_warned = False
         self._session, self._address, self._new_sessions = (
-            None if rate is None else Buckets(name, rate, most)
+            None if rate is None else Buckets(name, rate, bucket_limit)
             for name, rate in (
                 ("session", limits.session),
                 ("address", limits.address),
@@ -61,47 +62,47 @@ class RateGate:
             )
         )
 
-    def passage(self, request: Request, /) -> Passage:
+    def decide(self, request: Request, /) -> RateDecision:
         """Counts a change, and a session that begins.
 
         Raises:
             HttpError: `rate_limited`, with `Retry-After`; nothing was counted then.
         """
-        origin = origin_of(request.address)
-        if origin.is_here and not self._counts_loopback:
-            return FREE
+        client = client_address(request.address)
+        if client.is_loopback and not self._counts_loopback:
+            return ALLOWED
         if request.method in CHANGING:
-            return self._change(request, origin.name)
-        return self._look(origin.name) if request.session.is_new else FREE
+            return self._change(request, client.name)
+        return self._new_session(client.name) if request.session.is_new else ALLOWED
 
-    def _change(self, request: Request, origin: str) -> Passage:
-        # A forged session is a new one: nobody gets a bucket by making up a cookie.
+    def _change(self, request: Request, client: str) -> RateDecision:
+        # A forged cookie gives a new session, so that inventing cookies gives no new buckets.
         is_new = request.session.is_new
-        by = (self._new_sessions, origin) if is_new else (self._session, request.session.cart_id)
-        draws = [(b, key) for b, key in (by, (self._address, origin)) if b is not None]
-        verdicts, is_granted = self._take(draws)
+        by = (self._new_sessions, client) if is_new else (self._session, request.session.cart_id)
+        draws = [(b, key) for b, key in (by, (self._address, client)) if b is not None]
+        decisions, is_granted = self._take(draws)
         if not is_granted:
             self._warn_of_proxy(request)
-            raise _refusal(draws, verdicts)
-        return Passage(_headers(draws, verdicts))
+            raise _rate_limited(draws, decisions)
+        return RateDecision(_headers(draws, decisions))
 
-    def _look(self, origin: str) -> Passage:
-        draws = [] if self._new_sessions is None else [(self._new_sessions, origin)]
-        verdicts, is_granted = self._take(draws)
-        return Passage(_headers(draws, verdicts), may_begin=is_granted)
+    def _new_session(self, client: str) -> RateDecision:
+        draws = [] if self._new_sessions is None else [(self._new_sessions, client)]
+        decisions, is_granted = self._take(draws)
+        return RateDecision(_headers(draws, decisions), may_start_session=is_granted)
 
-    def _take(self, draws: Sequence[Draw]) -> tuple[list[Verdict], bool]:
-        """A token of each bucket, or of none."""
+    def _take(self, draws: Sequence[Draw]) -> tuple[list[Decision], bool]:
+        """Takes a token of each bucket, or of none if one of them has none."""
         now = self._clock()
-        asked = [buckets.ask(key, now) for buckets, key in draws]
-        is_granted = all(verdict.is_granted for _, verdict in asked)
+        peeked = [buckets.peek(key, now) for buckets, key in draws]
+        is_granted = all(decision.is_granted for _, decision in peeked)
         if is_granted:
-            for (buckets, key), (full_at, _) in zip(draws, asked, strict=True):
-                buckets.keep(key, full_at)
-        return [verdict for _, verdict in asked], is_granted
+            for (buckets, key), (full_at, _) in zip(draws, peeked, strict=True):
+                buckets.put(key, full_at)
+        return [decision for _, decision in peeked], is_granted
 
     def _warn_of_proxy(self, request: Request) -> None:
-        """Tells once that a proxy's clients may be counted as one."""
+        """Warns once if a refused client looks like a proxy, whose clients would count as one."""
         forwarded = request.headers.get("x-forwarded-for")
         if forwarded is None or request.address in forwarded or self._has_warned:
             return
@@ -113,23 +114,24 @@ class RateGate:
         )
 
 
-def _headers(draws: Sequence[Draw], verdicts: Sequence[Verdict]) -> dict[str, str]:
+def _headers(draws: Sequence[Draw], decisions: Sequence[Decision]) -> dict[str, str]:
     """`RateLimit` and its policy (draft-ietf-httpapi-ratelimit-headers-10)."""
     if not draws:
         return {}
     policies = [f'"{b.name}";q={b.rate.count};w={b.rate.seconds}' for b, _ in draws]
     states = [
-        f'"{b.name}";r={verdict.left};t={_seconds(verdict.full_in)}'
-        for (b, _), verdict in zip(draws, verdicts, strict=True)
+        f'"{b.name}";r={decision.left};t={_seconds(decision.full_in)}'
+        for (b, _), decision in zip(draws, decisions, strict=True)
     ]
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
 
 
-def _refusal(draws: Sequence[Draw], verdicts: Sequence[Verdict]) -> HttpError:
-    wait = _seconds(max(verdict.wait for verdict in verdicts))
-    headers = {**_headers(draws, verdicts), "Retry-After": str(wait)}
+def _rate_limited(draws: Sequence[Draw], decisions: Sequence[Decision]) -> HttpError:
+    wait = _seconds(max(decision.wait for decision in decisions))
+    headers = {**_headers(draws, decisions), "Retry-After": str(wait)}
     return HttpError("rate_limited", f"too much at once; try again in {wait} s", headers=headers)
 
 
 def _seconds(nanoseconds: int) -> int:
+    """Whole seconds, rounded up."""
     return -(-nanoseconds // SECOND)

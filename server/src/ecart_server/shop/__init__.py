@@ -1,1 +1,4 @@
-"""The pages of the service for people; they stand on the HTTP contract as any client does."""
+"""The shop page: HTML made on the server, its forms, and live updates of the cart.
+
+It uses the HTTP API as any client does, with the same sessions, prices and refusals.
+"""

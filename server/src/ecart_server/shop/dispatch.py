@@ -1,4 +1,8 @@
-"""The pages as ASGI apps by path: what the service looks up before it asks the API."""
+"""The paths of the shop page, its forms, files and live updates, each as an ASGI app.
+
+The service looks a request's path up in this table, and sends every other path to the API. A route
+of the API passes through none of this.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +23,19 @@ from ecart.integrations.asgi_messages import (
     cookies_of,
     headers_of,
     read_body_in_time,
-    send_over,
+    send_response,
 )
 from ecart_server.pages.assets import Asset
 from ecart_server.shop.assets import shop_assets
 from ecart_server.shop.events import EventStream
 from ecart_server.shop.forms import FORMS
 from ecart_server.shop.shop import ShopPages, picture
-from ecart_server.shop.subscriptions import Following
+from ecart_server.shop.subscriptions import Subscriptions
 
 _log = logging.getLogger("ecart.service")
 
-Page = Callable[[Request, Scope, Receive], Awaitable[Response | None]]
-
+PageHandler = Callable[[Request, Scope, Receive], Awaitable[Response | None]]
+"""Answers a request; None if the client has disconnected."""
 
 ROUTES = (
     ("GET", "/"),
@@ -40,38 +44,46 @@ ROUTES = (
     ("GET", "/assets/{version}/{file}"),
     *(("POST", path) for path in FORMS),
 )
-"""What is served here, by method and path."""
+"""The method and the path template of everything that is served here."""
 
 
-def site(endpoint: CartEndpoint, secrets: Sequence[str], following: Following) -> dict[str, App]:
-    """The apps of all pages, by path."""
+def shop_apps(
+    endpoint: CartEndpoint, secrets: Sequence[str], subscriptions: Subscriptions
+) -> dict[str, App]:
+    """The ASGI app of each path. `secrets` sign the tokens of forms, as they sign sessions."""
     shop = ShopPages(endpoint, secrets)
 
     async def front(request: Request, scope: Scope, receive: Receive) -> Response:
         return await shop.front(request, _query(scope), cookies_of(scope))
 
     async def form(request: Request, scope: Scope, receive: Receive) -> Response | None:
-        whole = await _with_body(request, receive, endpoint.settings.body_limit)
-        return None if whole is None else await shop.form(whole)
+        try:
+            body = await read_body_in_time(receive, endpoint.host.settings.body_limit)
+        except TimeoutError:
+            body = b""  # which is refused, as it has no token
+        return None if body is None else await shop.form(replace(request, body=body))
 
     async def drawing(request: Request, scope: Scope, receive: Receive) -> Response:
         return picture(request, _query(scope))
 
-    pages: dict[str, tuple[str, Page]] = {"/": ("GET", front), "/pictures": ("GET", drawing)}
-    pages |= {path: ("GET", _file(asset)) for path, asset in shop_assets().by_path.items()}
-    pages |= dict.fromkeys(FORMS, ("POST", form))
-    apps = {path: _app(endpoint, method, page) for path, (method, page) in pages.items()}
-    return {**apps, "/cart/events": _events(endpoint, following)}
+    handlers: dict[str, tuple[str, PageHandler]] = {
+        "/": ("GET", front),
+        "/pictures": ("GET", drawing),
+        **{path: ("GET", _asset_handler(asset)) for path, asset in shop_assets().by_path.items()},
+        **dict.fromkeys(FORMS, ("POST", form)),
+    }
+    apps = {path: _app(endpoint, method, page) for path, (method, page) in handlers.items()}
+    return {**apps, "/cart/events": _events_app(endpoint, subscriptions)}
 
 
-def _events(endpoint: CartEndpoint, following: Following) -> App:
-    stream = EventStream(endpoint.store, endpoint.settings.rules, following)
+def _events_app(endpoint: CartEndpoint, subscriptions: Subscriptions) -> App:
+    stream = EventStream(endpoint.host.store, endpoint.host.settings.rules, subscriptions)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(endpoint, scope)
-        response = _of_other_method(request, "GET")
+        response = _unless_method(request, "GET")
         if request.session.is_new or request.method == "HEAD":
-            response = response or _NOTHING_TO_FOLLOW
+            response = response or _NO_STREAM
         if response is None:
             try:
                 await stream(request, receive, send)
@@ -79,13 +91,13 @@ def _events(endpoint: CartEndpoint, following: Following) -> App:
                 response = problem_response(error)
             else:
                 return
-        await send_over(send, endpoint.said(scope, _finished(request, response)))
+        await send_response(send, endpoint.to_asgi(scope, _finished(request, response)))
 
     return app
 
 
-_NOTHING_TO_FOLLOW = Response(status=204, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
-"""With this status a browser does not come back by itself."""
+_NO_STREAM = Response(status=204, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
+"""There is no cart to follow. A browser does not reconnect after 204 (HTML, server-sent events)."""
 
 
 def _request(endpoint: CartEndpoint, scope: Scope) -> Request:
@@ -98,21 +110,22 @@ def _request(endpoint: CartEndpoint, scope: Scope) -> Request:
     )
 
 
-def _app(endpoint: CartEndpoint, method: str, page: Page) -> App:
+def _app(endpoint: CartEndpoint, method: str, page: PageHandler) -> App:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = _request(endpoint, scope)
         try:
-            response = _of_other_method(request, method) or await page(request, scope, receive)
+            response = _unless_method(request, method) or await page(request, scope, receive)
         except Exception:
             _log.exception("a page failed unexpectedly")
             response = problem_response(HttpError("internal_error", ""))
         if response is not None:
-            await send_over(send, endpoint.said(scope, _finished(request, response)))
+            await send_response(send, endpoint.to_asgi(scope, _finished(request, response)))
 
     return app
 
 
-def _of_other_method(request: Request, method: str) -> Response | None:
+def _unless_method(request: Request, method: str) -> Response | None:
+    """The answer to OPTIONS, and to a method other than the one of this path; else None."""
     if request.method == method or (request.method, method) == ("HEAD", "GET"):
         return None
     allow = {"Allow": "GET, HEAD, OPTIONS" if method == "GET" else f"{method}, OPTIONS"}
@@ -123,6 +136,7 @@ def _of_other_method(request: Request, method: str) -> Response | None:
 
 
 def _finished(request: Request, response: Response) -> Response:
+    """The response with its `Content-Length`, and without its body for HEAD."""
     if response.status in (204, 304):
         return response
     headers = {**response.headers, "Content-Length": str(len(response.body))}
@@ -130,20 +144,11 @@ def _finished(request: Request, response: Response) -> Response:
     return replace(response, headers=headers, body=body)
 
 
-async def _with_body(request: Request, receive: Receive, limit: int) -> Request | None:
-    """The request with its body, empty of one that takes too long; None if the client has gone."""
-    try:
-        body = await read_body_in_time(receive, limit)
-    except TimeoutError:
-        body = b""
-    return None if body is None else replace(request, body=body)
-
-
-def _file(asset: Asset) -> Page:
-    async def file(request: Request, scope: Scope, receive: Receive) -> Response:
+def _asset_handler(asset: Asset) -> PageHandler:
+    async def handler(request: Request, scope: Scope, receive: Receive) -> Response:
         return asset.response(request)
 
-    return file
+    return handler
 
 
 def _query(scope: Scope) -> str:

@@ -1,7 +1,7 @@
-"""The stream of a cart's versions: server-sent events, as browsers read them by themselves.
+"""`GET /cart/events`: the versions of a cart as server-sent events (HTML Standard, §9.2).
 
-Each event's id is the version that it tells, `<epoch>.<version>`. So a browser that comes back says
-what it has (`Last-Event-ID`), and is told what is new since, if anything is.
+The id of an event is the version that it names, `<epoch>.<version>`. A browser that reconnects
+sends the last id that it has (`Last-Event-ID`), and gets an event only if the cart is newer.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from ecart.integrations.asgi_messages import Receive, Send
 from ecart.model import CartSummary
 from ecart.operations import GetSummary, Rules
 from ecart.store import AsyncStore
-from ecart_server.shop.subscriptions import Follower, Following
+from ecart_server.shop.subscriptions import Subscriber, Subscriptions
 
 HEARTBEAT_SECONDS = 15.0
-"""Without news, a comment comes so often, so that proxies keep the connection."""
+"""After so long without an event a comment is sent, so that proxies keep the connection open."""
 RETRY_MS = 2000
-"""How long a browser waits before it comes back."""
+"""How long a browser waits before it reconnects."""
 
 _HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
     (b"vary", b"Cookie"),
     (b"x-content-type-options", b"nosniff"),
-    (b"x-accel-buffering", b"no"),  # nginx would keep events back
+    (b"x-accel-buffering", b"no"),  # nginx would buffer the events
 ]
 
 
 class EventStream:
-    """Streams the versions of the session's cart, until the client or the service leaves."""
+    """Streams the versions of the session's cart until the client or the service ends it."""
 
-    def __init__(self, store: AsyncStore, rules: Rules, following: Following) -> None:
+    def __init__(self, store: AsyncStore, rules: Rules, subscriptions: Subscriptions) -> None:
         self._store = store
         self._rules = rules
-        self._following = following
+        self._subscriptions = subscriptions
 
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
         """Answers one request.
@@ -49,51 +49,50 @@ class EventStream:
         Raises:
             HttpError: `too_many_streams`; nothing has been sent.
         """
-        with self._following.follow(request.session.cart_id) as follower:
-            leaving = asyncio.create_task(_end_with(receive, follower))
+        with self._subscriptions.subscribe(request.session.cart_id) as subscriber:
+            watching = asyncio.create_task(_close_on_disconnect(receive, subscriber))
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-                await send(_piece(f"retry: {RETRY_MS}\n\n"))
-                await self._begin(request, follower)
-                await _tell(follower, send)
+                await send(_chunk(f"retry: {RETRY_MS}\n\n"))
+                await self._start(request, subscriber)
+                await _send_events(subscriber, send)
                 await send({"type": "http.response.body", "body": b""})
             finally:
-                leaving.cancel()
+                watching.cancel()
 
-    async def _begin(self, request: Request, follower: Follower) -> None:
+    async def _start(self, request: Request, subscriber: Subscriber) -> None:
         read = GetSummary(rules=self._rules)
-        with contextlib.suppress(EcartError):  # it is looked at again soon
+        with contextlib.suppress(EcartError):  # it is polled again within a second
             cart = await AsyncCart(request.session.cart_id, self._store).perform(read)
-            known = request.headers.get("last-event-id")
-            follower.begin(cart, is_known=event_id(cart) == known and cart.state != "merged")
+            last_id = request.headers.get("last-event-id")
+            subscriber.start(cart, is_known=event_id(cart) == last_id and cart.state != "merged")
 
 
-async def _tell(follower: Follower, send: Send) -> None:
-    while not follower.is_over:
-        cart = await follower.news(HEARTBEAT_SECONDS)
+async def _send_events(subscriber: Subscriber, send: Send) -> None:
+    while not subscriber.is_closed:
+        cart = await subscriber.next_state(HEARTBEAT_SECONDS)
         if cart is not None:
-            await send(_piece(_event(cart)))
+            data = msgspec.json.encode(summary_view(cart)).decode()
+            await send(_chunk(f"event: cart\nid: {event_id(cart)}\ndata: {data}\n\n"))
             if cart.state == "merged":
-                return  # the browser comes back, with the session that it has by then
-        elif not follower.is_over:
-            await send(_piece(": still here\n\n"))
+                return  # the browser reconnects, and by then its session is of the other cart
+        elif not subscriber.is_closed:
+            await send(_chunk(": still here\n\n"))
 
 
-async def _end_with(receive: Receive, follower: Follower) -> None:
+async def _close_on_disconnect(receive: Receive, subscriber: Subscriber) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    follower.end()
+    subscriber.close()
 
 
 def event_id(cart: CartSummary) -> str:
-    """Names a version, across carts that end and begin again; `none` if there is no cart."""
+    """The id of a version: unique also across carts that end and begin again under one cart id.
+
+    `none` if there is no cart.
+    """
     return f"{cart.epoch}.{cart.version}" if cart.epoch else "none"
 
 
-def _event(cart: CartSummary) -> str:
-    data = msgspec.json.encode(summary_view(cart)).decode()
-    return f"event: cart\nid: {event_id(cart)}\ndata: {data}\n\n"
-
-
-def _piece(text: str) -> dict[str, object]:
+def _chunk(text: str) -> dict[str, object]:
     return {"type": "http.response.body", "body": text.encode(), "more_body": True}

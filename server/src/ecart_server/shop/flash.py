@@ -1,6 +1,6 @@
-"""What the page says after a form was sent: kept in a cookie until it is shown, for one minute.
+"""Flash messages: what the next page shows the shopper once, carried by a cookie for a minute.
 
-It is signed, so that no link and no other site can put words into the page.
+The cookie is signed, so that no link and no other site can put text into the page.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ import msgspec
 
 from ecart.tokens import SignedTokens
 
-_NAME = "ecart-note"
+_COOKIE = "ecart-note"
 _SECONDS = 60
-_LONGEST = 1900
-"""Characters of the value, before it is signed: a token is at most 2,048 characters long."""
+_MAX_LENGTH = 1900
+"""Characters of the value before it is signed: a signed token has at most 2,048."""
 
 
-class Note(msgspec.Struct, frozen=True):
-    """`text` for the shopper; `undo` are the fields of a form that takes the change back."""
+class FlashMessage(msgspec.Struct, frozen=True):
+    """A text for the shopper. `undo` are the fields of a form that reverts the change."""
 
     text: str
     undo: Mapping[str, str] = {}
 
 
-class Notes:
-    """The cookie of one deployment."""
+class FlashMessages:
+    """Reads and writes the cookie of flash messages. The first of `secrets` signs it."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._tokens = SignedTokens(secrets, "ecart.note")
 
-    def read(self, cookies: str) -> Note | None:
-        """The note that the `Cookie` header of a request carries."""
+    def read(self, cookies: str) -> FlashMessage | None:
+        """The message in the `Cookie` header of a request; None if there is none of ours."""
         for pair in cookies.split(";"):
             name, _, value = pair.strip().partition("=")
-            said = self._tokens.read(value) if name == _NAME else None
-            if said is not None:
-                return msgspec.json.decode(urlsafe_b64decode(said), type=Note)
+            verified = self._tokens.read(value) if name == _COOKIE else None
+            if verified is not None:
+                return msgspec.json.decode(urlsafe_b64decode(verified), type=FlashMessage)
         return None
 
-    def kept(self, note: Note) -> str:
-        """The `Set-Cookie` that has a browser bring the note along."""
-        value = _packed(note)
-        if len(value) > _LONGEST:
-            value = _packed(Note(note.text[:300]))
+    def set_cookie(self, message: FlashMessage) -> str:
+        """The `Set-Cookie` of a message; one that is too long loses its `undo`."""
+        value = _encode(message)
+        if len(value) > _MAX_LENGTH:
+            value = _encode(FlashMessage(message.text[:300]))
         return _set_cookie(self._tokens.sign(value), _SECONDS)
 
-    def dropped(self) -> str:
-        """The `Set-Cookie` for when it has been shown."""
+    def clear_cookie(self) -> str:
+        """The `Set-Cookie` that removes a message which has been shown."""
         return _set_cookie("", 0)
 
 
-def _packed(note: Note) -> str:
-    return urlsafe_b64encode(msgspec.json.encode(note)).decode()
+def _encode(message: FlashMessage) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(message)).decode()
 
 
 def _set_cookie(value: str, seconds: int) -> str:
-    return f"{_NAME}={value}; Max-Age={seconds}; HttpOnly; SameSite=Lax; Path=/"
+    return f"{_COOKIE}={value}; Max-Age={seconds}; HttpOnly; SameSite=Lax; Path=/"

@@ -1,6 +1,6 @@
-"""Pictures of products, drawn here: of the sample by hand, of all others by their SKU.
+"""SVG pictures of products without an image: drawn by hand for the sample, else generated.
 
-Nothing of the text of a SKU gets into a picture: only its digest chooses shapes and colours.
+The hash of the SKU chooses shapes and colours; the text of the SKU is not in the picture.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SHAPES = (
     '<circle cx="{xm}" cy="{ym}" r="{q}" fill="{c}"/>',
 )
 _SIDE = 40
-"""Of one tile of the pattern, which is four tiles wide and three high."""
+"""The side of a tile of the pattern, which is four tiles wide and three high."""
 
 
 @cache
@@ -39,7 +39,7 @@ def _drawings() -> dict[str, str]:
 
 
 def picture_of(sku: str) -> bytes:
-    """The picture of what is sold under this SKU: an SVG document, always the same."""
+    """The SVG document for a SKU, always the same."""
     digest = hashlib.sha256(sku.encode(errors="replace")).digest()
     drawing = _drawings().get(sku) or "".join(_pattern(digest))
     return (

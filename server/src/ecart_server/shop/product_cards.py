@@ -1,4 +1,4 @@
-"""What of the catalog stands on one page, and as what: cards with a picture and a price."""
+"""The cards of the shop page: a product's picture, price and options, as the page shows them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ import msgspec
 from ecart.catalog import Product
 from ecart.money import display_text
 from ecart_server.pages.formatting import option_value, price
+from ecart_server.shop.forms import OPTION_PREFIX
 
 CARDS_PER_PAGE = 60
 _IMAGE = re.compile(r"(https://[A-Za-z0-9.-]+(?::[0-9]+)?)/[^\s\\]*")
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One option of a product: the name of its field, and each value as JSON and for people."""
+    """One option of a product. `values` are pairs: the value as JSON, and as text for people."""
 
     name: str
     field: str
     values: tuple[tuple[str, str], ...]
 
 
-class Card(msgspec.Struct, frozen=True):
-    """A product as the page shows it. `price` is empty while it has none."""
+class ProductCard(msgspec.Struct, frozen=True):
+    """A product as the page shows it. `price` is empty if the catalog has none."""
 
     sku: str
     title: str
@@ -35,65 +36,61 @@ class Card(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...] = ()
 
 
-class Shelf(msgspec.Struct, frozen=True):
-    """One page of the products, and the origins of their pictures that are not ours."""
+class ProductCards(msgspec.Struct, frozen=True):
+    """The cards of page `number` of `pages`. `total` is how many cards all pages have.
 
-    cards: tuple[Card, ...]
+    `pictures` are the URLs of the cards' pictures by SKU, `image_origins` the other hosts that the
+    content security policy must allow for them.
+    """
+
+    cards: tuple[ProductCard, ...]
     number: int
     pages: int
-    products: int
+    total: int
     pictures: Mapping[str, str]
-    origins: tuple[str, ...]
+    image_origins: tuple[str, ...]
 
 
-def shelf_of(products: Sequence[Product], number: int, version: str) -> Shelf:
-    """The page of this number, or the nearest that there is; `version` is that of the pictures."""
+def product_cards(products: Sequence[Product], number: int, version: str) -> ProductCards:
+    """The page of this number, or the nearest one; `version` is that of the shop's assets."""
     pages = max(1, -(-len(products) // CARDS_PER_PAGE))
     number = min(max(number, 1), pages)
     shown = products[(number - 1) * CARDS_PER_PAGE : number * CARDS_PER_PAGE]
-    foreign = [match[1] for product in shown if (match := _IMAGE.fullmatch(product.image or ""))]
-    return Shelf(
+    origins = [match[1] for product in shown if (match := _IMAGE.fullmatch(product.image or ""))]
+    return ProductCards(
         cards=tuple(_card(product, version) for product in shown),
         number=number,
         pages=pages,
-        products=len(products),
-        pictures={product.sku: _picture(product, version) for product in shown},
-        origins=tuple(dict.fromkeys(foreign)),
+        total=len(products),
+        pictures={product.sku: _picture_url(product, version) for product in shown},
+        image_origins=tuple(dict.fromkeys(origins)),
     )
 
 
-def drawn(sku: str, version: str) -> str:
-    """Where the picture is that is drawn here."""
+def drawing_url(sku: str, version: str) -> str:
+    """The URL of the picture that this service draws for a SKU."""
     return f"/pictures?v={version}&sku={quote(sku, safe='')}"
 
 
-def _picture(product: Product, version: str) -> str:
+def _picture_url(product: Product, version: str) -> str:
     image = product.image or ""
-    return image if _IMAGE.fullmatch(image) else drawn(product.sku, version)
+    return image if _IMAGE.fullmatch(image) else drawing_url(product.sku, version)
 
 
-def _card(product: Product, version: str) -> Card:
+def _card(product: Product, version: str) -> ProductCard:
     unit_price = product.unit_price
     amount = "" if unit_price is None else display_text(unit_price, product.currency)
-    return Card(
+    return ProductCard(
         sku=product.sku,
         title=product.title or product.sku,
         price=price(amount, product.currency) if amount else "",
-        picture=_picture(product, version),
-        choices=tuple(_choices(product)),
+        picture=_picture_url(product, version),
+        choices=tuple(
+            Choice(
+                name=name,
+                field=OPTION_PREFIX + name,
+                values=tuple((json.dumps(v, ensure_ascii=False), option_value(v)) for v in values),
+            )
+            for name, values in (product.options or {}).items()
+        ),
     )
-
-
-def _choices(product: Product) -> list[Choice]:
-    return [
-        Choice(
-            name,
-            f"option:{name}",
-            tuple((_as_json(value), option_value(value)) for value in values),
-        )
-        for name, values in (product.options or {}).items()
-    ]
-
-
-def _as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)

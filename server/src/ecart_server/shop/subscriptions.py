@@ -1,7 +1,26 @@
-"""Who follows which cart in this process, and how it learns that one has changed.
+"""Live updates: which streams of this process follow which cart, and how they learn of changes.
 
-A change that this process makes is told at once. Those of others are seen by one small read per
-second and followed cart, whatever number of streams follows it: see decision 22.
+A browser keeps one request open, and the server sends an event through it whenever the cart has a
+new version (server-sent events, `shop/events.py`). Each open stream is a subscriber of one cart.
+News of a cart reaches its subscribers in two ways:
+
+1. Changes made in this process are published at once. `PublishingStore` wraps the store that the
+   API uses, and passes on the summary that each change returns anyway.
+2. Changes made elsewhere (another worker, a program that uses the library) are found by polling:
+   one task reads the summary of each subscribed cart once a second. That is one read per cart,
+   however many streams follow it, and none while there are no streams.
+
+Publish/subscribe of the engine is not used: messages are lost when a connection breaks, so polling
+would be needed in any case, and every change would pay for a message that hardly anybody waits for
+(decision 22).
+
+A subscriber holds only the latest state. A slow client skips versions, which is right for a cart:
+only its newest state matters. States are ordered by version. If the cart has ended and a new one
+has begun under the same id, their epochs differ, and versions cannot be compared; then any state
+counts as new.
+
+Streams are limited per process and per cart, because each one holds a connection. An engine that is
+away ends no stream: polling goes on, and the next successful read publishes what was missed.
 """
 
 from __future__ import annotations
@@ -18,119 +37,119 @@ from ecart.model import CartChange, CartSummary
 from ecart.operations import GetSummary, Operation, Rules
 from ecart.store import AsyncStore
 
-LOOK_SECONDS = 1.0
-"""Between two looks at the carts that are followed."""
-READS_TOGETHER = 100
+POLL_SECONDS = 1.0
+READS_PER_BATCH = 100
 """Carts that are read at once, so that requests of shoppers do not wait behind all of them."""
-MOST_STREAMS = 500
+MAX_STREAMS = 500
 """Of one process; each holds a connection, of which a process may have about a thousand."""
-MOST_OF_ONE_CART = 20
+MAX_STREAMS_PER_CART = 20
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger("ecart.service")
 
 
-class Follower:
-    """One stream's view of a cart: the latest state that it has not told yet."""
+class Subscriber:
+    """One stream's subscription to a cart: holds the newest state that it has not sent yet."""
 
     def __init__(self) -> None:
-        self._news: CartSummary | None = None
-        self._told: CartSummary | None = None
-        self._woken = asyncio.Event()
-        self.is_over = False
+        self._pending: CartSummary | None = None
+        self._sent: CartSummary | None = None
+        self._wakeup = asyncio.Event()
+        self.is_closed = False
 
-    def begin(self, cart: CartSummary, *, is_known: bool) -> None:
-        """How the cart is at the beginning, and whether the client has said that it knows."""
+    def start(self, cart: CartSummary, *, is_known: bool) -> None:
+        """Sets the state at the beginning; the client has it already if `is_known`."""
         if is_known:
-            self._told = cart
+            self._sent = cart
         else:
-            self.learn(cart)
+            self.notify(cart)
 
-    def learn(self, cart: CartSummary) -> None:
-        """Has something to tell, unless it is what is known already, or older."""
-        known = self._news or self._told
+    def notify(self, cart: CartSummary) -> None:
+        """Makes a state pending, unless it is the known one, or older."""
+        known = self._pending or self._sent
         if known is None or cart.epoch != known.epoch or cart.version > known.version:
-            self._news = cart
-            self._woken.set()
+            self._pending = cart
+            self._wakeup.set()
 
-    def end(self) -> None:
-        """There is nobody to tell any more."""
-        self.is_over = True
-        self._woken.set()
+    def close(self) -> None:
+        """Ends the subscription, and wakes the stream that waits for news."""
+        self.is_closed = True
+        self._wakeup.set()
 
-    async def news(self, seconds: float) -> CartSummary | None:
-        """The state to tell; None if there was none for so long, or nobody is to be told."""
+    async def next_state(self, seconds: float) -> CartSummary | None:
+        """Waits for a state to send; None after this time, or when the subscription is closed."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        self._woken.clear()
-        news, self._news = self._news, None
-        self._told = news or self._told
-        return None if self.is_over else news
+                await self._wakeup.wait()
+        self._wakeup.clear()
+        state, self._pending = self._pending, None
+        self._sent = state or self._sent
+        return None if self.is_closed else state
 
 
-class Following:
-    """All followers of one process."""
+class Subscriptions:
+    """All subscribers of one process, and the task that polls their carts."""
 
     def __init__(self, store: AsyncStore, rules: Rules) -> None:
         self._store = store
         self._rules = rules
-        self.followers: dict[str, set[Follower]] = {}
-        """Those of each cart that is followed."""
-        self._looking: asyncio.Task[None] | None = None
-        self._is_ended = False
+        self.subscribers: dict[str, set[Subscriber]] = {}
+        """By cart id; a cart without subscribers is not in it."""
+        self._polling: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @contextlib.contextmanager
-    def follow(self, cart_id: str) -> Iterator[Follower]:
-        """A follower of the cart, for as long as the context lasts.
+    def subscribe(self, cart_id: str) -> Iterator[Subscriber]:
+        """A subscriber of the cart, for as long as the context lasts.
 
         Raises:
             HttpError: `too_many_streams`.
         """
-        everybody = sum(map(len, self.followers.values()))
-        here = self.followers.get(cart_id, set())
-        if everybody >= MOST_STREAMS or len(here) >= MOST_OF_ONE_CART:
+        all_streams = sum(map(len, self.subscribers.values()))
+        of_cart = self.subscribers.get(cart_id, set())
+        if all_streams >= MAX_STREAMS or len(of_cart) >= MAX_STREAMS_PER_CART:
             raise HttpError("too_many_streams", "too many follow already; look again now and then")
-        follower = Follower()
-        if self._is_ended:
-            follower.end()
-        self.followers.setdefault(cart_id, here).add(follower)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_while_followed())
+        subscriber = Subscriber()
+        if self._is_closed:
+            subscriber.close()
+        self.subscribers.setdefault(cart_id, of_cart).add(subscriber)
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._poll_while_subscribed())
         try:
-            yield follower
+            yield subscriber
         finally:
-            here.discard(follower)
-            if not here:
-                self.followers.pop(cart_id, None)
+            of_cart.discard(subscriber)
+            if not of_cart:
+                self.subscribers.pop(cart_id, None)
 
-    def tell(self, cart: CartSummary) -> None:
-        """Tells the followers of a cart how it is now."""
-        for follower in self.followers.get(cart.cart_id, ()):
-            follower.learn(cart)
+    def publish(self, cart: CartSummary) -> None:
+        """Notifies the subscribers of a cart of its state."""
+        for subscriber in self.subscribers.get(cart.cart_id, ()):
+            subscriber.notify(cart)
 
-    def end(self) -> None:
-        """Ends all streams, also those that are still to come, so that the service can stop."""
-        self._is_ended = True
-        for followers in self.followers.values():
-            for follower in followers:
-                follower.end()
-        if self._looking is not None:
-            self._looking.cancel()
+    def close(self) -> None:
+        """Ends all streams, and those that are still to come, so that the service can stop."""
+        self._is_closed = True
+        for subscribers in self.subscribers.values():
+            for subscriber in subscribers:
+                subscriber.close()
+        if self._polling is not None:
+            self._polling.cancel()
 
-    async def _look_while_followed(self) -> None:
-        while self.followers:
-            await asyncio.sleep(LOOK_SECONDS)
-            cart_ids = list(self.followers)
-            for start in range(0, len(cart_ids), READS_TOGETHER):
-                if not await self._look_at(cart_ids[start : start + READS_TOGETHER]):
-                    break  # the engine is away: what is left would only wait, too
+    async def _poll_while_subscribed(self) -> None:
+        while self.subscribers:
+            await asyncio.sleep(POLL_SECONDS)
+            cart_ids = list(self.subscribers)
+            for start in range(0, len(cart_ids), READS_PER_BATCH):
+                if not await self._poll(cart_ids[start : start + READS_PER_BATCH]):
+                    break  # the engine is away, and each further batch would wait for it, too
 
-    async def _look_at(self, cart_ids: list[str]) -> bool:
+    async def _poll(self, cart_ids: list[str]) -> bool:
+        """Reads carts and publishes their states; False if the engine does not answer."""
         reads = (self._store.execute(each, GetSummary(rules=self._rules)) for each in cart_ids)
         for found in await asyncio.gather(*reads, return_exceptions=True):
             if isinstance(found, CartSummary):
-                self.tell(found)
+                self.publish(found)
             elif isinstance(found, StoreError):
                 return False
             elif not isinstance(found, EcartError):
@@ -138,21 +157,21 @@ class Following:
         return True
 
 
-class TellingStore:
-    """A store that tells the followers of a cart of each change made through it."""
+class PublishingStore:
+    """An `AsyncStore` that publishes the changes made through it to the subscribers of the cart."""
 
-    def __init__(self, store: AsyncStore, following: Following) -> None:
+    def __init__(self, store: AsyncStore, subscriptions: Subscriptions) -> None:
         self._store = store
-        self._following = following
-        self._followed = following.followers
+        self._subscriptions = subscriptions
+        self._subscribers = subscriptions.subscribers
 
     def execute(self, cart_id: str, operation: Operation[Any], /) -> Any:
-        """As the store; where nobody follows, it costs one look into a dictionary."""
-        done = self._store.execute(cart_id, operation)
-        return self._and_told(done) if cart_id in self._followed else done
+        """As the store; for a cart without subscribers it costs one dictionary lookup."""
+        running = self._store.execute(cart_id, operation)
+        return self._publish_after(running) if cart_id in self._subscribers else running
 
-    async def _and_told(self, doing: Coroutine[Any, Any, _Result]) -> _Result:
-        done = await doing
-        if isinstance(done, CartChange):
-            self._following.tell(done.summary)
-        return done
+    async def _publish_after(self, running: Coroutine[Any, Any, _Result]) -> _Result:
+        result = await running
+        if isinstance(result, CartChange):
+            self._subscriptions.publish(result.summary)
+        return result

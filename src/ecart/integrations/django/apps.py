@@ -1,4 +1,4 @@
-"""What Django does with the cart at its start: checks, and the two signals of a log-in."""
+"""The Django app `ecart`: it registers the checks, and handlers of the log-in signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.checks import Tags, register
 
 from ecart.errors import StoreError
 from ecart.integrations.django import checks
-from ecart.integrations.django.visitors import follow_log_in, sign_out
+from ecart.integrations.django.visitors import merge_at_log_in, sign_out
 
 _log = logging.getLogger("ecart.django")
 
@@ -24,7 +24,7 @@ class CartConfig(AppConfig):
     verbose_name = "Shopping carts"
 
     def ready(self) -> None:
-        """Registers what is to be called."""
+        """Registers the checks and the signal handlers."""
         register(checks.check_setting, "ecart")
         register(checks.check_middleware, "ecart")
         register(checks.check_engine, Tags.database, "ecart")
@@ -33,11 +33,11 @@ class CartConfig(AppConfig):
 
 
 def _at_log_in(request: Any, user: Any, **_: Any) -> None:
-    """Merges. Without an engine the log-in goes on, and the next use of the cart merges."""
+    """Merges the carts. If the engine fails, the log-in succeeds, and the next use merges."""
     if not hasattr(request, "session"):
-        return  # a log-in without one, by a token, keeps no cart
+        return  # a log-in without one, by a token, has no cart
     try:
-        follow_log_in(request, user)
+        merge_at_log_in(request, user)
     except StoreError as error:
         _log.warning("a log-in could not merge the cart yet: %s", error)
 

@@ -1,4 +1,4 @@
-"""What a page's header shows of the cart, read when it is rendered and not before."""
+"""The badge: the counters and subtotal in a page's header, read when it is rendered."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cached_property
 from django.http import HttpRequest
 
 from ecart.errors import StoreError
-from ecart.integrations.django.state import installed
-from ecart.integrations.django.visitors import kept_cart_id
+from ecart.integrations.django.state import host
+from ecart.integrations.django.visitors import current_cart_id
 from ecart.model import CartSummary
 from ecart.money import display_text
 from ecart.operations import GetSummary
@@ -20,8 +20,8 @@ _log = logging.getLogger("ecart.django")
 class Badge:
     """`line_count`, `total_quantity`, `subtotal` and `currency`, in one small read.
 
-    A visitor without a cart costs none, and gets no session. Without an engine all are None,
-    which templates can tell from 0: a page is not to fail for its header.
+    For a visitor without a cart nothing is read, and no session begins. If the engine fails, all
+    are None, which is not 0 in a template: a page does not fail for its header.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -29,31 +29,31 @@ class Badge:
 
     @property
     def line_count(self) -> int | None:
-        """How many lines."""
+        """The number of lines."""
         return None if self._summary is None else self._summary.line_count
 
     @property
     def total_quantity(self) -> int | None:
-        """How many units."""
+        """The number of units."""
         return None if self._summary is None else self._summary.total_quantity
 
     @property
     def subtotal(self) -> str | None:
-        """The sum, with the currency's digits."""
+        """The sum of all lines that have a price, with the currency's digits."""
         read = self._summary
         return None if read is None else display_text(read.subtotal, read.currency)
 
     @property
     def currency(self) -> str | None:
-        """That of the sum."""
+        """The ISO 4217 code of the subtotal."""
         return None if self._summary is None else self._summary.currency
 
     @cached_property
     def _summary(self) -> CartSummary | None:
-        here = installed()
+        here = host()
         read = GetSummary(rules=here.settings.rules)
         try:
-            cart_id = kept_cart_id(self._request)
+            cart_id = current_cart_id(self._request)
             if cart_id is None:
                 return CartSummary(cart_id="", currency=here.settings.rules.currency)
             return here.store.execute(cart_id, read)

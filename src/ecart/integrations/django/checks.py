@@ -1,4 +1,4 @@
-"""What `manage.py check` finds out about the cart."""
+"""The checks of the cart for `manage.py check`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from django.utils.module_loading import import_string
 
 from ecart.errors import EcartError
 from ecart.integrations.django.middleware import CartMiddleware
-from ecart.integrations.django.state import installed
+from ecart.integrations.django.state import host
 from ecart.operations import GetSummary
 
 
 def check_setting(**_: Any) -> list[CheckMessage]:
     """Whether `ECART` can be used as it is."""
     try:
-        installed()
+        host()
     except ImproperlyConfigured as error:
         return [Error(str(error), id="ecart.E001")]
     return []
 
 
 def check_middleware(**_: Any) -> list[CheckMessage]:
-    """Whether `CartMiddleware` is there, behind that of the sessions."""
-    cart, session = _place(CartMiddleware), _place(SessionMiddleware)
+    """Whether `CartMiddleware` is there, after `SessionMiddleware`."""
+    cart, session = _index_of(CartMiddleware), _index_of(SessionMiddleware)
     if cart is None:
         hint = "Without it there is no request.cart; use cart_from(request)."
         return [Warning("CartMiddleware is not in MIDDLEWARE.", hint=hint, id="ecart.W001")]
@@ -39,11 +39,11 @@ def check_middleware(**_: Any) -> list[CheckMessage]:
 
 
 def check_engine(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Whether the engine answers; asked only where databases are, as Django's own checks do."""
+    """Whether the engine answers. Like Django's own database checks, only with `--database`."""
     if databases is None:
         return []
     try:
-        here = installed()
+        here = host()
         here.store.execute("readyz", GetSummary(rules=here.settings.rules))
     except ImproperlyConfigured:
         return []  # which is E001
@@ -52,9 +52,9 @@ def check_engine(databases: Sequence[str] | None = None, **_: Any) -> list[Check
     return []
 
 
-def _place(kind: type) -> int | None:
-    for place, name in enumerate(settings.MIDDLEWARE):
+def _index_of(kind: type) -> int | None:
+    for index, name in enumerate(settings.MIDDLEWARE):
         found = import_string(name)
         if isinstance(found, type) and issubclass(found, kind):
-            return place
+            return index
     return None

@@ -14,9 +14,9 @@ from ecart.integrations.django.visitors import CartRequest, attach
 
 
 class CartMiddleware:
-    """Gives every request its cart, which costs nothing until it is used.
+    """Gives every request its lazy cart.
 
-    It is sync or async as what comes after it is, so that neither server has to change threads.
+    It is sync or async like the next middleware, so that no server has to change threads.
     """
 
     sync_capable = True
@@ -30,7 +30,7 @@ class CartMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Passes the request on. The answer is an awaitable if that of the next is."""
+        """Passes the request on. The response is an awaitable if the next one's is."""
         if not hasattr(request, "session"):
             raise ImproperlyConfigured("CartMiddleware comes after SessionMiddleware in MIDDLEWARE")
         cast(CartRequest, request).cart_sign_in = None

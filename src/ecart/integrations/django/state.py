@@ -1,11 +1,10 @@
-"""What the `ECART` setting says, read when it is first needed and kept for the process."""
+"""The hosts of a site's cart, made of the `ECART` setting when they are first needed."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
@@ -15,95 +14,80 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
+from msgspec import UNSET, UnsetType
 
 from ecart.catalog import Catalog, as_catalog
-from ecart.http import Api, HttpSettings
-from ecart.model import MergePolicy
-from ecart.operations import QUARTER_HOUR, WEEK, Operation, Rules, ttl_milliseconds
-from ecart.store import AsyncStore, Store
+from ecart.integrations.config_keys import KEYS, settings_from
+from ecart.integrations.host import AsyncHost, Host
+from ecart.operations import Operation
+from ecart.store import Store
 from ecart.stores.redis import async_store_for, store_for
 from ecart.tokens import SignedTokens
 
 _Result = TypeVar("_Result")
 
-
-class Setting(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="upper"
-):
-    """The keys of `ECART`; their meaning is in docs/integrations/django.md."""
-
-    redis_url: str | None = None
-    store: Any = None
-    async_store: Any = None
-    catalog: Any = None
-    ttl: int | timedelta | None = WEEK
-    currency: str = "USD"
-    accept_unknown_skus: bool | None = None
-    trusted_origins: tuple[str, ...] = ()
-    hold: int = QUARTER_HOUR
-    keep_additions: bool = False
-    merge_policy: MergePolicy = "sum"
-    office_keys: tuple[str, ...] | str = ()
-    first_ttl: int | None = None
+Setting: Any = msgspec.defstruct(
+    "Setting",
+    [
+        ("redis_url", str | None, None),
+        ("store", Any, None),
+        ("async_store", Any, None),
+        ("catalog", Any, None),
+        *((name.lower(), key.accepts | UnsetType, UNSET) for name, key in KEYS.items()),
+    ],
+    frozen=True,
+    forbid_unknown_fields=True,
+    rename="upper",
+)
+"""The keys of `ECART`; their meaning is in docs/integrations/django.md."""
 
 
-class Installed(msgspec.Struct, frozen=True):
-    """What the views of the site need, on a WSGI server and on an ASGI server."""
-
-    api: Api
-    store: Store
-    async_store: AsyncStore
-    catalog: Catalog
-    async_catalog: Catalog
-
-    @property
-    def settings(self) -> HttpSettings:
-        """The part of the setting that the contract knows."""
-        return self.api.settings
-
-
-@cache
-def installed() -> Installed:
-    """The setting, made into what it names. No engine is asked.
+def host() -> Host:
+    """The host for code that blocks, and for a WSGI server. Making it asks no engine.
 
     Raises:
         ImproperlyConfigured: a key is unknown, a value cannot work, or no store is named.
     """
+    return _hosts()[0]
+
+
+def async_host() -> AsyncHost:
+    """The host for asyncio, and for an ASGI server.
+
+    Raises:
+        ImproperlyConfigured: as `host`.
+    """
+    return _hosts()[1]
+
+
+@cache
+def _hosts() -> tuple[Host, AsyncHost]:
     try:
-        setting = msgspec.convert(getattr(django_settings, "ECART", {}), Setting)
-        return _install(setting)
+        return _make_hosts(msgspec.convert(getattr(django_settings, "ECART", {}), Setting))
     except (ImportError, TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"ECART: {error}") from error
 
 
-def _install(setting: Setting) -> Installed:
-    target = setting.redis_url if setting.store is None else _named(setting.store)
+def _make_hosts(setting: Any) -> tuple[Host, AsyncHost]:
+    target = setting.redis_url if setting.store is None else _imported(setting.store)
     if target is None:
-        # It is never memory by silence.
-        raise ValueError("say where the carts are: REDIS_URL, or STORE")
+        # Memory is never chosen silently.
+        raise ValueError("there is no store: set REDIS_URL, or STORE")
     store = store_for(target)
-    async_target = target if setting.async_store is None else _named(setting.async_store)
-    catalog = as_catalog(_catalog_source(setting.catalog), setting.currency)
-    return Installed(
-        api=Api(_http_settings(setting), _tokens()),
-        store=store,
-        async_store=_InThread(store) if async_target is store else async_store_for(async_target),
-        catalog=catalog,
-        async_catalog=catalog if getattr(catalog, "in_memory", False) else _Looked(catalog),
-    )
-
-
-def _http_settings(setting: Setting) -> HttpSettings:
-    accepts = setting.accept_unknown_skus
-    return HttpSettings(
-        rules=Rules(ttl_ms=ttl_milliseconds(setting.ttl), currency=setting.currency),
-        accept_unknown_skus=setting.catalog is None if accepts is None else accepts,
-        trusted_origins=frozenset(setting.trusted_origins),
-        office_keys=tuple(setting.office_keys),  # of a text its letters, which are refused
-        hold_seconds=setting.hold,
-        keep_additions=setting.keep_additions,
-        merge_policy=setting.merge_policy,
-        first_ttl_seconds=setting.first_ttl,
+    async_target = target if setting.async_store is None else _imported(setting.async_store)
+    given = {name: getattr(setting, name.lower()) for name in KEYS}
+    given = {name: value for name, value in given.items() if value is not UNSET}
+    settings = settings_from(given, accept_unknown_skus=setting.catalog is None)
+    catalog = as_catalog(_catalog_source(setting.catalog), settings.rules.currency)
+    tokens = _tokens()
+    return (
+        Host(store, tokens=tokens, catalog=catalog, settings=settings),
+        AsyncHost(
+            _ThreadStore(store) if async_target is store else async_store_for(async_target),
+            tokens=tokens,
+            catalog=catalog if getattr(catalog, "in_memory", False) else _ThreadCatalog(catalog),
+            settings=settings,
+        ),
     )
 
 
@@ -112,8 +96,8 @@ def _tokens() -> SignedTokens:
     return SignedTokens([s if isinstance(s, str) else s.hex() for s in secrets])
 
 
-def _named(value: Any) -> Any:
-    """What a dotted path names, one of its kind if it is a class; anything else is itself."""
+def _imported(value: Any) -> Any:
+    """The object of a dotted path, or an instance of its class; any other value as it is."""
     if not isinstance(value, str) or "://" in value:
         return value
     found = import_string(value)
@@ -122,11 +106,11 @@ def _named(value: Any) -> Any:
 
 def _catalog_source(value: Any) -> Any:
     is_file = isinstance(value, str) and value.endswith((".csv", ".json"))
-    return value if is_file else _named(value)
+    return value if is_file else _imported(value)
 
 
-class _InThread:
-    """A sync store for asyncio, where no asyncio store is named."""
+class _ThreadStore:
+    """A sync store for asyncio, which runs in a thread, where no asyncio store is given."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -136,8 +120,8 @@ class _InThread:
         return await asyncio.to_thread(self._store.execute, cart_id, operation)
 
 
-class _Looked:
-    """A catalog for asyncio, asked in the thread whose database connections Django looks after."""
+class _ThreadCatalog:
+    """A catalog for asyncio, looked up in the thread whose database connections Django manages."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -148,10 +132,10 @@ class _Looked:
         return await found if inspect.isawaitable(found) else found
 
 
-def forget(*, setting: str, **_: Any) -> None:
-    """Has the settings read again: tests change them."""
+def clear_hosts(*, setting: str, **_: Any) -> None:
+    """Discards the hosts when a test changes a setting that they are made of."""
     if setting in ("ECART", "SECRET_KEY", "SECRET_KEY_FALLBACKS"):
-        installed.cache_clear()
+        _hosts.cache_clear()
 
 
-setting_changed.connect(forget, dispatch_uid="ecart")
+setting_changed.connect(clear_hosts, dispatch_uid="ecart")

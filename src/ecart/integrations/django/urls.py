@@ -1,6 +1,6 @@
 """`path("", include("ecart.integrations.django.urls"))`: all of `/cart`, and of `/carts` with keys.
 
-Every path and every method there is answered by the contract, in its own words.
+Every path and every method there is answered by the HTTP API, errors included.
 """
 
 from __future__ import annotations
@@ -11,34 +11,35 @@ from django.urls import ResolverMatch, URLPattern, register_converter
 from django.urls.converters import StringConverter
 from django.urls.resolvers import RoutePattern
 
-from ecart.integrations.django.state import installed
-from ecart.integrations.django.views import acart_view, cart_view
+from ecart.integrations.django.state import host
+from ecart.integrations.django.views import api_view, async_api_view
 
 
 class _Path(StringConverter):
-    """What is the contract's, with all that follows: also nothing, slashes and line ends."""
+    """A path of the API with any rest: also an empty one, or one with slashes and line ends."""
 
     regex = r"cart(?:/[\s\S]*)?|carts/[\s\S]*"
 
     def to_python(self, value: str) -> str:
-        """The path. Without keys the one of the back office is somebody else's."""
-        if value.startswith("carts/") and not installed().settings.office_keys:
+        """The path. Without keys those of the back office are the site's own."""
+        if value.startswith("carts/") and not host().settings.office_keys:
             raise ValueError("there is no back office")
         return value
 
 
 class _Pattern(URLPattern):
-    """Has the view that suits the server: a route is looked up in the event loop, or there is none.
+    """Dispatches to the async view under ASGI and to the sync one under WSGI.
 
-    An async view would cost a WSGI server a thread and a loop for each request; a sync one would
-    cost an ASGI server a thread, and Redis connections of its own.
+    Under ASGI, Django resolves a path inside a running event loop. An async view would cost a WSGI
+    server a thread and a loop per request; a sync one would cost an ASGI server a thread, and Redis
+    connections of its own.
     """
 
     def resolve(self, path: str) -> ResolverMatch | None:
-        """As Django's."""
+        """As `URLPattern.resolve`, with the view for the kind of server."""
         match = super().resolve(path)
         if match and _is_in_event_loop():
-            match.func = acart_view
+            match.func = async_api_view
         return match
 
 
@@ -54,5 +55,5 @@ register_converter(_Path, "ecart_path")
 
 app_name = "ecart"
 urlpatterns = [
-    _Pattern(RoutePattern("<ecart_path:path>", name="api", is_endpoint=True), cart_view, name="api")
+    _Pattern(RoutePattern("<ecart_path:path>", name="api", is_endpoint=True), api_view, name="api")
 ]

@@ -1,4 +1,4 @@
-"""The HTTP contract as a view, for WSGI and for ASGI."""
+"""The HTTP API as a view, for WSGI and for ASGI."""
 
 from __future__ import annotations
 
@@ -13,76 +13,73 @@ from django.views.decorators.csrf import csrf_exempt
 from msgspec.structs import replace
 
 from ecart.errors import EcartError
-from ecart.http import Request, Response, Session, is_told_too_long, session_of
+from ecart.http import Request, Response, Session, declares_oversized_body, session_of
 from ecart.http.problems import HttpError
-from ecart.integrations.django.state import Installed, installed
-from ecart.integrations.django.visitors import SESSION_KEY, kept_cart_id
-from ecart.integrations.runner import answer, answer_async
+from ecart.integrations.django.state import async_host, host
+from ecart.integrations.django.visitors import SESSION_KEY, current_cart_id
 
-_NOT_KNOWN = Session("")
-"""That of a request whose session could not be looked at: so it keeps what it has."""
+_UNKNOWN_SESSION = Session("")
+"""For a request whose session is not read: the browser keeps the one that it has."""
 
 
-def _as_it_is(view: Any) -> Any:
-    """A view without Django's own guards: the contract has an origin check instead of a token."""
+def _without_guards(view: Any) -> Any:
+    """A view without Django's CSRF token, since the API checks the origin, and transactions."""
     for alias in connections:
-        # Of the database it reads at most products, and asyncio has no transactions there.
+        # It reads at most products from the database, and asyncio has no transactions there.
         view = non_atomic_requests(using=alias)(view)
     return csrf_exempt(view)
 
 
-@_as_it_is
-def cart_view(request: HttpRequest, path: str, **of_prefix: Any) -> HttpResponse:
+@_without_guards
+def api_view(request: HttpRequest, path: str, **of_prefix: Any) -> HttpResponse:
     """Answers a request below `/cart` or `/carts` on a WSGI server."""
-    here = installed()
-    asked, refused = _asked(request, path, here)
-    response = refused or answer(here.api, here.store, here.catalog, asked)
-    return _kept(request, response) if response.keep_session else _as_djangos(response)
+    api_request, refusal = _to_request(request, path)
+    response = refusal or host().answer(api_request)
+    return _with_session(request, response) if response.keep_session else _to_django(response)
 
 
-@_as_it_is
-async def acart_view(request: HttpRequest, path: str, **of_prefix: Any) -> HttpResponse:
-    """`cart_view` on an ASGI server."""
-    here = installed()
-    asked, refused = await sync_to_async(_asked)(request, path, here)
-    response = refused or await answer_async(here.api, here.async_store, here.async_catalog, asked)
+@_without_guards
+async def async_api_view(request: HttpRequest, path: str, **of_prefix: Any) -> HttpResponse:
+    """`api_view` on an ASGI server."""
+    api_request, refusal = await sync_to_async(_to_request)(request, path)
+    response = refusal or await async_host().answer(api_request)
     if response.keep_session:
-        return await sync_to_async(_kept)(request, response)
-    return _as_djangos(response)
+        return await sync_to_async(_with_session)(request, response)
+    return _to_django(response)
 
 
-def _asked(request: HttpRequest, path: str, here: Installed) -> tuple[Request, Response | None]:
-    """The request as the contract has it, or why it cannot be had."""
+def _to_request(request: HttpRequest, path: str) -> tuple[Request, Response | None]:
+    """The request, and a refusal if it could not be read to its end."""
     headers = _headers(request)
-    asked = Request(
-        method=request.method or "", path=f"/{path}", headers=headers, session=_NOT_KNOWN
+    api_request = Request(
+        method=request.method or "", path=f"/{path}", headers=headers, session=_UNKNOWN_SESSION
     )
     try:
-        body = _body(request, headers, here.settings.body_limit)
-        # Neither the back office nor who has a token is asked for Django's session.
-        is_by_session = asked.is_of_shopper and "cart-token" not in headers
-        session = session_of(kept_cart_id(request) if is_by_session else None)
-        asked = replace(asked, body=body, session=session)
+        body = _body(request, headers, host().settings.body_limit)
+        # Django's session is not read for the back office, nor for a client with a token.
+        is_by_session = api_request.is_of_shopper and "cart-token" not in headers
+        session = session_of(current_cart_id(request) if is_by_session else None)
+        api_request = replace(api_request, body=body, session=session)
     except EcartError as error:
-        return asked, here.api.refuse(asked, error)
-    return asked, None
+        return api_request, host().api.refuse(api_request, error)
+    return api_request, None
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    # As the site knows it behind a proxy: USE_X_FORWARDED_HOST.
+    # Behind a proxy, the site's own host: USE_X_FORWARDED_HOST.
     headers["host"] = request.get_host()
     server = request.META.get("SERVER_SOFTWARE", "")
-    made_up = headers.get("content-type") == "text/plain" and server.startswith("WSGIServer")
-    if made_up and headers.get("content-length", "") in ("", "0"):
-        del headers["content-type"]  # which runserver adds where a client sent none
+    is_added = headers.get("content-type") == "text/plain" and server.startswith("WSGIServer")
+    if is_added and headers.get("content-length", "") in ("", "0"):
+        del headers["content-type"]  # runserver adds it where the client sent none
     return headers
 
 
 def _body(request: HttpRequest, headers: dict[str, str], limit: int) -> bytes:
-    if is_told_too_long(headers, limit):
+    if declares_oversized_body(headers, limit):
         return b""
-    # Django takes a body whose length is not told for none.
+    # Django takes a body without Content-Length for an empty one.
     environ = getattr(request, "environ", {})
     ends = environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")
     stream = environ["wsgi.input"] if ends else request
@@ -95,37 +92,37 @@ def _body(request: HttpRequest, headers: dict[str, str], limit: int) -> bytes:
     return body
 
 
-def _kept(request: HttpRequest, response: Response) -> HttpResponse:
-    """The answer to one whose session begins."""
-    answer = _as_djangos(response)
+def _with_session(request: HttpRequest, response: Response) -> HttpResponse:
+    """The response to a client whose session begins."""
+    made = _to_django(response)
     if response.keep_session:
         request.session[SESSION_KEY] = response.keep_session.cart_id
     if response.status >= 500:
-        # Django keeps no session then, but the first change of this one may have landed.
-        as_if_well = SessionMiddleware(_nothing).process_response(request, HttpResponse())
-        answer.cookies.update(as_if_well.cookies)
-    return answer
+        # Django saves no session with a 5xx, but the first change of this cart may have been made.
+        saved = SessionMiddleware(_empty_response).process_response(request, HttpResponse())
+        made.cookies.update(saved.cookies)
+    return made
 
 
-def _nothing(request: HttpRequest) -> HttpResponse:
+def _empty_response(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-class _Finished(HttpResponse):
-    """An answer that middleware neither compresses nor gives a length.
+class _FinalResponse(HttpResponse):
+    """A response that middleware neither compresses nor gives a length.
 
     Compressed, its ETag would be weak, and no match for `If-Match`; a 204 or 304 has no length.
     """
 
     def has_header(self, header: str) -> bool:
-        """What middleware asks before it adds one."""
+        """Whether there is such a header, which middleware checks before it adds one."""
         return header.lower() in ("content-encoding", "content-length") or super().has_header(
             header
         )
 
 
-def _as_djangos(response: Response) -> HttpResponse:
-    answer = _Finished(response.body, status=response.status, headers=dict(response.headers))
+def _to_django(response: Response) -> HttpResponse:
+    made = _FinalResponse(response.body, status=response.status, headers=dict(response.headers))
     if "Content-Type" not in response.headers:
-        del answer["Content-Type"]
-    return answer
+        del made["Content-Type"]
+    return made

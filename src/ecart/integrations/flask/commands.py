@@ -1,4 +1,4 @@
-"""`flask ecart`: a look at the carts of an app, through the app's own settings."""
+"""`flask ecart`: shows carts and pings the store, with the settings of the app."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import flask
 import msgspec
 from flask.cli import AppGroup
 
-from ecart.cart import Cart
 from ecart.errors import EcartError
 from ecart.http.views import cart_view
-from ecart.integrations.flask.state import installed_in
+from ecart.integrations.flask.state import host_of
 from ecart.operations import GetSummary
 
 commands = AppGroup("ecart", help="The carts of this app.")
@@ -23,24 +22,23 @@ commands = AppGroup("ecart", help="The carts of this app.")
 @click.argument("cart_id")
 def show(cart_id: str) -> None:
     """Show a cart, as the HTTP API does. That of a user is named user.<id>."""
-    installed = installed_in(flask.current_app)
     try:
-        cart = Cart(cart_id, installed.store, rules=installed.settings.rules).get()
+        cart = host_of(flask.current_app).cart(cart_id).get()
     except EcartError as error:
         raise _failure(error) from error
     if not cart.exists:
         raise click.ClickException(f"there is no cart {cart_id!r} [cart_not_found]")
-    # In ASCII: what a shopper put into a cart is not to reach the terminal as it is.
+    # In ASCII: text of shoppers must not reach the terminal as it is.
     click.echo(json.dumps(msgspec.to_builtins(cart_view(cart)), indent=2))
 
 
 @commands.command()
 def ping() -> None:
     """Ask the store for an answer."""
-    installed = installed_in(flask.current_app)
+    host = host_of(flask.current_app)
     began = time.perf_counter()
     try:
-        installed.store.execute("readyz", GetSummary(rules=installed.settings.rules))
+        host.store.execute("readyz", GetSummary(rules=host.settings.rules))
     except EcartError as error:
         raise _failure(error) from error
     click.echo(f"the store answers, in {(time.perf_counter() - began) * 1000:.1f} ms")

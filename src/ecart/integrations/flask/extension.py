@@ -7,7 +7,7 @@ from typing import Any
 import flask
 
 from ecart.integrations.flask.commands import commands
-from ecart.integrations.flask.routes import record_routes
+from ecart.integrations.flask.routes import add_routes
 from ecart.integrations.flask.state import install
 from ecart.integrations.flask.visitors import current_cart
 from ecart.store import Store
@@ -17,7 +17,7 @@ from ecart.stores.redis import Client
 class ECart:
     """The cart of a Flask app, as an extension.
 
-    `store` is a store, a Redis client or a URL; without one, `app.config["ECART_REDIS_URL"]` is.
+    `store` is a store, a Redis client or a URL; without one, `app.config["ECART_REDIS_URL"]`.
     `catalog` is a catalog, a function, a file's path or a database's URL; without one,
     `ECART_CATALOG`, else the sample. The other `ECART_` keys are in docs/integrations/flask.md.
     With `register_blueprint=False` the routes are not added: register `blueprint()` where you
@@ -43,7 +43,7 @@ class ECart:
 
         Raises:
             ValueError: a setting that cannot work, such as a key that can be guessed.
-            RuntimeError: no store is given or configured. It is never memory by silence.
+            RuntimeError: no store is given or configured; memory is never chosen silently.
         """
         install(app, self._store, self._catalog)
         app.context_processor(lambda: {"current_cart": current_cart})
@@ -54,8 +54,8 @@ class ECart:
     def blueprint(self, url_prefix: str | None = None) -> flask.Blueprint:
         """The routes below `/cart`, and with `ECART_OFFICE_KEYS` those below `/carts`.
 
-        To be registered in an app after `init_app`, also inside a blueprint of the app's own.
+        Register it after `init_app`, in the app or in a blueprint of the app's own.
         """
         made = flask.Blueprint("ecart", __name__, url_prefix=url_prefix)
-        made.record(record_routes)
+        made.record(add_routes)
         return made

@@ -1,7 +1,7 @@
-"""The routes of the cart as a blueprint's, and the way of a request through the contract.
+"""The routes of the cart as those of a blueprint, and how their requests are answered.
 
-Every path and every method below `/cart` is answered here: a refusal is the contract's, in its own
-words. Flask adds rules by their methods, so these are put on its map directly.
+Every path and every method below `/cart` is answered by the HTTP API, errors included. Flask adds
+rules by their methods, so these are added to its URL map directly.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
-from ecart.http import Api, Request, Response, is_told_too_long, session_of
-from ecart.integrations.flask.state import installed_in
-from ecart.integrations.flask.visitors import SESSION_KEY, kept_cart_id
-from ecart.integrations.runner import answer
-from ecart.tokens import SignedTokens
+from ecart.http import Request, Response, declares_oversized_body, session_of
+from ecart.integrations.flask.state import host_of
+from ecart.integrations.flask.visitors import SESSION_KEY, session_cart_id
 
 
-def record_routes(state: BlueprintSetupState) -> None:
-    """Puts the routes on the map of the app where the blueprint is registered."""
+def add_routes(state: BlueprintSetupState) -> None:
+    """Adds the routes to the URL map of the app in which the blueprint is registered."""
     app: Any = state.app
-    app.url_map.converters["ecart_rest"] = _Rest
-    _add(state, "/cart", cart)
-    _add(state, "/cart/<ecart_rest:rest>", below_cart)
-    if installed_in(app).settings.office_keys:
-        _add(state, "/carts/<ecart_rest:rest>", office)
+    app.url_map.converters["ecart_rest"] = _RestOfPath
+    _add(state, "/cart", "cart", cart_itself)
+    _add(state, "/cart/<ecart_rest:rest>", "below_cart", below_cart)
+    if host_of(app).settings.office_keys:
+        _add(state, "/carts/<ecart_rest:rest>", "back_office", back_office)
 
 
-def _add(state: BlueprintSetupState, rule: str, view: Callable[..., flask.Response]) -> None:
-    # As state.add_url_rule does, which wants methods named: the refusal of any other is ours.
-    endpoint = f"{state.name_prefix}.{state.name}.{view.__name__}".lstrip(".")
+def _add(
+    state: BlueprintSetupState, rule: str, name: str, view: Callable[..., flask.Response]
+) -> None:
+    # As state.add_url_rule does; but that needs the methods, and the API answers any.
+    endpoint = f"{state.name_prefix}.{state.name}.{name}".lstrip(".")
     state.app.view_functions[endpoint] = view
     state.app.url_map.add(
         state.app.url_rule_class(
@@ -46,48 +46,48 @@ def _add(state: BlueprintSetupState, rule: str, view: Callable[..., flask.Respon
     )
 
 
-class _Rest(BaseConverter):
-    """All that follows in a path, also nothing, slashes and line ends."""
+class _RestOfPath(BaseConverter):
+    """The rest of a path, also an empty one, or one with slashes and line ends."""
 
     regex = r"[\s\S]*"
     part_isolating = False
 
 
-# What a prefix such as /<shop> names is for the app's own functions.
+# The parts of a prefix such as /<shop> are for the app's own functions.
 
 
-def cart(**of_prefix: Any) -> flask.Response:
+def cart_itself(**of_prefix: Any) -> flask.Response:
     """`/cart` itself."""
-    return _answered("/cart")
+    return _answer("/cart")
 
 
 def below_cart(rest: str, **of_prefix: Any) -> flask.Response:
     """The other routes of a shopper."""
-    return _answered(f"/cart/{rest}")
+    return _answer(f"/cart/{rest}")
 
 
-def office(rest: str, **of_prefix: Any) -> flask.Response:
-    """The back office."""
-    return _answered(f"/carts/{rest}")
+def back_office(rest: str, **of_prefix: Any) -> flask.Response:
+    """The routes of the back office."""
+    return _answer(f"/carts/{rest}")
 
 
-def _answered(path: str) -> flask.Response:
+def _answer(path: str) -> flask.Response:
     app = flask.current_app
-    installed = installed_in(app)
-    api = Api(installed.settings, _tokens(app))
-    request = _request(path, installed.settings.body_limit)
-    response = answer(api, installed.store, installed.catalog, request)
+    host = host_of(app)
+    if not app.secret_key:
+        raise RuntimeError("the session holds the cart: set app.secret_key")
+    response = host.answer(_request(path, host.settings.body_limit))
     if response.keep_session:
         flask.session[SESSION_KEY] = response.keep_session.cart_id
-    return _response(response)
+    return _to_flask(response)
 
 
 def _request(path: str, body_limit: int) -> Request:
     request = flask.request
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        told = is_told_too_long(headers, body_limit)
-        body = b"" if told else request.stream.read(body_limit + 1)
+        is_oversized = declares_oversized_body(headers, body_limit)
+        body = b"" if is_oversized else request.stream.read(body_limit + 1)
     except RequestEntityTooLarge:  # the app's own, lower limit
         body = bytes(body_limit + 1)
     return Request(
@@ -95,20 +95,13 @@ def _request(path: str, body_limit: int) -> Request:
         path=path,
         headers=headers,
         body=body,
-        session=session_of(kept_cart_id()),
+        session=session_of(session_cart_id()),
     )
 
 
-def _response(response: Response) -> flask.Response:
-    answer = flask.Response(response.body, response.status)
-    answer.headers.clear()
+def _to_flask(response: Response) -> flask.Response:
+    made = flask.Response(response.body, response.status)
+    made.headers.clear()
     for name, value in response.headers.items():
-        answer.headers[name] = value
-    return answer
-
-
-def _tokens(app: flask.Flask) -> SignedTokens:
-    if not app.secret_key:
-        raise RuntimeError("the cart is kept by session: set app.secret_key")
-    secrets = [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
-    return SignedTokens([s if isinstance(s, str) else s.hex() for s in secrets])
+        made.headers[name] = value
+    return made

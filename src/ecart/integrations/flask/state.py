@@ -1,62 +1,84 @@
-"""What the cart of one app is made of: its store, its catalog, and the keys of its config."""
+"""The host of an app's cart, made of the keys of its config."""
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import flask
-import msgspec
 
-from ecart.catalog import Catalog, as_catalog
-from ecart.http import HttpSettings
-from ecart.operations import QUARTER_HOUR, WEEK, Rules, ttl_milliseconds
+from ecart.integrations.config_keys import KEYS, settings_from
+from ecart.integrations.host import Host
 from ecart.store import Store
 from ecart.stores.redis import Client, store_for
+from ecart.tokens import SignedTokens
+
+CONFIG_KEYS = ("ECART_REDIS_URL", "ECART_CATALOG", *(f"ECART_{key}" for key in KEYS))
+"""All keys of an app's config that the cart reads."""
 
 
-class Installed(msgspec.Struct, frozen=True):
-    """What one app's views need."""
+class AppTokens:
+    """Tokens that are signed with the app's secret key, and read with its fallbacks, too.
 
-    store: Store
-    catalog: Catalog
-    settings: HttpSettings
+    The key may be set after `init_app`, and keys may be rotated while the app runs: so it is
+    looked up each time, and the signer is made again when it has changed.
+    """
+
+    def __init__(self, config: flask.Config) -> None:
+        self._config = config
+        self._made: tuple[list[str | bytes], SignedTokens] | None = None
+
+    def sign(self, cart_id: str, /) -> str:
+        """As `SignedTokens.sign`."""
+        return self._current().sign(cart_id)
+
+    def read(self, token: str, /) -> str | None:
+        """As `SignedTokens.read`."""
+        return self._current().read(token)
+
+    def _current(self) -> SignedTokens:
+        keys = [self._config["SECRET_KEY"], *(self._config.get("SECRET_KEY_FALLBACKS") or ())]
+        made = self._made  # read once: another thread may replace it
+        if made is None or made[0] != keys:
+            tokens = SignedTokens([key if isinstance(key, str) else key.hex() for key in keys])
+            made = self._made = (keys, tokens)
+        return made[1]
 
 
 def install(app: flask.Flask, store: Store | Client | str | None, catalog: Any) -> None:
-    """Reads the config of the app, which what is given beats, and keeps the result with it."""
-    store = store or app.config.get("ECART_REDIS_URL")
+    """Makes the host of an app, of its config where nothing is given, and keeps it with the app."""
+    given = _given_keys(app.config)
+    store = store or given.get("REDIS_URL")
     if store is None:
         raise RuntimeError('set app.config["ECART_REDIS_URL"], or pass store=')
-    catalog = catalog or app.config.get("ECART_CATALOG")
-    settings = _settings(app.config, has_own_catalog=catalog is not None)
-    catalog = as_catalog(catalog, settings.rules.currency)
-    app.extensions["ecart"] = Installed(store_for(store), catalog, settings)
+    catalog = catalog or given.get("CATALOG")
+    settings = settings_from(given, accept_unknown_skus=catalog is None)
+    app.extensions["ecart"] = Host(
+        store_for(store), tokens=AppTokens(app.config), catalog=catalog, settings=settings
+    )
 
 
-def installed_in(app: flask.Flask) -> Installed:
-    """What `install` kept.
+def host_of(app: flask.Flask) -> Host:
+    """The host that `install` made.
 
     Raises:
-        RuntimeError: nothing; the extension was never told of this app.
+        RuntimeError: the extension was not set up for this app.
     """
-    installed = app.extensions.get("ecart")
-    if not isinstance(installed, Installed):
+    host = app.extensions.get("ecart")
+    if not isinstance(host, Host):
         raise RuntimeError("this app has no cart: call ECart(app), or init_app(app), first")
-    return installed
+    return host
 
 
-def _settings(config: flask.Config, *, has_own_catalog: bool) -> HttpSettings:
-    rules = Rules(
-        ttl_ms=ttl_milliseconds(config.get("ECART_TTL", WEEK)),
-        currency=config.get("ECART_CURRENCY", "USD"),
-    )
-    return HttpSettings(
-        rules=rules,
-        accept_unknown_skus=config.get("ECART_ACCEPT_UNKNOWN_SKUS", not has_own_catalog),
-        trusted_origins=frozenset(config.get("ECART_TRUSTED_ORIGINS", ())),
-        office_keys=tuple(config.get("ECART_OFFICE_KEYS", ())),
-        hold_seconds=config.get("ECART_HOLD", QUARTER_HOUR),
-        keep_additions=config.get("ECART_KEEP_ADDITIONS", False),
-        merge_policy=config.get("ECART_MERGE_POLICY", "sum"),
-        first_ttl_seconds=config.get("ECART_FIRST_TTL"),
-    )
+def _given_keys(config: flask.Config) -> dict[str, Any]:
+    """The config's keys of the cart, without their prefix.
+
+    Raises:
+        ValueError: a key that is not known, such as one that is misspelt.
+    """
+    given = {key: value for key, value in config.items() if key.startswith("ECART_")}
+    for key in given:
+        if key not in CONFIG_KEYS:
+            nearest = difflib.get_close_matches(key, CONFIG_KEYS, n=1, cutoff=0)
+            raise ValueError(f"{key} is no key of the cart; did you mean {nearest[0]}?")
+    return {key.removeprefix("ECART_"): value for key, value in given.items()}

@@ -100,6 +100,8 @@ def _lines(change: Any) -> Iterable[str]:
     for line in change.lines:
         yield line_field(line.line_id)
         yield line_text(line)
+    for pair in change.other.items():
+        yield from pair
 
 
 def _is_priced(change: Any) -> str:

@@ -1,5 +1,5 @@
-// The cart as the server last told it, and what was pressed since: sent one after another, in the
-// order pressed, each under a name of its own. What is shown meanwhile is a guess; the answer is not.
+// The cart of the last answer, and a queue of what was pressed since: one request at a time, in the
+// order pressed, each with its own idempotency key. Until it is empty, quantities shown are optimistic.
 
 import { send } from "./wire.js";
 
@@ -8,7 +8,7 @@ const pathOf = (lineId) => `/cart/items/${encodeURIComponent(lineId)}`;
 export class Cart {
   waiting = [];
 
-  // `on.changed()` when there is more to show, `on.refused(text)`, `on.trouble(isThere)`.
+  // Callbacks: `on.changed()` to render, `on.refused(text)`, `on.trouble(isOffline)`.
   constructor(known, etag, on) {
     Object.assign(this, { known, etag, on });
   }
@@ -17,7 +17,7 @@ export class Cart {
     return this.known?.items.find((item) => item.id === id);
   }
 
-  // Units that what still waits will add where `match` says so.
+  // Units that the waiting presses which `match` selects will add.
   shift(match) {
     return this.waiting.filter(match).reduce((sum, press) => sum + (press.units ?? 0), 0);
   }
@@ -27,7 +27,7 @@ export class Cart {
     this.press({ sku, lineId, units: quantity, plan: () => call });
   }
 
-  // One less than what the server tells when its turn has come. If that has changed: once more.
+  // One less than the quantity known when it is sent. If the cart has changed by then, it is retried.
   less({ id, sku }) {
     const plan = () => {
       const body = { quantity: this.line(id)?.quantity - 1 };

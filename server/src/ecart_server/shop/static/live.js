@@ -1,7 +1,7 @@
-// Follows the session's cart: the server tells each version of it, whoever made it.
+// Subscribes to the versions of the session's cart, by server-sent events.
 
-// Calls `told(id)`; gives a function that begins anew. A page that nobody sees holds no stream.
-export function follow(told) {
+// Calls `onVersion(id)`; returns a function that reconnects. A hidden page has no connection.
+export function follow(onVersion) {
   let source;
   let timer;
   function open() {
@@ -9,9 +9,9 @@ export function follow(told) {
     source?.close();
     if (document.hidden) return;
     source = new EventSource("/cart/events");
-    source.addEventListener("cart", (event) => told(event.lastEventId));
+    source.addEventListener("cart", (event) => onVersion(event.lastEventId));
     source.onerror = () => {
-      // One that was refused is not opened again by the browser itself.
+      // After an HTTP error the browser does not reconnect by itself.
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, 5000);
     };
   }

@@ -1,4 +1,4 @@
-// Wires the page: its forms do at once what they do without a script by a new page.
+// Handles the forms of the page: they call the API and update the page instead of loading a new one.
 
 import { Cart } from "./cart.js";
 import { follow } from "./live.js";
@@ -60,7 +60,7 @@ document.addEventListener("submit", (event) => {
   if (!id || cart.line(id)) DO[form.dataset.do](form, cart.line(id));
 });
 
-// The drawer: what is behind it cannot be reached, Escape closes it, and the focus goes back.
+// While the drawer is open, the rest is inert. Escape closes it, and the focus returns to its link.
 function turned() {
   const wasOpen = behind[0].inert;
   const isOpen = location.hash === "#cart";

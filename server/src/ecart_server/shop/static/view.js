@@ -1,4 +1,4 @@
-// Shows the cart: finds its places in the page that the server made, and puts text into them.
+// Renders the cart into the elements of the page that the server made.
 
 const find = (selector, within = document) => within.querySelector(selector);
 const drawer = find("#cart");
@@ -56,7 +56,7 @@ function renderLines(state) {
   wanted.forEach((line, place) => {
     if (lines.children[place] !== line) lines.insertBefore(line, lines.children[place] ?? null);
   });
-  // Where the focused line was, its undo is what comes next.
+  // If the focused line is gone, the focus goes to the button that undoes it.
   if (focused && !focused.isConnected) (find("#note:not([hidden]) button") ?? drawer).focus();
 }
 

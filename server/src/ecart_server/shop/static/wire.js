@@ -1,14 +1,14 @@
-// Sends one request to the API, again and again under the same name, until there is an answer.
+// Sends a request to the API, and retries it under the same idempotency key until it is answered.
 
 const AGAIN = new Set([408, 502, 503, 504]);
 
-// A name for one press of a button; crypto.randomUUID is there on https only.
+// An idempotency key; crypto.randomUUID exists on https only.
 function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// Resolves to {status, etag, body}; tells `trouble(true)` while nobody answers.
+// Resolves to {status, etag, body}; calls `trouble(true)` while there is no answer.
 export async function send(call, trouble) {
   const headers = { ...call.headers, "Idempotency-Key": newKey() };
   if (call.body) headers["Content-Type"] = "application/json";

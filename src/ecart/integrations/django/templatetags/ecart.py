@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.inclusion_tag("ecart/badge.html", takes_context=True)
 def cart_badge(context: Context) -> dict[str, Badge]:
-    """`{% cart_badge %}`: how many units and their sum. The template can be replaced."""
-    # What `render` makes has the request also without the context processor for it.
+    """`{% cart_badge %}`: the number of units and their sum. The template can be replaced."""
+    # A context that `render` makes has the request also without its context processor.
     request: Any = getattr(context, "request", None) or context["request"]
     return {"cart": Badge(request)}

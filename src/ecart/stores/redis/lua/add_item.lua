@@ -44,7 +44,8 @@ if not stored_line then
   counters.lines, counters.position = counters.lines + 1, counters.position + 1
   position, old_extra = string.format("%d", counters.position), extra
 elseif string.sub(extra, 1, 5) == '{"d":' then
-  old_extra = extra -- options are the same; details, where there are any, come first in the JSON
+  -- Attributes stay; options are the same; details, where there are any, come first in the JSON.
+  old_extra = string.match(old_extra, "^[^{]*") .. extra
 end
 local new_line = string.format("%d|", line_units) .. price .. "|" .. position .. "|"
   .. (title ~= "" and title or old_title) .. "|" .. old_extra

@@ -19,7 +19,7 @@ if refusal then return refusal end
 
 local mark, lifetime = "0", header.ttl
 if exists then
-  delete_lines(key)
+  delete_lines(key, false)
   counters = { lines = 0, quantity = 0, units = 0, nanos = 0, position = counters.position }
 else
   mark, header, counters = tombstone(now, header, epoch, currency, ttl)

@@ -37,7 +37,7 @@ for i = 1, #all, 2 do
   end
 end
 
-delete_lines(key)
+delete_lines(key, false)
 header.s = nil
 v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
 expire(key, now, header.ttl)

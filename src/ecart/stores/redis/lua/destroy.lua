@@ -17,7 +17,7 @@ if not exists and not is_named then return reply(key, want_cart, "0", v, c, m, h
 refusal, header.records, old = count_record(key, now, record, recorded, header.records)
 if refusal then return refusal end
 
-delete_lines(key)
+delete_lines(key, true)
 local mark
 mark, header, counters = tombstone(now, header, epoch, currency, ttl)
 local writes = { record, record_text(now, sequence, fingerprint, "") }

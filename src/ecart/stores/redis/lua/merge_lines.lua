@@ -1,5 +1,5 @@
--- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line; without position.
--- @include read_cart, check_change, new_cart, add_amount, count_record, delete_fields, write_cart, merge, expire, reply
+-- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line without position; other.
+-- @include read_cart, check_change, new_cart, add_amount, count_record, delete_fields, write_cart, refuse_merge, merge_line, expire, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, priced, count = unpack(ARGV, 1, 15)
@@ -31,7 +31,8 @@ elseif counters.lines == 0 then
   header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
 end
 local writes, added, raised, clamped, left = { record, "" }, 0, 0, 0, 0
-for i = #ARGV - 2 * count + 1, #ARGV, 2 do
+local last = 15 + 2 * count
+for i = 16, last, 2 do
   local stored = redis.call("HGET", key, ARGV[i])
   refusal, merged = merge_line(counters, ARGV[i], stored, ARGV[i + 1], policy, max_quantity + 0, max_lines + 0)
   if refusal then return refusal end
@@ -42,6 +43,12 @@ for i = #ARGV - 2 * count + 1, #ARGV, 2 do
     writes[#writes + 1] = merged.text
   else
     left = left + 1
+  end
+end
+for i = last + 1, #ARGV, 2 do
+  if policy == "replace" or redis.call("HEXISTS", key, ARGV[i]) == 0 then
+    writes[#writes + 1] = ARGV[i]
+    writes[#writes + 1] = ARGV[i + 1]
   end
 end
 local shown = string.format("%.0f|%.0f|%.0f|%.0f", added, raised, clamped, left)

@@ -1,4 +1,4 @@
--- Makes the cart hold the given lines as they are; its other lines stay. The tail: field, line; without position.
+-- Makes the cart hold the given lines as they are; others stay. The tail: field, line without position; other fields.
 -- @include read_cart, check_change, new_cart, add_amount, count_record, write_cart, expire, reply
 
 local key = KEYS[1]
@@ -18,9 +18,10 @@ local mark, had_lines = "0", m and s ~= "gone" and counters.lines > 0
 if not m or s == "gone" then
   mark, header, counters = "2", new_cart(now, header.version, header.records, epoch, currency, ttl)
 end
-local writes, first = { record, record_text(now, sequence, fingerprint, "") }, #ARGV - 2 * count + 1
+local writes, first = { record, record_text(now, sequence, fingerprint, "") }, 13
+local last = first + 2 * count - 1
 local units, nanos = counters.units, counters.nanos
-for i = first, #ARGV, 2 do
+for i = first, last, 2 do
   local stored_line, position = redis.call("HGET", key, ARGV[i]), nil
   if stored_line then
     local was, old_price, old_position = string.match(stored_line, "^(%d+)|([%d%.]*)|(%d+)|")
@@ -40,6 +41,9 @@ for i = 4, #writes, 2 do
   units, nanos = add_amount(units, nanos, quantity, price)
   counters.quantity = counters.quantity + quantity
   writes[i] = quantity .. "|" .. price .. "|" .. writes[i] .. "|" .. rest
+end
+for i = last + 1, #ARGV do
+  writes[#writes + 1] = ARGV[i]
 end
 if counters.lines > tonumber(max_lines) then return { "line_limit_exceeded", max_lines } end
 if priced == "1" and header.currency ~= currency then

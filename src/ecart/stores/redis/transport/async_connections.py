@@ -74,7 +74,7 @@ class AsyncCachedConnections:
         await self._pool.release(connection)
 
     async def _return_to_pool(self) -> None:
-        self._until = time.monotonic() + connections.CACHE_SECONDS
+        self._until = time.monotonic() + connections.REUSE_SECONDS
         while self._free:
             await self._pool.release(self._free.pop())
 

@@ -35,7 +35,7 @@ Connections = TypeVar("Connections")
 
 _LIBRARIES = ("redis.", "valkey.")
 
-CACHE_SECONDS = 0.5
+REUSE_SECONDS = 0.5
 """How long connections are reused before their pool checks them again."""
 
 
@@ -94,7 +94,7 @@ class CachedConnections:
         self._release_to_pool(connection)
 
     def _return_to_pool(self) -> None:
-        self._until = time.monotonic() + CACHE_SECONDS
+        self._until = time.monotonic() + REUSE_SECONDS
         # One by one, so that of two threads neither returns what the other has taken.
         while self._free:
             try:

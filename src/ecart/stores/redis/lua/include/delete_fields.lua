@@ -5,11 +5,13 @@ local function delete_fields(key, names)
   end
 end
 
--- Deletes all lines of a cart.
-local function delete_lines(key)
-  local lines = {}
+-- Deletes all lines of a cart; `and_other`: also the fields of kinds that this version does not know.
+local function delete_lines(key, and_other)
+  local names = {}
   for _, name in ipairs(redis.call("HKEYS", key)) do
-    if string.sub(name, 1, 1) == ":" then lines[#lines + 1] = name end
+    local kind = string.sub(name, 1, 1)
+    local is_other = not string.find(":!~#&", kind, 1, true) and not string.find("vcms", name, 1, true)
+    if kind == ":" or and_other and is_other then names[#names + 1] = name end
   end
-  delete_fields(key, lines)
+  delete_fields(key, names)
 end

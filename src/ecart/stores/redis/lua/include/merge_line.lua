@@ -1,25 +1,10 @@
--- Checks of a merge whose refusal is recorded in the target: its state, its version, its currency.
--- Returns: a refusal; or nil and s, as of `check_cart`.
-local function check_merge(now, expected, header, counters, v, m, s, priced, currency)
-  local refusal, new_s = check_cart(now, "open", expected, header.version, v, m, s)
-  if refusal then return refusal end
-  if priced == "1" and counters.lines > 0 and s ~= "gone" and header.currency ~= currency then
-    return { "currency_mismatch", header.currency, currency }
+-- Attributes of a line, each `=<letter><text>|`: the first ones, and those of the second that the first have not.
+local function merge_attributes(first, second)
+  local merged = first
+  for letter, text in string.gmatch(second, "=(.)([^|]*)|") do
+    if not string.find("|" .. first, "|=" .. letter, 1, true) then merged = merged .. "=" .. letter .. text .. "|" end
   end
-  return nil, new_s
-end
-
--- Records a refused merge in the target, if there is one: its repeats are refused too, so that the source can open
--- safely. A merge's record always has room.
--- Returns: the refusal, as given.
-local function refuse_merge(key, now, record, recorded, sequence, fingerprint, header, v, refusal)
-  if not v then return refusal end
-  local _, records, old = count_record(key, now, record, recorded, header.records)
-  redis.call("HDEL", key, "!")
-  if old then delete_fields(key, old) end
-  redis.call("HSET", key, "v", string.match(v, "^%d+|[%w_-]+|%d+|") .. records,
-    record, record_text(now, sequence, fingerprint, "|refused"))
-  return refusal
+  return merged
 end
 
 -- Merges an offered line, which is without position, into the stored one by policy. Their options are the same.
@@ -42,9 +27,14 @@ local function merge_line(counters, field, stored, offered, policy, max_quantity
   if not stored then lines, last = lines + 1, position end
   if old_price ~= "" and (price == "" or not replaces) then price = old_price end
   if old_title ~= "" and (title == "" or not replaces) then title = old_title end
-  -- Details, where there are any, come first in the JSON.
-  local has_details, had_details = string.sub(extra, 1, 5) == '{"d":', string.sub(old_extra, 1, 5) == '{"d":'
-  if stored and not (has_details and (replaces or not had_details)) then extra = old_extra end
+  -- Attributes, then JSON. Details, where there are any, come first in it.
+  local attributes, json = string.match(extra, "^([^{]*)(.*)$")
+  local old_attributes, old_json = string.match(old_extra, "^([^{]*)(.*)$")
+  local has_details, had_details = string.sub(json, 1, 5) == '{"d":', string.sub(old_json, 1, 5) == '{"d":'
+  if stored and not (has_details and (replaces or not had_details)) then json = old_json end
+  local first, second = old_attributes, attributes
+  if replaces then first, second = attributes, old_attributes end
+  extra = merge_attributes(first, second) .. json
   local units, nanos = add_amount(counters.units, counters.nanos, -was, old_price)
   units, nanos = add_amount(units, nanos, limited, price)
   if units >= 2 ^ 53 then return nil, nil end

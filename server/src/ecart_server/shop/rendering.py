@@ -1,13 +1,13 @@
-"""Renders the pages from what the API answers. Nothing here does I/O but reading the templates.
+"""Renders the shop page and its error page from what the API answers. It reads only templates.
 
-Every text of a cart or a catalog goes through Jinja's escaping, and no page has inline script or
-style, so what is stored in a cart stays text.
+Every text of a cart or a catalog is escaped, and no page has inline script or style, which its
+content security policy refuses: what is stored in a cart stays text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,9 @@ from ecart.operations import new_token
 from ecart_server.pages.formatting import CURRENCY_SIGNS, option_value
 from ecart_server.pages.templates import make_environment
 from ecart_server.shop.assets import shop_assets
-from ecart_server.shop.flash import Note
+from ecart_server.shop.flash import FlashMessage
 from ecart_server.shop.forms import option_fields
-from ecart_server.shop.product_cards import Shelf, drawn
+from ecart_server.shop.product_cards import ProductCards, drawing_url
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,21 +34,25 @@ _HEADERS = {
     "Cache-Control": "private, no-store",
     "Vary": "Cookie",
     "X-Content-Type-Options": "nosniff",
-    # With no-referrer, browsers say `Origin: null` of a form, which tells nothing of its page.
+    # With no-referrer, browsers send `Origin: null` with forms, which cannot be checked.
     "Referrer-Policy": "same-origin",
 }
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """What the shop page shows. `cart` is None while the engine is away."""
+class ShopPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the shop page shows.
+
+    `cart` is None while the engine is away, `products` if the catalog cannot list them. `token`
+    and `mark` are fields of every form: the CSRF token, and a nonce by which repeats are known.
+    """
 
     token: str = ""
     mark: str = ""
     cart: CartView | None = None
     etag: str = ""
-    shelf: Shelf | None = None
+    products: ProductCards | None = None
     is_catalog_away: bool = False
-    note: Note | None = None
+    message: FlashMessage | None = None
     now: datetime
 
     @property
@@ -58,7 +62,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def held_until(self) -> datetime | None:
-        """Until when a check-out holds the cart, if one does."""
+        """When the check-out that holds the cart runs out; None if none holds it."""
         hold = self.cart and self.cart.checkout
         return hold.expires_at if hold and hold.expires_at > self.now else None
 
@@ -69,7 +73,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def warnings(self) -> Mapping[str, str]:
-        """What the shopper should know of a line, by its id."""
+        """The API's message about a line, by line id."""
         messages = self.cart.messages if self.cart else ()
         return {message.line_id: message.text for message in messages}
 
@@ -82,54 +86,49 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return units
 
     @property
-    def blank(self) -> Page:
-        """A page whose lines name no cart: from it the script's template is made."""
-        return Page(now=self.now)
+    def blank(self) -> ShopPage:
+        """A page without a cart, for the `<template>` from which the script makes lines."""
+        return ShopPage(now=self.now)
 
     @property
     def blank_item(self) -> ItemView:
-        """The line that the script fills."""
+        """The empty line in that `<template>`."""
         return ItemView("", "", 0, None, None, "", {}, None)
 
     def picture(self, sku: str) -> str:
-        """Where the picture of a line is."""
-        known = self.shelf.pictures.get(sku) if self.shelf else None
-        return known or drawn(sku, shop_assets().version)
+        """The URL of a line's picture: the catalog's, or the one drawn from the SKU."""
+        known = self.products.pictures.get(sku) if self.products else None
+        return known or drawing_url(sku, shop_assets().version)
 
 
-def shop_page(page: Page) -> Response:
-    """The page of the shop; 503 while it cannot show the cart."""
-    page = msgspec.structs.replace(page, mark=new_token())
+def render_shop(page: ShopPage) -> Response:
+    """The shop page; 503 while it cannot show the cart."""
     html = _environment().get_template("shop.html").render(
-        page=page,
+        page=msgspec.structs.replace(page, mark=new_token()),
         scripts=SCRIPTS,
         signs_json=msgspec.json.encode(CURRENCY_SIGNS).decode(),
-        pictures=drawn("", shop_assets().version),
+        pictures=drawing_url("", shop_assets().version),
     )  # fmt: skip
-    origins = page.shelf.origins if page.shelf else ()
-    return _response(503 if page.cart is None else 200, html, origins)
+    image_origins = page.products.image_origins if page.products else ()
+    return _response(503 if page.cart is None else 200, html, image_origins)
 
 
-def refusal_page(
-    status: int, title: str, text: str, action: str = "", again: Mapping[str, str] | None = None
+def render_error(
+    status: int, title: str, text: str, action: str = "", fields: Mapping[str, str] | None = None
 ) -> Response:
-    """A page that says what went wrong; with `again`, its button sends the same form again."""
-    template = _environment().get_template("refusal.html")
-    html = template.render(title=title, text=text, action=action, again=again)
+    """A page that explains an error. With `fields`, a button sends that form to `action`."""
+    template = _environment().get_template("error.html")
+    html = template.render(title=title, text=text, action=action, fields=fields)
     return _response(status, html)
 
 
-def policy(origins: tuple[str, ...] = ()) -> str:
-    """The content security policy: our own files, and pictures from where the catalog has them."""
-    pictures = " ".join(("img-src 'self'", *origins))
-    return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; {pictures}; "
+def _response(status: int, html: str, image_origins: tuple[str, ...] = ()) -> Response:
+    images = " ".join(("img-src 'self'", *image_origins))
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; {images}; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-def _response(status: int, html: str, origins: tuple[str, ...] = ()) -> Response:
-    headers = {**_HEADERS, "Content-Security-Policy": policy(origins)}
+    headers = {**_HEADERS, "Content-Security-Policy": policy}
     if status == 503:
         headers["Retry-After"] = "1"
     return Response(status=status, headers=headers, body=html.encode())
@@ -139,21 +138,16 @@ def _response(status: int, html: str, origins: tuple[str, ...] = ()) -> Response
 def _environment() -> Environment:
     environment = make_environment("ecart_server.shop")
     environment.globals.update(
-        assets=shop_assets(), line_fields=line_fields, options_text=options_text
+        assets=shop_assets(), line_fields=_line_fields, options_text=_options_text
     )
     return environment
 
 
-def line_fields(item: ItemView) -> dict[str, str]:
-    """The fields of a form that adds one of a line."""
+def _line_fields(item: ItemView) -> dict[str, str]:
+    """The fields of the form that adds one more of a line."""
     return {"sku": item.sku, **option_fields(item.options)}
 
 
-def options_text(options: Options) -> str:
-    """The shopper's choice in one line: `size M, gift yes`."""
+def _options_text(options: Options) -> str:
+    """The chosen options in one line: `size M, gift yes`."""
     return ", ".join(f"{name} {option_value(value)}" for name, value in options.items())
-
-
-def now() -> datetime:
-    """The time here."""
-    return datetime.now(UTC)

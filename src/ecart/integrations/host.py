@@ -1,0 +1,201 @@
+"""The cart of one app: its HTTP API on a store and a catalog. Each integration makes one `Host`.
+
+A framework asks four things of it: which paths are the cart's (`handles`), the response to a
+request (`answer`), the cart of a session for the app's own views (`cart`), and the merge at a
+log-in (`sign_in`). All else of an integration is the framework's: how a request becomes a
+`Request`, and how a session keeps a cart id.
+
+`Host` is for frameworks that block and `AsyncHost` for asyncio. They differ only in how the steps
+of the API's flows are done; what an app can be given is declared once, for both. They know no
+framework.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from ecart import http
+from ecart.cart import AsyncCart, Cart
+from ecart.catalog import Catalog, ListedCatalog, Product, Products, as_catalog
+from ecart.errors import CatalogError
+from ecart.flows import Flow, Perform, Quote
+from ecart.http import Api, HttpSettings, Request, Response, SignIn, Tokens
+from ecart.http.rate_gate import Gate
+from ecart.store import AsyncStore, Store, run, run_async, steps_on
+from ecart.stores import redis as redis_stores
+from ecart.stores.redis import Client
+
+AnyStore = TypeVar("AnyStore")
+Target = TypeVar("Target")
+
+
+class _BaseHost(Generic[AnyStore, Target]):
+    """What a host consists of, whichever way its flows are run."""
+
+    def __init__(
+        self,
+        store: Target,
+        *,
+        tokens: Tokens,
+        catalog: Any = None,
+        settings: HttpSettings | None = None,
+        standalone: bool = False,
+        gate: Gate | None = None,
+    ) -> None:
+        self.settings = settings or HttpSettings(accept_unknown_skus=catalog is None)
+        self.api = Api(self.settings, tokens, standalone=standalone, gate=gate)
+        self.catalog: Catalog = as_catalog(catalog, self.settings.rules.currency)
+        self._opened: Any = None
+        self.store = self._store_for(store)
+
+    def _store_for(self, target: Target) -> AnyStore:
+        raise NotImplementedError
+
+    def handles(self, path: str) -> bool:
+        """Whether a path, below any mount, is answered by the API and by no other app."""
+        if path.startswith("/carts/"):
+            return bool(self.settings.office_keys)
+        return path == "/cart" or path.startswith("/cart/")
+
+    def _sign_in(self, session_cart_id: str | None, user_id: str | int) -> Flow[SignIn]:
+        policy, rules = self.settings.merge_policy, self.settings.rules
+        return http.sign_in(session_cart_id, user_id, policy, rules)
+
+
+class Host(_BaseHost[Store, Store | Client | str]):
+    """The cart of an app that blocks. Make one per app, and share it between its threads.
+
+    `store` is a store, a Redis client or a URL; what a URL opens, `close` closes. `tokens` signs
+    and reads the `Cart-Token` of clients without cookies. `catalog` is a catalog, a function, a
+    file's path, a database's URL, or None for the sample, with which unknown SKUs are accepted
+    unless `settings` has another choice. A `standalone` host answers the health and documentation
+    routes, too. A `gate` limits rates.
+
+    Raises:
+        TypeError: an asyncio store or client.
+        InvalidUrlError: a URL of an unknown scheme.
+        CatalogError: a URL that no database can be opened by.
+    """
+
+    def _store_for(self, target: Store | Client | str) -> Store:
+        if isinstance(target, str):
+            self._opened = redis_stores.RedisStore(target)
+            return self._opened  # type: ignore[no-any-return]
+        return redis_stores.store_for(target)
+
+    def answer(self, request: Request) -> Response:
+        """The response of the HTTP API; whatever goes wrong is a problem document."""
+        return run(self.api.handle(request), self._do)
+
+    def _do(self, step: Perform | Quote) -> Any:
+        if isinstance(step, Perform):
+            return self.store.execute(step.cart_id, step.operation)
+        return _checked(lambda: self.catalog.lookup(step.skus))
+
+    def cart(self, cart_id: str) -> Cart:
+        """The cart of a session that holds this id, under the rules of the settings."""
+        return Cart(cart_id, self.store, rules=self.settings.rules)
+
+    def sign_in(self, session_cart_id: str | None, user_id: str | int) -> SignIn:
+        """Merges the cart that a session holds into the user's, once, by the settings' policy.
+
+        The session is to hold the `cart_id` of the result.
+
+        Raises:
+            InvalidCartIdError: `user_id` is not an int, or text of 1 to 251 characters.
+            StoreError: the engine failed; the session is to stay as it is.
+        """
+        return run(self._sign_in(session_cart_id, user_id), steps_on(self.store))
+
+    def close(self) -> None:
+        """Closes what a URL opened; it is opened again at the next use."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+class AsyncHost(_BaseHost[AsyncStore, AsyncStore | Client | str]):
+    """`Host` for asyncio: it takes asyncio stores and clients, and its catalog may be `async`.
+
+    A catalog that may block is looked up in a thread.
+    """
+
+    def _store_for(self, target: AsyncStore | Client | str) -> AsyncStore:
+        if isinstance(target, str):
+            self._opened = redis_stores.AsyncRedisStore(target)
+            return self._opened  # type: ignore[no-any-return]
+        return redis_stores.async_store_for(target)
+
+    def answer(self, request: Request) -> Awaitable[Response]:
+        """As `Host.answer`."""
+        return run_async(self.api.handle(request), self._do)
+
+    def _do(self, step: Perform | Quote) -> Awaitable[Any]:
+        if isinstance(step, Perform):
+            return self.store.execute(step.cart_id, step.operation)
+        return _looked_up(self.catalog, step.skus)
+
+    def cart(self, cart_id: str) -> AsyncCart:
+        """As `Host.cart`."""
+        return AsyncCart(cart_id, self.store, rules=self.settings.rules)
+
+    async def sign_in(self, session_cart_id: str | None, user_id: str | int) -> SignIn:
+        """As `Host.sign_in`."""
+        return await run_async(self._sign_in(session_cart_id, user_id), steps_on(self.store))
+
+    async def close(self) -> None:
+        """Closes what a URL opened, in this event loop."""
+        if self._opened is not None:
+            await self._opened.close()
+
+
+async def list_products(catalog: Catalog) -> tuple[Product, ...] | None:
+    """All products of the catalog; None from a catalog that cannot list them.
+
+    Raises:
+        CatalogError: it cannot be read, or what it returned are no products.
+    """
+    if not isinstance(catalog, ListedCatalog):
+        return None
+    try:
+        if getattr(catalog, "in_memory", False):
+            listed = catalog.products()
+        else:
+            listed = await asyncio.to_thread(catalog.products)
+        products = await listed if inspect.isawaitable(listed) else listed
+        return tuple(_checked(lambda: {product.sku: product for product in products}).values())
+    except Exception as error:
+        raise _as_catalog_error(error) from error
+
+
+async def _looked_up(catalog: Catalog, skus: tuple[str, ...]) -> Products:
+    if getattr(catalog, "in_memory", False):
+        return _checked(lambda: catalog.lookup(skus))
+    try:
+        found = await asyncio.to_thread(catalog.lookup, skus)
+        products = await found if inspect.isawaitable(found) else found
+    except Exception as error:
+        raise _as_catalog_error(error) from error
+    return _checked(lambda: products)
+
+
+def _checked(look_up: Callable[[], Any]) -> Products:
+    """What a catalog returned, if it is products; whatever else it did is a `CatalogError`."""
+    try:
+        products = look_up()
+    except Exception as error:
+        raise _as_catalog_error(error) from error
+    if type(products) is not dict and not isinstance(products, Mapping):
+        raise CatalogError("the catalog answered with something that is no mapping")
+    for sku, product in products.items():
+        if not isinstance(product, Product):
+            raise CatalogError(
+                f"the catalog answered for {sku!r} with something that is no Product"
+            )
+    return products
+
+
+def _as_catalog_error(error: Exception) -> CatalogError:
+    return error if isinstance(error, CatalogError) else CatalogError(repr(error))
