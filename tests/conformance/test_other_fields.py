@@ -28,7 +28,7 @@ def source(store: Store) -> Cart:
     """A cart with lines and fields of a newer version."""
     cart = Cart("source", store)
     lines = (WITH_BOTH, PLAIN)
-    cart.perform(PutLines(lines=lines, currency="USD", other={"x": TEXT, "y1": "2"}))
+    cart.perform(PutLines(lines=lines, currency="USD", other={"x": TEXT, "ms": "2"}))
     return cart
 
 
@@ -37,7 +37,7 @@ def others(cart: Cart) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     return dict(snapshot.other), {line.line_id: dict(line.other) for line in snapshot}
 
 
-BOTH = ({"x": TEXT, "y1": "2"}, {"tea": {"n": TEXT, "Z": ""}, "mug": {}})
+BOTH = ({"x": TEXT, "ms": "2"}, {"tea": {"n": TEXT, "Z": ""}, "mug": {}})
 
 
 def test_they_are_read_as_they_were_written(source: Cart) -> None:
@@ -79,7 +79,7 @@ def test_a_merge_takes_them_in(source: Cart, store: Store, policy: Any) -> None:
 
     x, n = (TEXT, TEXT) if policy == "replace" else ("target", "target")
     of_cart, of_lines = others(target)
-    assert of_cart == {"x": x, "y1": "2", "z": "own"}
+    assert of_cart == {"x": x, "ms": "2", "z": "own"}
     assert of_lines == {"tea": {"n": n, "Z": "", "q": "own"}, "mug": {}}
 
 

@@ -133,7 +133,9 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         if self.expected:
             check_versions(self.expected)
         if not self.fingerprint:
-            set_frozen_field(self, "fingerprint", self._own_fingerprint())
+            mark, identity_of = _identity_of(type(self))
+            fingerprint = f"{crc32(_encode(identity_of(self)), mark):08x}"
+            set_frozen_field(self, "fingerprint", fingerprint)
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartChange]:
         """Repeat? state? expected version? then the change itself, next version and record."""
@@ -171,10 +173,6 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
     def touched_line_id(self) -> str | None:
         """The id of the line that the change touches and its result holds; None for no one line."""
         return None
-
-    def _own_fingerprint(self) -> str:
-        mark, identity_of = _identity_of(type(self))
-        return f"{crc32(_encode(identity_of(self)), mark):08x}"
 
     def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:
         record = stored.records.get(self.operation_id) if self.operation_id else None

@@ -46,9 +46,11 @@ class MemoryStore:
 
     def _cart(self, cart_id: str, operation: Operation[_Result], now_ms: int) -> StoredCart:
         stored = self._carts.get(cart_id)
-        if stored is None or _has_expired(stored, now_ms):
-            return absent_cart(cart_id, operation.rules.currency)
-        return stored
+        if stored is not None:
+            cart = stored.snapshot
+            if not cart.lifetime_ms or now_ms < cart.updated_ms + cart.lifetime_ms:
+                return stored
+        return absent_cart(cart_id, operation.rules.currency)
 
 
 class AsyncMemoryStore:
@@ -60,8 +62,3 @@ class AsyncMemoryStore:
     async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `MemoryStore.execute`."""
         return self._store.execute(cart_id, operation)
-
-
-def _has_expired(stored: StoredCart, now_ms: int) -> bool:
-    cart = stored.snapshot
-    return bool(cart.lifetime_ms) and now_ms >= cart.updated_ms + cart.lifetime_ms

@@ -99,13 +99,11 @@ def _with_session(request: HttpRequest, response: Response) -> HttpResponse:
         request.session[SESSION_KEY] = response.keep_session.cart_id
     if response.status >= 500:
         # Django saves no session with a 5xx, but the first change of this cart may have been made.
-        saved = SessionMiddleware(_empty_response).process_response(request, HttpResponse())
+        saved = SessionMiddleware(lambda _: HttpResponse()).process_response(
+            request, HttpResponse()
+        )
         made.cookies.update(saved.cookies)
     return made
-
-
-def _empty_response(request: HttpRequest) -> HttpResponse:
-    return HttpResponse()
 
 
 class _FinalResponse(HttpResponse):

@@ -3,67 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from ecart.operations import Operation
 from ecart.store import run_async
-from ecart.stores.redis.clients import Client
-from ecart.stores.redis.durability import Mode, durability_of
-from ecart.stores.redis.index import index_of
-from ecart.stores.redis.keys import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Keyspace
-from ecart.stores.redis.retries import (
-    DEADLINE,
-    Execution,
-    Observer,
-    SendStep,
-    WaitStep,
-    execute,
-)
-from ecart.stores.redis.store import may_retry_by_itself
-from ecart.stores.redis.transport.asynchronous import (
-    AsyncLoopTransport,
-    transport_of_client,
-    transport_of_url,
-)
+from ecart.stores.redis.retries import SendStep, WaitStep, execute
+from ecart.stores.redis.store import StoreOnClient
+from ecart.stores.redis.transport.asynchronous import transport_of_client, transport_of_url
 from ecart.stores.redis.transport.wire import Command
-from ecart.stores.redis.urls import read_url
 
 _Result = TypeVar("_Result")
 
 
-class AsyncRedisStore:
+class AsyncRedisStore(StoreOnClient):
     """`RedisStore` for asyncio, in all else alike. Each event loop opens a URL for itself."""
 
-    def __init__(
-        self,
-        client: Client | str,
-        *,
-        prefix: str = DEFAULT_PREFIX,
-        partitions: int = DEFAULT_PARTITIONS,
-        deadline: float = DEADLINE,
-        durability: Mode = "primary",
-        replicas: int | None = None,
-        index: bool = True,
-        observer: Observer | None = None,
-    ) -> None:
-        given: Any = None if isinstance(client, str) else client
-        if given is not None and not inspect.iscoroutinefunction(given.execute_command):
-            raise TypeError("not an asyncio client: use Cart or RedisStore")
-        self.keys = Keyspace(prefix, partitions)
-        self._execution = Execution(
-            keys=self.keys,
-            deadline=deadline,
-            client_retries=may_retry_by_itself(given),
-            durability=durability_of(durability, replicas),
-            index=index_of(given) if index else None,
-            observer=observer,
-        )
-        self._opened: AsyncLoopTransport | None = None
-        if isinstance(client, str):
-            self._opened = transport_of_url(read_url(client), self._execution.reply_timeout)
-        self._transport = self._opened or transport_of_client(given)
+    _is_async = True
+    _wrong_client = "not an asyncio client: use Cart or RedisStore"
+    _of_client, _of_url = staticmethod(transport_of_client), staticmethod(transport_of_url)
 
     async def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """As `RedisStore.execute`."""
@@ -83,4 +41,5 @@ class AsyncRedisStore:
     def _do(self, step: SendStep | WaitStep) -> Awaitable[Any]:
         if isinstance(step, WaitStep):
             return asyncio.sleep(step.seconds)
-        return self._transport.send(step)
+        sent: Awaitable[Any] = self._transport.send(step)
+        return sent

@@ -53,7 +53,9 @@ def _open(
     address: Address, library: Any, node: Any, retry: Any, time_outs: Mapping[str, Any]
 ) -> Any:
     """A client of redis-py's sync or asyncio side, whose names are the same."""
-    once = {"retry": retry(_no_backoff(), 0)}
+    from redis.backoff import NoBackoff
+
+    once = {"retry": retry(NoBackoff(), 0)}
     if not address.kind:
         return library.Redis.from_url(address.url, **once, **time_outs)
     options = {**time_outs, **_server_options(address.url)}
@@ -91,12 +93,6 @@ def _server_options(url: str) -> dict[str, Any]:
     skipped = ("host", "port", "connection_class")
     options = {name: value for name, value in parsed.items() if name not in skipped}
     return {**secure, **options}
-
-
-def _no_backoff() -> Any:
-    from redis.backoff import NoBackoff
-
-    return NoBackoff()
 
 
 def _cluster_options() -> dict[str, Any]:

@@ -161,7 +161,9 @@ def _call_until_answered(
             confirm = None if durability is None else durability.command(left)
             replies = yield SendStep(key, command, left, confirm, piggyback)
             if durability is not None and mark_of(replies[0]) in APPLIED:
-                _check_confirmed(durability, replies[-1])
+                shortfall = durability.shortfall(replies[-1])
+                if shortfall is not None:
+                    raise UnconfirmedError(shortfall)
             return replies[0]
         except Exception as error:
             failed = error
@@ -182,12 +184,6 @@ def _call_until_answered(
 
 class UnconfirmedError(ConnectionError):
     """A change is applied on its primary, and not yet as durable as it has to be."""
-
-
-def _check_confirmed(durability: Durability, reply: Any) -> None:
-    shortfall = durability.shortfall(reply)
-    if shortfall is not None:
-        raise UnconfirmedError(shortfall)
 
 
 def _execute_read(

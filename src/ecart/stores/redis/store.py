@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ecart.operations import Operation
 from ecart.store import run
@@ -21,14 +21,56 @@ from ecart.stores.redis.retries import (
     execute,
 )
 from ecart.stores.redis.transport.connections import pool_of
-from ecart.stores.redis.transport.sync import Transport, UrlTransport, transport_of
+from ecart.stores.redis.transport.sync import UrlTransport, transport_of
 from ecart.stores.redis.transport.wire import Command
 from ecart.stores.redis.urls import read_url
 
 _Result = TypeVar("_Result")
 
 
-class RedisStore:
+class StoreOnClient:
+    """What the stores for threads and for asyncio share: their arguments, and what follows."""
+
+    _is_async: ClassVar[bool]
+    _wrong_client: ClassVar[str]
+    _of_client: ClassVar[Any]
+    _of_url: ClassVar[Any]
+
+    def __init__(
+        self,
+        client: Client | str,
+        *,
+        prefix: str = DEFAULT_PREFIX,
+        partitions: int = DEFAULT_PARTITIONS,
+        deadline: float = DEADLINE,
+        durability: Mode = "primary",
+        replicas: int | None = None,
+        index: bool = True,
+        observer: Observer | None = None,
+    ) -> None:
+        given: Any = None if isinstance(client, str) else client
+        is_async = inspect.iscoroutinefunction(getattr(given, "execute_command", None))
+        if given is not None and is_async is not self._is_async:
+            raise TypeError(self._wrong_client)
+        self.keys = Keyspace(prefix, partitions)
+        self._execution = Execution(
+            keys=self.keys,
+            deadline=deadline,
+            # Over connections of its pool, a client retries nothing.
+            client_retries=given is not None
+            and pool_of(given) is None
+            and retries_by_itself(given),
+            durability=durability_of(durability, replicas),
+            index=index_of(given) if index else None,
+            observer=observer,
+        )
+        self._opened: Any = None
+        if isinstance(client, str):
+            self._opened = self._of_url(read_url(client), self._execution.reply_timeout)
+        self._transport: Any = self._opened or self._of_client(given)
+
+
+class RedisStore(StoreOnClient):
     """Carts in Redis or Valkey, by a client or a URL: `redis://`, `rediss://`, `unix://`,
     `valkey://`, and for clusters `redis+cluster://host:port,host:port`, for Sentinel
     `redis+sentinel://host:port,host:port/service`.
@@ -49,34 +91,9 @@ class RedisStore:
     `observer` is notified of failed attempts, including those that a retry recovered.
     """
 
-    def __init__(
-        self,
-        client: Client | str,
-        *,
-        prefix: str = DEFAULT_PREFIX,
-        partitions: int = DEFAULT_PARTITIONS,
-        deadline: float = DEADLINE,
-        durability: Mode = "primary",
-        replicas: int | None = None,
-        index: bool = True,
-        observer: Observer | None = None,
-    ) -> None:
-        given: Any = None if isinstance(client, str) else client
-        if given is not None and inspect.iscoroutinefunction(given.execute_command):
-            raise TypeError("an asyncio client: use AsyncCart or AsyncRedisStore")
-        self.keys = Keyspace(prefix, partitions)
-        self._execution = Execution(
-            keys=self.keys,
-            deadline=deadline,
-            client_retries=may_retry_by_itself(given),
-            durability=durability_of(durability, replicas),
-            index=index_of(given) if index else None,
-            observer=observer,
-        )
-        self._opened: UrlTransport | None = None
-        if isinstance(client, str):
-            self._opened = UrlTransport(read_url(client), self._execution.reply_timeout)
-        self._transport: Transport = self._opened or transport_of(given)
+    _is_async = False
+    _wrong_client = "an asyncio client: use AsyncCart or AsyncRedisStore"
+    _of_client, _of_url = staticmethod(transport_of), UrlTransport
 
     def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """Executes the operation as one command or script call, and retries if that fails."""
@@ -96,8 +113,3 @@ class RedisStore:
         if isinstance(step, WaitStep):
             return time.sleep(step.seconds)
         return self._transport.send(step)
-
-
-def may_retry_by_itself(client: Any) -> bool:
-    """Whether a client handed in retries commands; over its pool's connections, nothing does."""
-    return client is not None and pool_of(client) is None and retries_by_itself(client)

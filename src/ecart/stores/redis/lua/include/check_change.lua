@@ -5,8 +5,8 @@ local function check_record(now, record, recorded, sequence, fingerprint)
   local last, last_fingerprint, seconds = string.match(recorded, "^(%d+)|(%x+)|(%d+)")
   if not last then return { "corrupt_cart", record } end
   local ahead = sequence - last
-  local is_expired_key = string.sub(record, 1, 1) == "#" and now / 1000 - seconds >= 86400
-  if ahead > 0 or is_expired_key then return nil, false end
+  if ahead > 0 then return nil, false end
+  if string.sub(record, 1, 1) == "#" and now / 1000 - seconds >= 86400 then return nil, false end -- it expired
   if ahead < 0 then return { "stale_operation" } end
   if last_fingerprint ~= fingerprint then return { "idempotency_key_reused" } end
   return nil, true
