@@ -13,7 +13,7 @@ from ecart import Cart, RedisStore
 from ecart.errors import CartLockedError, CheckoutNotOpenError
 from ecart.model import Merge
 from ecart.operations import AddItem, BeginMerge, MergeLines
-from ecart.stores.redis.deduplication import Lane, Producer
+from ecart.stores.redis.deduplication import acquire_lane, release_lane
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.operations import build_call, mark_of
 from ecart_server.transfer import CartWriter, Importer, ImportReport, export_carts
@@ -133,8 +133,7 @@ def test_a_named_change_is_known_again(engine: Engine, target: Engine) -> None:
 
 def test_a_change_without_a_name_is_known_again(engine: Engine, target: Engine) -> None:
     """What a lane sent before the move, and sends again after it, counts once."""
-    lane = Lane(Producer(), 1, [])
-    lane.sequence = 5
+    lane = acquire_lane(KEYS.cart("c"))
     call = build_call(KEYS.cart("c"), AddItem(sku="apple", quantity=3), lane)
     with engine.connected() as there, target.connected() as here:
         there.execute_command(*call.by_text)
@@ -144,6 +143,7 @@ def test_a_change_without_a_name_is_known_again(engine: Engine, target: Engine) 
 
         assert mark_of(reply) == b"1"
         assert Cart("c", here).get().total_quantity == 3
+    release_lane(lane)
 
 
 def test_a_merge_is_finished_once(engine: Engine, target: Engine) -> None:
