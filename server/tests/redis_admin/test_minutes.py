@@ -35,7 +35,7 @@ def nodes() -> Iterator[Callable[[str], list[Node]]]:
 
 
 def write(store: RedisStore, minute: int, worker: str, counts: Counts) -> None:
-    store.ask(*put_counts(KEYS, minute, worker, counts))
+    store.send(*put_counts(KEYS, minute, worker, counts))
 
 
 def test_what_workers_counted_is_added_up(

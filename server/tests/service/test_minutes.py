@@ -202,8 +202,8 @@ def test_nothing_new_is_nothing_written(engine: Engine, monkeypatch: pytest.Monk
     written = []
 
     async def steps(store: AsyncRedisStore, minutes: MinuteWriter, observed: Any) -> None:
-        ask = store.ask
-        monkeypatch.setattr(store, "ask", lambda *sent: written.append(sent) or ask(*sent))
+        ask = store.send
+        monkeypatch.setattr(store, "send", lambda *sent: written.append(sent) or ask(*sent))
         await observed.execute("c", GetCart())
         await minutes.write(store)
         assert written == []

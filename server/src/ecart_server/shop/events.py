@@ -11,7 +11,6 @@ import contextlib
 
 import msgspec
 
-from ecart.cart import AsyncCart
 from ecart.errors import EcartError
 from ecart.http import Request
 from ecart.http.views import summary_view
@@ -63,7 +62,7 @@ class EventStream:
     async def _start(self, request: Request, subscriber: Subscriber) -> None:
         read = GetSummary(rules=self._rules)
         with contextlib.suppress(EcartError):  # it is polled again within a second
-            cart = await AsyncCart(request.session.cart_id, self._store).perform(read)
+            cart = await self._store.execute(request.session.cart_id, read)
             last_id = request.headers.get("last-event-id")
             subscriber.start(cart, is_known=event_id(cart) == last_id and cart.state != "merged")
 
