@@ -449,7 +449,7 @@ def test_every_parameter_of_the_api_is_named() -> None:
 def test_every_setting_of_the_service_is_listed() -> None:
     """Each option of `ecart serve` stands in the table, with its variable and its default."""
     options = {}
-    for option in cli.serve_command.params:
+    for option in cli.main.commands["serve"].params:
         default = "" if option.default in (None, (), False) else option.default
         if callable(default):
             default = str(option.show_default)
@@ -482,7 +482,7 @@ def test_every_command_is_listed() -> None:
     where = {row[0].strip("`") for row in table("docs/command-line.md", "option", "does")}
 
     assert {codes_in(row[0])[0] for row in rows} == {f"ecart {name}" for name in cli.main.commands}
-    assert where == {p.opts[0] for p in cli.show_command.params[1:]} - {"--json"}
+    assert where == {p.opts[0] for p in cli.main.commands["show"].params[1:]} - {"--json"}
 
 
 PAGES_OF_THEIR_OWN = {"serve", "doctor"}
@@ -536,7 +536,7 @@ def test_the_options_of_the_doctor_are_listed() -> None:
     rows = table("docs/doctor.md", "option", "does")
 
     listed = {code for row in rows for code in codes_in(row[0])}
-    assert listed == {option.opts[0] for option in cli.doctor_command.params}
+    assert listed == {option.opts[0] for option in cli.main.commands["doctor"].params}
 
 
 def test_every_finding_of_the_doctor_is_listed() -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-_MISSING = """\
-ecart: the command is in the distribution ecart-server, which is not installed.
-From a checkout of the repository: pip install . ./server
-"""
+_MISSING = """ecart: the command is in the distribution ecart-server, which is not installed.
+From a checkout of the repository: pip install . ./server"""
 
 
 def main() -> None:
@@ -18,8 +16,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name != "ecart_server":
             raise
-        sys.stderr.write(_MISSING)
-        sys.exit(1)
+        sys.exit(_MISSING)
     command.main(prog_name="ecart")
 
 

@@ -35,12 +35,8 @@ def _key_of(field: FieldInfo) -> Key:
         return Key(field.name, accepts, ttl_milliseconds)
     collection = get_origin(field.type)
     # A list in a configuration is a tuple or a set in the settings, which are frozen.
-    convert = collection if collection in (tuple, frozenset) else _as_given
+    convert = collection if collection in (tuple, frozenset) else lambda value: value
     return Key(field.name, accepts, convert)
-
-
-def _as_given(value: Any) -> Any:
-    return value
 
 
 def _keys_of(kind: type[msgspec.Struct]) -> dict[str, Key]:

@@ -22,10 +22,6 @@ from ecart_server.settings import LogFormat, LogLevel, ProcessSettings, ServiceS
 _YEAR = 365 * 24 * 3600
 
 
-def _to_milliseconds(context: click.Context, parameter: click.Parameter, value: int) -> int:
-    return 1000 * value
-
-
 def _none_if_empty(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     return value or None
 
@@ -58,7 +54,7 @@ def _none_if_empty(context: click.Context, parameter: click.Parameter, value: An
     "http__rules__ttl_ms",
     type=click.IntRange(1, _YEAR),
     default=default_of("http__rules__ttl_ms") // 1000,
-    callback=_to_milliseconds,
+    callback=lambda context, parameter, value: 1000 * value,
     help="Seconds that a cart lives after its last change.",
 )
 @setting(

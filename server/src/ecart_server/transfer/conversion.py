@@ -40,6 +40,11 @@ _OUTCOME = re.compile(r"refused|\d+\|\d+\|\d+\|\d+", re.ASCII)
 _RECORD_NAME = re.compile(r"~[\w-]{11}\.[1-9]\d{0,8}|[#&][\w-]{16}", re.ASCII)
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LETTER = re.compile(r"[a-zA-Z]", re.ASCII)
+_SAME = (
+    *("state", "version", "currency", "created_ms", "updated_ms"),
+    *("epoch", "digest", "ttl_pinned"),
+)
+"""What is the same in a summary and in the exported form."""
 _MAX_QUANTITY = 1_000_000
 _MAX_DETAILS_BYTES = 1 << 24
 _HARMLESS = {"unknown_field", "large_cart"}
@@ -57,18 +62,11 @@ def to_exported(stored: StoredHash, cart_id: str, expires_ms: int | None) -> Exp
     return ExportedCart(
         format=1,
         cart_id=cart_id,
-        state=summary.state,
-        version=summary.version,
-        currency=summary.currency,
-        created_ms=summary.created_ms,
-        updated_ms=summary.updated_ms,
         expires_ms=expires_ms,
         ttl_ms=summary.ttl_ms or None,
-        epoch=summary.epoch,
-        digest=summary.digest,
         last_position=cart.last_position,
         swept_ms=cart.swept_ms,
-        ttl_pinned=summary.ttl_pinned,
+        **{name: getattr(summary, name) for name in _SAME},
         lines=tuple(map(_exported_line, cart.lines)),
         lock=LockLine(lock.checkout_id, lock.deadline_ms, lock.keeps_additions, dict(cart.ordered))
         if lock
@@ -82,7 +80,7 @@ def to_exported(stored: StoredHash, cart_id: str, expires_ms: int | None) -> Exp
     )
 
 
-def _exported_line(line: LineItem) -> CartLine:
+def _exported_line(line: LineItem) -> Any:
     values = msgspec.structs.asdict(line)
     line_id, price = values.pop("line_id"), values["unit_price"]
     values["unit_price"] = None if price is None else canonical_text(price)
@@ -127,27 +125,21 @@ def to_fields(cart: ExportedCart, keys: Keyspace) -> tuple[str, dict[str, str]]:
 
 def _summary(cart: ExportedCart) -> CartSummary:
     lock, merge = cart.lock, cart.merge
+    check_currency(cart.currency)
     if (lock is not None) != (cart.state == "locked"):
         raise ValueError("a lock belongs to a locked cart, and only there")
     if (merge is not None) != (cart.state in ("merging", "merged")):
         raise ValueError("a merge belongs to a cart that merges or has merged, and only there")
     return CartSummary(
         cart_id=cart.cart_id,
-        currency=check_currency(cart.currency),
-        version=cart.version,
-        epoch=cart.epoch,
-        digest=cart.digest,
-        state=cart.state,
         lock=Lock(_check_token(lock.checkout_id), lock.deadline_ms, lock.keeps_additions)
         if lock
         else None,
         merge=Merge(_check_token(merge.merge_id), merge.policy, check_cart_id(merge.target_id))
         if merge
         else None,
-        created_ms=cart.created_ms,
-        updated_ms=cart.updated_ms,
         ttl_ms=cart.ttl_ms or 0,
-        ttl_pinned=cart.ttl_pinned,
+        **{name: getattr(cart, name) for name in _SAME},
     )
 
 
@@ -157,7 +149,7 @@ def _check_token(text: str) -> str:
     return text
 
 
-def _imported_line(line: CartLine) -> LineItem:
+def _imported_line(line: Any) -> LineItem:
     check_quantity(line.quantity, at_least=1, limit=_MAX_QUANTITY)
     if line.title is not None:
         check_title(line.title)

@@ -8,7 +8,7 @@ Nothing here does I/O. docs/command-line.md has a table of the names.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -43,25 +43,17 @@ _OTHER_FIELDS = [
     for field in msgspec.structs.fields(LineItem)
     if field.name not in ("line_id", "quantity", "position")
 ]
-if TYPE_CHECKING:
+CartLine: Any = msgspec.defstruct(
+    "CartLine",
+    [*_FIRST_FIELDS, *_OTHER_FIELDS, ("line_id", str | None, None)],
+    bases=(_Part,),
+    frozen=True,
+    module=__name__,
+)
+"""A line of the cart, with the fields of `LineItem` and its SKU.
 
-    class CartLine(_Part, frozen=True):
-        """A line of the cart, with the fields of `LineItem` and its SKU.
-
-        `line_id` is given only if it does not follow from SKU and options.
-        """
-
-        def __init__(self, **fields: Any) -> None: ...
-        def __getattr__(self, name: str) -> Any: ...
-
-else:
-    CartLine = msgspec.defstruct(
-        "CartLine",
-        [*_FIRST_FIELDS, *_OTHER_FIELDS, ("line_id", str | None, None)],
-        bases=(_Part,),
-        frozen=True,
-        module=__name__,
-    )
+`line_id` is given only if it does not follow from SKU and options.
+"""
 
 
 class LockLine(_Part, frozen=True):

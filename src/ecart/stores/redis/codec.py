@@ -192,15 +192,15 @@ def _line(field: bytes, text: bytes) -> LineItem:
     if not quantity.isdigit() or not position.isdigit() or len(quantity) > _DIGITS:
         raise ValueError
     attributes, brace, extra = rest.partition(b"{")
-    options, details = _NO_EXTRA if not brace else _read_extra(brace + extra)
+    parts = json.loads(brace + extra) if brace else {}
     line = LineItem(
         field[1:].decode(),
         int(quantity),
         parse_amount(price.decode()) if price else None,
         int(position),
         _unescaped(title[1:].decode()) if title else None,
-        options,
-        details,
+        parts.get("o", {}),
+        parts.get("d"),
     )
     return _with_attributes(line, attributes.decode()) if attributes else line
 
@@ -227,12 +227,6 @@ def _with_attributes(line: LineItem, text: str) -> LineItem:
 _plain_line = lru_cache(maxsize=8192)(_line)
 
 _DIGITS = 9
-_NO_EXTRA: tuple[Options, Details | None] = ({}, None)
-
-
-def _read_extra(text: bytes) -> tuple[Options, Details | None]:
-    parts = json.loads(text)
-    return parts.get("o", {}), parts.get("d")
 
 
 class StoredRecord(NamedTuple):
