@@ -26,8 +26,8 @@ def run(engine: Engine, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["top", "--every", "0.2", *arguments], env=env)
 
 
-def test_rates_between_two_looks(engine: Engine) -> None:
-    """Of each cart and of the engine; what a look itself asks is not counted."""
+def test_rates_between_two_samples(engine: Engine) -> None:
+    """Of each cart and of the engine; the commands of the sampling itself are not counted."""
     with closing(RedisStore(engine.url)) as store, opened_nodes(engine.url) as nodes:
         busy, calm = Cart("busy", store), Cart("calm", store)
         busy.add("apple")
@@ -117,7 +117,7 @@ def test_in_a_terminal_until_control_c(engine: Engine) -> None:
 
 
 def test_an_engine_that_goes_away_and_comes_back(engines: Engines) -> None:
-    """It is said, and the look goes on."""
+    """The error is shown, and later updates follow."""
     engine = engines.lend_own("valkey9", "--appendonly", "yes")
     with engine.connected() as client:
         Cart("first", client).add("apple")
