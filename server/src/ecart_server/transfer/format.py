@@ -99,7 +99,7 @@ class ExportedCart(_Part, frozen=True):
     last_position: int
     swept_ms: int
     ttl_pinned: bool = False
-    lines: tuple[CartLine, ...] = ()
+    lines: tuple[CartLine, ...] = ()  # pyright: ignore[reportInvalidTypeForm]
     lock: LockLine | None = None
     merge: MergeLine | None = None
     records: dict[str, RecordLine] = {}
