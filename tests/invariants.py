@@ -35,6 +35,7 @@ _FIELDS = {
     "#": re.compile(rb"1\|([0-9a-f]+)\|(\d+)", re.ASCII),
     "&": re.compile(rb"1\|([0-9a-f]+)\|(\d+)\|(?:refused|\d+\|\d+\|\d+\|\d+)", re.ASCII),
 }
+_ATTRIBUTES = re.compile(rb"(?:=[a-zA-Z][^|{]*\|)*")
 _ENDED_MS = {"gone": 900_000, "merging": 7 * 86_400_000, "merged": 86_400_000}
 _LONG_NAMES = {
     ":": re.compile(r":[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]{0,143}[^\x00-\x20\x7f])?"),
@@ -185,7 +186,8 @@ def _state(parsed: dict[str, dict[str, tuple[bytes, ...]]]) -> str:
 
 def _wrong_extras(lines: dict[str, tuple[bytes, ...]]) -> list[str]:
     wrong = []
-    for name, (_, _, _, _, extra) in lines.items():
+    for name, (_, _, _, _, rest) in lines.items():
+        extra = _ATTRIBUTES.sub(b"", rest, count=1)
         try:
             parts = json.loads(extra) if extra else {}
         except ValueError:

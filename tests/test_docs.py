@@ -440,7 +440,7 @@ def test_every_parameter_of_the_api_is_named() -> None:
             for parameter in operation["parameters"]:
                 assert parameter["name"] in page
     shown = [name for name in document["components"]["schemas"] if name != "Health"]
-    assert len(shown) == 16
+    assert {"CartView", "CheckoutView"} < set(shown)
     for name in shown:
         for field in document["components"]["schemas"][name]["properties"]:
             assert f'"{field}"' in page or f"`{field}`" in page, (name, field)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ecart import AsyncCart, AsyncMemoryStore, AsyncRedisStore, Cart, MemoryStore, RedisStore, cart
-from ecart.operations import Change, EndCheckout, Operation, Read
+from ecart.operations import AddItem, Change, EndCheckout, GetCart, Operation, Read
 from ecart.store import AsyncStore, Store
 
 TWINS = [(Cart, AsyncCart), (MemoryStore, AsyncMemoryStore), (RedisStore, AsyncRedisStore)]
@@ -141,7 +141,7 @@ def test_every_operation_says_what_it_means() -> None:
         if kind is not EndCheckout
     ]
 
-    assert len(kinds) == 20
+    assert {AddItem, GetCart} < set(kinds)
     for kind in kinds:
         assert kind.__doc__
         own = {"apply", "_change"} & set(vars(kind))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.foreign_data
 
 TEXT = 'a | b % {c} "d"\n=e|é'
 WITH_BOTH = LineItem(
-    "tea", 2, title="Tea", options={}, details={"n": 1}, other={"n": TEXT, "Z": ""}
+    "tea", 2, title="Tea", options={}, details={"n": 1}, other={"k": TEXT, "Z": ""}
 )
 PLAIN = LineItem("mug", 1)
 
@@ -37,7 +37,7 @@ def others(cart: Cart) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     return dict(snapshot.other), {line.line_id: dict(line.other) for line in snapshot}
 
 
-BOTH = ({"x": TEXT, "ms": "2"}, {"tea": {"n": TEXT, "Z": ""}, "mug": {}})
+BOTH = ({"x": TEXT, "ms": "2"}, {"tea": {"k": TEXT, "Z": ""}, "mug": {}})
 
 
 def test_they_are_read_as_they_were_written(source: Cart) -> None:
@@ -72,15 +72,15 @@ def test_a_copy_has_them(source: Cart, store: Store) -> None:
 def test_a_merge_takes_them_in(source: Cart, store: Store, policy: Any) -> None:
     """What both have is the target's, except by `replace`."""
     target = Cart("target", store)
-    had = LineItem("tea", 1, other={"n": "target", "q": "own"})
+    had = LineItem("tea", 1, other={"k": "target", "q": "own"})
     target.perform(PutLines(lines=(had,), currency="USD", other={"x": "target", "z": "own"}))
 
     target.merge_from("source", policy=policy)
 
-    x, n = (TEXT, TEXT) if policy == "replace" else ("target", "target")
+    x, k = (TEXT, TEXT) if policy == "replace" else ("target", "target")
     of_cart, of_lines = others(target)
     assert of_cart == {"x": x, "ms": "2", "z": "own"}
-    assert of_lines == {"tea": {"n": n, "Z": "", "q": "own"}, "mug": {}}
+    assert of_lines == {"tea": {"k": k, "Z": "", "q": "own"}, "mug": {}}
 
 
 def test_a_merge_that_keeps_the_target_keeps_its_lines(source: Cart, store: Store) -> None:
@@ -131,6 +131,6 @@ EXAMPLES: dict[str, Any] = {
     "title": TEXT.replace("\n", ""),
     "options": {"size": "M"},
     "details": {"n": [1, {"m": None}]},
-    "other": {"n": TEXT, "Z": ""},
+    "other": {"k": TEXT, "Z": ""},
 }
 """Values of the fields that are no text."""

@@ -155,6 +155,15 @@ def as_json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def recorded_part(answer: Any, recorded: Any) -> Any:
+    """Of an answer, the fields that the recorded one has: it may have got others since."""
+    if isinstance(recorded, dict):
+        return {name: recorded_part(answer[name], value) for name, value in recorded.items()}
+    if isinstance(recorded, list):
+        return [recorded_part(*pair) for pair in zip(answer, recorded, strict=True)]
+    return answer
+
+
 def attributes(value: Any, names: Any) -> Any:
     """The attributes that `names` has keys for, of a value and of the values in it, as builtins."""
     if isinstance(value, msgspec.Struct) and names:

@@ -17,7 +17,7 @@ import pytest
 from clients import INTEGRATIONS, Setup, Shop, Shopper
 from clients.plain_asgi import PlainAsgiShop
 from engines import Engine, missing
-from upgrade.golden import FOLDER, as_json
+from upgrade.golden import FOLDER, as_json, recorded_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +133,6 @@ def test_carts_are_shown_as_before(asgi: Shop, before: Golden) -> None:
         answer = asgi.shopper().get("/cart", headers=token)
         again = asgi.shopper().get("/cart", headers={**token, "if-none-match": f'"{cart.etag}"'})
 
-        assert as_json(answer.json) == as_json(cart.view)
+        assert as_json(recorded_part(answer.json, cart.view)) == as_json(cart.view)
         assert answer.headers["etag"] == f'"{cart.etag}"'
         assert again.status == 304

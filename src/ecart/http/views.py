@@ -117,7 +117,7 @@ def cart_view(cart: CartSnapshot) -> CartView:
     """The JSON form of a cart."""
     return CartView(
         cart_id=cart.cart_id,
-        items=[_item_view(line, cart.currency) for line in cart.lines],
+        items=[item_view(line, cart.currency) for line in cart.lines],
         line_count=cart.line_count,
         total_quantity=cart.total_quantity,
         subtotal=display_text(cart.subtotal, cart.currency),
@@ -143,7 +143,8 @@ def summary_view(cart: CartSummary) -> SummaryView:
     )
 
 
-def _item_view(line: LineItem, currency: str) -> ItemView:
+def item_view(line: LineItem, currency: str) -> ItemView:
+    """The JSON form of a line."""
     item = _plain_item(line.line_id, line.quantity, line.unit_price, line.title, currency)
     if line.options or line.details is not None:
         return replace(item, options=line.options, details=line.details)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ecart.http import Response
-from ecart.http.views import CartView, ItemView
-from ecart.model import Options
+from ecart.http.views import CartView, ItemView, item_view
+from ecart.model import LineItem, Options
 from ecart.operations import new_token
 from ecart_server.pages.formatting import CURRENCY_SIGNS, option_value
 from ecart_server.pages.templates import make_environment
@@ -93,7 +93,7 @@ class ShopPage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def blank_item(self) -> ItemView:
         """The empty line in that `<template>`."""
-        return ItemView("", "", 0, None, None, "", {}, None)
+        return item_view(LineItem("", 0, title=""), "USD")
 
     def picture(self, sku: str) -> str:
         """The URL of a line's picture: the catalog's, or the one drawn from the SKU."""
