@@ -13,7 +13,7 @@ from ecart.stores.redis.transport.wire import (
     Command,
     is_connection_error,
     is_server_error,
-    packed_all,
+    packed,
 )
 
 
@@ -42,7 +42,7 @@ async def send_batch(connection: Any, commands: Sequence[Command]) -> list[Any]:
     The first reply is awaited. Most others came in the same packet: hiredis has parsed them, and
     they are taken without awaiting each (decision 36).
     """
-    await connection.send_packed_command((packed_all(commands),), False)
+    await connection.send_packed_command((b"".join(map(packed, commands)),), False)
     replies: list[Any] = []
     while len(replies) < len(commands):
         replies.append(await _read(connection))

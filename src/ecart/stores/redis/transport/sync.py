@@ -33,7 +33,6 @@ from ecart.stores.redis.transport.wire import (
     in_utf8,
     is_server_error,
     packed,
-    packed_all,
 )
 from ecart.stores.redis.urls import Address
 
@@ -78,7 +77,7 @@ def send_all(source: ConnectionSource, commands: Sequence[Command]) -> list[Any]
     """The replies to commands sent in one packet; server errors are among them."""
     connection = source.acquire()
     try:
-        connection.send_packed_command((packed_all(commands),))
+        connection.send_packed_command((b"".join(map(packed, commands)),))
         replies = [_read(connection) for _ in commands]
     except BaseException as error:
         _discard(source, connection, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeGuard
 
 Command = tuple[str | bytes | int, ...]
@@ -24,11 +24,6 @@ def is_server_error(error: BaseException) -> bool:
 def is_connection_error(reply: object) -> TypeGuard[Exception]:
     """Whether this is an error, and not one that the engine replied with."""
     return isinstance(reply, Exception) and not is_server_error(reply)
-
-
-def packed_all(commands: Iterable[Command]) -> bytes:
-    """Commands as bytes, one after the other."""
-    return b"".join([packed(command) for command in commands])
 
 
 def _packed(command: Command) -> bytes:
