@@ -77,7 +77,7 @@ class Lab:
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         command = [str(self.binary.path), *words]
         is_ready = partial(answers, engine.socket, b"PING\r\n")
-        self.lend(self.running(command, is_ready, engine_environ()))
+        self.enter(self.running(command, is_ready, engine_environ()))
         return engine
 
     @contextlib.contextmanager
@@ -110,14 +110,14 @@ class Lab:
         finally:
             end(process)
 
-    def lend(self, thing: contextlib.AbstractContextManager[Thing]) -> Thing:
+    def enter(self, thing: contextlib.AbstractContextManager[Thing]) -> Thing:
         """Enters something that is left with the lab."""
         return self._ends.enter_context(thing)
 
     def shared(self, name: str, make: Callable[[], contextlib.AbstractContextManager[Any]]) -> Any:
         """What several measurements use: made for the first, left with the lab."""
         if name not in self._shared:
-            self._shared[name] = self.lend(make())
+            self._shared[name] = self.enter(make())
         return self._shared[name]
 
 

@@ -113,7 +113,7 @@ def ready_made(cart_id: str, client: Any) -> Callable[[], Any]:
     What it takes is the client's, the engine's and the script's: no add by that client is quicker.
     """
     key = Keyspace().cart(cart_id)
-    lane, lender = acquire_lane(key), PoolConnections(client.connection_pool)
+    lane, connections = acquire_lane(key), PoolConnections(client.connection_pool)
     add = AddItem(sku="sku-0", unit_price=Decimal(PRICE), rules=RULES)
     call, numbers = build_call(key, add, lane), count(lane.sequence)
     place = 4 + call.script.arguments.index("sequence")  # behind EVALSHA, sha, 1 and the key
@@ -122,7 +122,7 @@ def ready_made(cart_id: str, client: Any) -> Callable[[], Any]:
 
     def send() -> Any:
         number = next(numbers)
-        return send_one(lender, (*before, number, f"{lane.tag}-{number:x}", *after))
+        return send_one(connections, (*before, number, f"{lane.tag}-{number:x}", *after))
 
     return send
 

@@ -76,19 +76,19 @@ NOT_CARTS: tuple[re.Pattern[bytes], ...] = ()
 @pytest.fixture
 def engine(engines: Engines) -> Engine:
     """An empty Valkey 9: the engine of tests that do not ask for another."""
-    return engines.lend("valkey9")
+    return engines.acquire("valkey9")
 
 
 @pytest.fixture(params=KINDS)
 def any_engine(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     """Each kind of engine in turn, empty."""
-    return engines.lend(request.param)
+    return engines.acquire(request.param)
 
 
 @pytest.fixture
 def own_engine(engines: Engines) -> Engine:
     """A Valkey 9 that no other test uses: to be killed, frozen, filled."""
-    return engines.lend_own("valkey9", tcp=True)
+    return engines.acquire_own("valkey9", tcp=True)
 
 
 @pytest.fixture

@@ -170,19 +170,19 @@ class Engines:
         self._own: list[Engine] = []
         self._lent: list[Engine] = []
 
-    def lend(self, kind: str) -> Engine:
+    def acquire(self, kind: str) -> Engine:
         """The shared server of this kind, empty. What a test leaves there is looked at."""
-        return self._lend(kind, lambda: Engine(kind, tcp=True))
+        return self._acquire(kind, lambda: Engine(kind, tcp=True))
 
-    def lend_to_services(self) -> Engine:
+    def acquire_for_services(self) -> Engine:
         """A shared Valkey 9 for services that outlive a test, empty: they write when they like."""
-        return self._lend("services", lambda: Engine("valkey9", tcp=True))
+        return self._acquire("services", lambda: Engine("valkey9", tcp=True))
 
-    def lend_cluster(self) -> Engine:
+    def acquire_cluster(self) -> Engine:
         """The shared cluster of one node that owns every slot, empty."""
-        return self._lend("cluster", _start_cluster)
+        return self._acquire("cluster", _start_cluster)
 
-    def _lend(self, name: str, start: Callable[[], Engine]) -> Engine:
+    def _acquire(self, name: str, start: Callable[[], Engine]) -> Engine:
         if name not in self._shared:
             self._shared[name] = start()
         engine = self._shared[name]
@@ -191,7 +191,7 @@ class Engines:
         self._lent.append(engine)
         return engine
 
-    def lend_own(self, kind: str, *arguments: str, **options: Any) -> Engine:
+    def acquire_own(self, kind: str, *arguments: str, **options: Any) -> Engine:
         """A server for this test alone, with arguments of its own."""
         engine = Engine(kind, *arguments, **options)
         self._own.append(engine)

@@ -68,7 +68,7 @@ def test_docstrings_are_the_same(name: str) -> None:
     assert getattr(AsyncCart, name).__doc__ == getattr(Cart, name).__doc__
 
 
-def test_the_classes_are_told_in_the_same_words() -> None:
+def test_the_classes_are_reported_in_the_same_words() -> None:
     """But for the names of what asyncio has of its own."""
     ours, theirs = (in_sync_words(inspect.getdoc(kind) or "") for kind in (Cart, AsyncCart))
 

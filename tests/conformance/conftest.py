@@ -26,7 +26,7 @@ def make_cart(
     request: pytest.FixtureRequest, engines: Engines, runner: asyncio.Runner
 ) -> Iterator[Callable[..., Cart]]:
     kind, mode = request.param.split("-")
-    url = None if kind == "memory" else engines.lend(kind).url
+    url = None if kind == "memory" else engines.acquire(kind).url
     if mode == "sync":
         store = RedisStore(url) if url else MemoryStore()
         yield lambda cart_id="c", **options: Cart(cart_id, store, **options)
@@ -55,6 +55,6 @@ def store(request: pytest.FixtureRequest, engines: Engines) -> Iterator[MemorySt
     if request.param == "memory":
         yield MemoryStore()
         return
-    redis_store = RedisStore(engines.lend(request.param).url)
+    redis_store = RedisStore(engines.acquire(request.param).url)
     yield redis_store
     redis_store.close()

@@ -113,7 +113,7 @@ def test_destroy_tells_whether_there_was_a_cart(store: Store) -> None:
     assert cart.destroy() is False
 
 
-def test_ttl_is_told_as_redis_tells_it(store: Store) -> None:
+def test_ttl_is_reported_as_redis_reports_it(store: Store) -> None:
     """-2 for no cart, -1 for never, else seconds."""
     cart = Cart("u", store)
     assert cart.get_ttl() == -2
@@ -283,7 +283,7 @@ def test_amounts_that_are_none_are_refused(store: Store, cost: Any) -> None:
     assert Cart("u", store).count() == 0
 
 
-def test_failures_are_told_apart(store: Store) -> None:
+def test_failures_are_distinguished(store: Store) -> None:
     """In 2016 every failure was one exception class."""
     cart = Cart("u", store)
 

@@ -131,7 +131,7 @@ def test_other_options_make_another_line(cart: Cart) -> None:
 @pytest.mark.parametrize(
     "one, other", [(1, True), (1, "1"), (None, ""), (0, False), ("\u00e9", "e\u0301")]
 )
-def test_options_are_told_apart_by_kind(cart: Cart, one: object, other: object) -> None:
+def test_options_differ_by_kind(cart: Cart, one: object, other: object) -> None:
     """1, true and "1" are three choices; texts are compared without Unicode normalisation."""
     cart.add("shirt", options={"size": one})  # type: ignore[dict-item]
     cart.add("shirt", options={"size": other})  # type: ignore[dict-item]

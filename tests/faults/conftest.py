@@ -31,7 +31,7 @@ def store(request: pytest.FixtureRequest, engines: Engines) -> Iterator[MemorySt
     if request.param == "memory":
         yield MemoryStore()
         return
-    redis_store = RedisStore(engines.lend(request.param).url)
+    redis_store = RedisStore(engines.acquire(request.param).url)
     yield redis_store
     redis_store.close()
 

@@ -39,7 +39,7 @@ def test_kill_after_kill(
 
     What was done and not answered is known again by the record that came back with the cart.
     """
-    engine = engines.lend_own("valkey9", *ALWAYS)
+    engine = engines.acquire_own("valkey9", *ALWAYS)
     adds = rounds(ADDS, 10 * ADDS)
     logs = {mode: tmp_path / mode for mode in ("sync", "async")}
     adding = [
@@ -113,7 +113,7 @@ def shop(store: Any, chance: random.Random) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_cut_anywhere(kind: str, engines: Engines, chance: random.Random) -> None:
     """All carts are then as they were at one moment, and a longer file tells of a later one."""
-    engine = engines.lend_own(kind, *ALWAYS)
+    engine = engines.acquire_own(kind, *ALWAYS)
     with engine.connected() as client:
         store = Recorded(engine, client)
         shop(store, chance)

@@ -60,7 +60,7 @@ def store(request: pytest.FixtureRequest, engines: Engines) -> Iterator[Store]:
         ticks = count(1_700_000_000_000, 250)
         yield MemoryStore(clock=lambda: next(ticks))
         return
-    redis_store = RedisStore(engines.lend(request.param).url)
+    redis_store = RedisStore(engines.acquire(request.param).url)
     yield redis_store
     redis_store.close()
 

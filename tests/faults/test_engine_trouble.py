@@ -131,7 +131,7 @@ TROUBLES: dict[str, tuple[Callable[[Engine], Any], str, str, str]] = {
 @pytest.fixture
 def recording(engines: Engines) -> Engine:
     """An engine that writes its append-only file, and can be told how large files may be."""
-    return engines.lend_own(
+    return engines.acquire_own(
         "valkey9",
         *("--appendonly", "yes", "--appendfsync", "always", "--key-load-delay", "30"),
         tcp=True,
@@ -189,7 +189,7 @@ def test_the_deadline_is_kept(
 
 def test_a_full_disk_ends_an_engine_that_syncs_each_change(engines: Engines) -> None:
     """It cannot answer what it cannot keep: it ends. With space, what was acknowledged is there."""
-    engine = engines.lend_own(
+    engine = engines.acquire_own(
         "valkey9",
         *("--appendonly", "yes", "--appendfsync", "always"),
         through=("env", "--ignore-signal=XFSZ"),

@@ -53,7 +53,7 @@ def clocked(engines: Engines, shift: Path) -> Engine:
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     if not found:
         missing("no libfaketime (Debian: apt-get install libfaketime)")
-    return engines.lend_own(
+    return engines.acquire_own(
         "valkey9",
         through=(
             "env",

@@ -117,7 +117,7 @@ async def test_tasks(any_engine: Engine, chance: random.Random) -> None:
 @pytest.fixture(params=WITH_FAULTS)
 def faulty_engine(request: pytest.FixtureRequest, engines: Engines) -> Engine:
     """An engine whose replies are going to be lost: every kind in a soak."""
-    return engines.lend(request.param)
+    return engines.acquire(request.param)
 
 
 def test_threads_with_lost_replies(faulty_engine: Engine, chance: random.Random) -> None:

@@ -56,7 +56,7 @@ def test_a_killed_engine_keeps_what_it_acknowledged(
     engines: Engines, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     """With its append-only file synced at each change: kill -9, start again, nothing is missing."""
-    engine = engines.lend_own("valkey9", "--appendonly", "yes", "--appendfsync", "always")
+    engine = engines.acquire_own("valkey9", "--appendonly", "yes", "--appendfsync", "always")
     log = tmp_path / "log"
     adding = start("adding.py", "sync", engine.url, "c", "apple", 1_000_000, log)
     while not log.exists() or log.stat().st_size < 400:

@@ -164,21 +164,21 @@ BROKEN = [
 
 @pytest.mark.parametrize("text", BROKEN, ids=lambda text: text[:44])
 def test_a_file_that_breaks(shopper: Shopper, mug: dict[str, Any], wares: Path, text: str) -> None:
-    """503 `catalog_unavailable` until it is mended; carts stay and can be read and emptied."""
+    """503 `catalog_unavailable` until it is fixed; carts stay and can be read and emptied."""
     wares.write_text(text)
 
     added = shopper.post("/cart/items", json={"sku": "mug"})
     patched = shopper.patch("/cart/items/mug", json={"quantity": 2})
     shown = shopper.get("/cart")
     wares.write_text(json.dumps(WARES))
-    mended = shopper.post("/cart/items", json={"sku": "mug"})
+    fixed = shopper.post("/cart/items", json={"sku": "mug"})
 
     for refused in (added, patched):
         assert (refused.status, refused.code) == (503, "catalog_unavailable")
         assert refused.headers["retry-after"].isdecimal()
         assert str(wares.parent) not in refused.json["detail"]
     assert shown.json == mug
-    assert mended.json["total_quantity"] == 2
+    assert fixed.json["total_quantity"] == 2
 
 
 def test_a_file_that_is_gone(shopper: Shopper, mug: dict[str, Any], wares: Path) -> None:

@@ -35,7 +35,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)
-def test_foreign_data_is_told_and_left_alone(
+def test_foreign_data_is_reported_and_left_alone(
     shopper: Shopper, engine: Engine, planted: tuple[Any, ...]
 ) -> None:
     """500 `corrupt_cart` without a word of what is there; another shopper notices nothing."""
@@ -54,7 +54,7 @@ def test_foreign_data_is_told_and_left_alone(
     assert (other.status, other.json["total_quantity"]) == (200, 1)
 
 
-def test_a_quantity_that_is_none_is_told(
+def test_a_quantity_that_is_none_is_reported(
     shopper: Shopper, engine: Engine, apple: dict[str, Any]
 ) -> None:
     """In a cart that is sound otherwise."""

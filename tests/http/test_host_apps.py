@@ -86,7 +86,7 @@ def test_two_apps_in_one_process(make_shop: Callable[..., Shop]) -> None:
 
 
 @integrations
-def test_failures_are_logged_and_not_told(
+def test_failures_are_logged_and_not_sent(
     make_shop: Callable[..., Shop], caplog: pytest.LogCaptureFixture
 ) -> None:
     """What a catalog said when it failed is in the log; the shopper reads a calm sentence."""

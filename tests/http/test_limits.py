@@ -100,7 +100,7 @@ def test_a_sku_at_its_limit(shopper: Shopper) -> None:
 
 
 @pytest.mark.parametrize("length", ["16385", "99999999999999999999"])
-def test_what_is_told_counts(shopper: Shopper, length: str) -> None:
+def test_what_is_reported_counts(shopper: Shopper, length: str) -> None:
     """A body that is said to be too long is refused without being waited for."""
     answer = shopper.post("/cart/items", body=b"{}", headers={"Content-Length": length})
 

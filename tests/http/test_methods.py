@@ -115,7 +115,7 @@ def test_who_takes_json_gets_it(shopper: Shopper, accept: str | None) -> None:
         ("DELETE", "/cart", {}),
     ],
 )
-def test_who_takes_no_json_is_told(
+def test_who_takes_no_json_is_reported(
     shopper: Shopper,
     apple: dict[str, Any],
     accept: str,

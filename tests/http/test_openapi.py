@@ -207,7 +207,7 @@ def test_what_tells_of_the_service_can_only_be_read(service: ServiceShop, target
 @pytest.fixture(scope="module")
 def address(engines: Engines) -> Iterator[str]:
     """Where a service is, for all that schemathesis sends."""
-    engine = engines.lend("valkey9")
+    engine = engines.acquire("valkey9")
     shop = ServiceShop(Setup(url=engine.url, office_keys=(KEY,)))
     with served(shop) as found:
         yield found

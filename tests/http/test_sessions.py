@@ -311,7 +311,7 @@ def test_a_cart_token_speaks_before_the_cookie(shopper: Shopper, apple: dict[str
     assert shopper.get("/cart").json == apple
 
 
-def test_no_token_is_told_to_who_asks_with_a_cookie(shopper: Shopper) -> None:
+def test_no_token_is_reported_to_who_asks_with_a_cookie(shopper: Shopper) -> None:
     """A script that reads answers learns no key to the session."""
     assert "cart-token" not in shopper.get("/cart").headers
 

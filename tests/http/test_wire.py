@@ -183,7 +183,7 @@ def test_a_body_in_chunks(address: str) -> None:
     assert post([b" "] * 16_385) == 413
 
 
-def test_a_body_that_is_told_to_be_too_long_is_not_waited_for(address: str) -> None:
+def test_a_body_that_is_reported_to_be_too_long_is_not_waited_for(address: str) -> None:
     """The refusal comes before a single byte of it."""
     host = urlsplit(address)
     head = b"POST /cart/items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -323,7 +323,7 @@ def test_a_session_from_before_the_cart_was_installed(client: Client, user: Any)
     assert client.get("/view").content.decode() == f"user.{user.pk}"
 
 
-def test_a_cart_that_cannot_be_merged_is_told(client: Client, site: Engine, user: Any) -> None:
+def test_a_cart_that_cannot_be_merged_is_reported(client: Client, site: Engine, user: Any) -> None:
     """The log-in goes on, with the user's cart, and says why."""
     Cart(f"user.{user.pk}", host().store, rules=Rules(currency="EUR")).add(
         "wine", unit_price="9.00"

@@ -1,4 +1,4 @@
-"""`test_lenders` for asyncio: a pool of one's own is asked seldom, somebody else's each time."""
+"""`test_connections` for asyncio: its own pool is asked seldom, somebody else's each time."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ def long_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "REUSE_SECONDS", 60.0)
 
 
-async def who(lender: Any) -> Any:
+async def who(cached: Any) -> Any:
     """The engine's name for the connection."""
-    (name,) = await send_all_async(lender, [WHO])
+    (name,) = await send_all_async(cached, [WHO])
     return name
 
 
 @pytest.mark.usefixtures("long_kept")
 async def test_a_pool_of_ones_own_is_asked_once(pool: Pool) -> None:
-    lender = AsyncCachedConnections(pool)
+    cached = AsyncCachedConnections(pool)
 
-    seen = {await who(lender) for _ in range(20)}
+    seen = {await who(cached) for _ in range(20)}
 
     assert (len(seen), pool.asked, pool.out) == (1, 1, 1)
 
@@ -95,9 +95,9 @@ async def test_the_pool_looks_again_after_a_while(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "REUSE_SECONDS", 0.0)
-    lender = AsyncCachedConnections(pool)
+    cached = AsyncCachedConnections(pool)
 
-    seen = {await who(lender) for _ in range(3)}
+    seen = {await who(cached) for _ in range(3)}
 
     assert (len(seen), pool.asked, pool.out) == (1, 3, 1)
 
@@ -105,38 +105,38 @@ async def test_the_pool_looks_again_after_a_while(
 @pytest.mark.usefixtures("long_kept")
 async def test_after_a_failure_the_pool_looks_at_all(pool: Pool) -> None:
     """What broke one connection may have broken the others, too."""
-    lender = AsyncCachedConnections(pool)
-    broken, *whole = [await lender.acquire() for _ in range(4)]
+    cached = AsyncCachedConnections(pool)
+    broken, *whole = [await cached.acquire() for _ in range(4)]
     for connection in whole:
-        await lender.release(connection)
+        await cached.release(connection)
     assert pool.out == 4
 
-    await lender.discard(broken)
+    await cached.discard(broken)
 
-    await lender.acquire()
+    await cached.acquire()
     assert (pool.out, pool.asked) == (1, 5)
 
 
 @pytest.mark.usefixtures("long_kept")
 async def test_a_connection_that_the_engine_closed_is_not_lent(engine: Engine, pool: Pool) -> None:
     """The event loop has heard of it. No command fails for it."""
-    lender = AsyncCachedConnections(pool)
-    for connection in [await lender.acquire() for _ in range(4)]:
-        await lender.release(connection)
+    cached = AsyncCachedConnections(pool)
+    for connection in [await cached.acquire() for _ in range(4)]:
+        await cached.release(connection)
     with engine.connected() as other:
         other.client_kill_filter(_type="normal", skipme=True)
     await asyncio.sleep(0.05)
 
-    assert [await send_all_async(lender, [("PING",)]) for _ in range(4)] == [[b"PONG"]] * 4
+    assert [await send_all_async(cached, [("PING",)]) for _ in range(4)] == [[b"PONG"]] * 4
     assert pool.out == 1
 
 
 @pytest.mark.usefixtures("long_kept")
 async def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) -> None:
-    lender = AsyncCachedConnections(pool)
-    before = await who(lender)
+    cached = AsyncCachedConnections(pool)
+    before = await who(cached)
 
-    error, after = await send_all_async(lender, [("INCR",), WHO])
+    error, after = await send_all_async(cached, [("INCR",), WHO])
 
     assert (isinstance(error, Exception), after, pool.asked) == (True, before, 1)
 
@@ -147,14 +147,14 @@ async def test_who_was_interrupted_leaves_no_reply_behind(
     engine: Engine, pool: Pool, kind: type[AsyncPoolConnections | AsyncCachedConnections]
 ) -> None:
     """Time may be up after the command was sent: nobody else may read its reply."""
-    lender = kind(pool)
-    assert await send_all_async(lender, [("ECHO", "first")]) == [b"first"]
+    cached = kind(pool)
+    assert await send_all_async(cached, [("ECHO", "first")]) == [b"first"]
 
     with engine.frozen(), pytest.raises(TimeoutError):
-        await send_all_async(lender, [("ECHO", "mine"), ("ECHO", "mine")], 0.05)
+        await send_all_async(cached, [("ECHO", "mine"), ("ECHO", "mine")], 0.05)
 
     assert pool.out == 0
-    assert await send_all_async(lender, [("ECHO", "yours"), ("ECHO", "too")]) == [b"yours", b"too"]
+    assert await send_all_async(cached, [("ECHO", "yours"), ("ECHO", "too")]) == [b"yours", b"too"]
     assert pool.out == (kind is AsyncCachedConnections)
 
 
@@ -215,9 +215,9 @@ async def test_a_batch_that_fails_gives_its_connection_up(
 ) -> None:
     given_up, give_up = [], AsyncCachedConnections.discard
 
-    async def counted(lender: AsyncCachedConnections, connection: Any) -> None:
+    async def counted(cached: AsyncCachedConnections, connection: Any) -> None:
         given_up.append(connection)
-        await give_up(lender, connection)
+        await give_up(cached, connection)
 
     monkeypatch.setattr(AsyncCachedConnections, "discard", counted)
     store = AsyncRedisStore(engine.url, deadline=0.1)

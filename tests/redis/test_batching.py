@@ -86,8 +86,8 @@ async def test_a_connection_is_kept_while_there_is_more_to_say(
     client, taken = redis.asyncio.Redis.from_url(engine.url), []
     take = AsyncPoolConnections.acquire
 
-    async def counted(lender: AsyncPoolConnections) -> Any:
-        taken.append(await take(lender))
+    async def counted(pool: AsyncPoolConnections) -> Any:
+        taken.append(await take(pool))
         return taken[-1]
 
     monkeypatch.setattr(AsyncPoolConnections, "acquire", counted)

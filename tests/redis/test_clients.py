@@ -196,7 +196,7 @@ async def test_an_asyncio_url_serves_many_loops(engine: Engine) -> None:
 
 @pytest.fixture
 def cluster(engines: Engines) -> Engine:
-    return engines.lend_cluster()
+    return engines.acquire_cluster()
 
 
 @pytest.mark.parametrize("kind", CLUSTERS)

@@ -54,10 +54,10 @@ def long_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("long_kept")
 def test_a_pool_of_ones_own_is_asked_once(pool: Pool) -> None:
-    lender = CachedConnections(pool)
+    cached = CachedConnections(pool)
 
-    seen = {send_one(lender, WHO) for _ in range(20)}
-    seen |= set(send_all(lender, [WHO, WHO]))
+    seen = {send_one(cached, WHO) for _ in range(20)}
+    seen |= set(send_all(cached, [WHO, WHO]))
 
     assert (len(seen), pool.asked) == (1, 1)
 
@@ -77,9 +77,9 @@ def test_somebody_elses_pool_has_each_connection_back(engine: Engine) -> None:
 
 def test_the_pool_looks_again_after_a_while(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "REUSE_SECONDS", 0.0)
-    lender = CachedConnections(pool)
+    cached = CachedConnections(pool)
 
-    seen = {send_one(lender, WHO) for _ in range(3)}
+    seen = {send_one(cached, WHO) for _ in range(3)}
 
     assert (len(seen), pool.asked) == (1, 3)
 
@@ -87,27 +87,27 @@ def test_the_pool_looks_again_after_a_while(pool: Pool, monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("long_kept")
 def test_after_a_failure_the_pool_looks_at_all(engine: Engine, pool: Pool) -> None:
     """An engine that has closed all connections fails one command, not one for each of them."""
-    lender = CachedConnections(pool)
-    taken = [lender.acquire() for _ in range(4)]
+    cached = CachedConnections(pool)
+    taken = [cached.acquire() for _ in range(4)]
     for connection in taken:
-        lender.release(connection)
+        cached.release(connection)
     with engine.connected() as other:
         other.client_kill_filter(_type="normal", skipme=True)
 
     with pytest.raises((redis.ConnectionError, valkey.ConnectionError)):
-        send_one(lender, WHO)
+        send_one(cached, WHO)
 
-    assert [send_one(lender, ("PING",)) for _ in range(4)] == [b"PONG"] * 4
+    assert [send_one(cached, ("PING",)) for _ in range(4)] == [b"PONG"] * 4
 
 
 @pytest.mark.usefixtures("long_kept")
 def test_an_error_that_the_engine_tells_costs_no_connection(pool: Pool) -> None:
-    lender = CachedConnections(pool)
-    before = send_one(lender, WHO)
+    cached = CachedConnections(pool)
+    before = send_one(cached, WHO)
 
     with pytest.raises((redis.ResponseError, valkey.ResponseError)):
-        send_one(lender, ("INCR",))
-    errors = send_all(lender, [("INCR",), WHO])
+        send_one(cached, ("INCR",))
+    errors = send_all(cached, [("INCR",), WHO])
 
     assert (isinstance(errors[0], Exception), errors[1]) == (True, before)
 
@@ -118,8 +118,8 @@ def test_who_was_interrupted_leaves_no_reply_behind(
     pool: Pool, kind: type[PoolConnections | CachedConnections]
 ) -> None:
     """A signal may end a call after the command was sent: nobody else may read its reply."""
-    lender = kind(pool)
-    connection = lender.acquire()
+    cached = kind(pool)
+    connection = cached.acquire()
     reads = connection.read_response
 
     def interrupted(**options: Any) -> None:
@@ -127,28 +127,28 @@ def test_who_was_interrupted_leaves_no_reply_behind(
         raise KeyboardInterrupt
 
     connection.read_response = interrupted
-    lender.release(connection)
+    cached.release(connection)
 
     with pytest.raises(KeyboardInterrupt):
-        send_one(lender, ("ECHO", "mine"))
-    assert send_one(lender, ("ECHO", "yours")) == b"yours"
+        send_one(cached, ("ECHO", "mine"))
+    assert send_one(cached, ("ECHO", "yours")) == b"yours"
 
     connection.read_response = interrupted
     with pytest.raises(KeyboardInterrupt):
-        send_all(lender, [("ECHO", "mine"), ("ECHO", "mine")])
-    assert send_all(lender, [("ECHO", "yours"), ("ECHO", "too")]) == [b"yours", b"too"]
+        send_all(cached, [("ECHO", "mine"), ("ECHO", "mine")])
+    assert send_all(cached, [("ECHO", "yours"), ("ECHO", "too")]) == [b"yours", b"too"]
 
 
 @pytest.mark.usefixtures("long_kept")
 def test_a_forked_child_has_connections_of_its_own(pool: Pool) -> None:
-    lender = CachedConnections(pool)
-    mine = send_one(lender, WHO)
+    cached = CachedConnections(pool)
+    mine = send_one(cached, WHO)
     reads, writes = os.pipe()
 
     child = os.fork()
     if not child:  # pragma: no cover  # in the child
         try:
-            os.write(writes, b"%d" % send_one(lender, WHO))
+            os.write(writes, b"%d" % send_one(cached, WHO))
         finally:
             os._exit(0)
     os.close(writes)
@@ -158,7 +158,7 @@ def test_a_forked_child_has_connections_of_its_own(pool: Pool) -> None:
 
     assert theirs.isdigit()
     assert int(theirs) != mine
-    assert send_one(lender, WHO) == mine
+    assert send_one(cached, WHO) == mine
 
 
 @pytest.mark.parametrize("kept_for", [0.0, 0.001, 60.0])
@@ -167,11 +167,11 @@ def test_threads_share_no_connection(
 ) -> None:
     """Also while the kept ones are being shown to the pool."""
     monkeypatch.setattr(connections, "REUSE_SECONDS", kept_for)
-    lender = CachedConnections(pool)
+    cached = CachedConnections(pool)
 
     def echoes(name: int) -> bool:
         texts = [b"%d-%d" % (name, n) for n in range(300)]
-        return [send_one(lender, ("ECHO", text)) for text in texts] == texts
+        return [send_one(cached, ("ECHO", text)) for text in texts] == texts
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(echoes, range(8)))

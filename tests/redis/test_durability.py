@@ -34,8 +34,8 @@ MARGIN = 2.0
 @pytest.fixture(params=["valkey9", "redis6"])
 def pair(request: pytest.FixtureRequest, engines: Engines) -> tuple[Engine, Engine]:
     """A primary and its replica, in step."""
-    primary = engines.lend_own(request.param, "--repl-diskless-sync-delay", "0", tcp=True)
-    replica = engines.lend_own(
+    primary = engines.acquire_own(request.param, "--repl-diskless-sync-delay", "0", tcp=True)
+    replica = engines.acquire_own(
         request.param, "--replicaof", "127.0.0.1", str(primary.port)
     )  # fmt: skip
     with primary.connected() as client:
@@ -169,7 +169,7 @@ def test_a_change_is_done_when_it_is_on_disk(
     kind: str, engines: Engines, make_cart: Callable[..., Any]
 ) -> None:
     """Though the engine itself would sync but once a second; a crash loses none of it."""
-    engine = engines.lend_own(kind, "--appendonly", "yes", "--appendfsync", "everysec")
+    engine = engines.acquire_own(kind, "--appendonly", "yes", "--appendfsync", "everysec")
     with engine.connected() as client:
         client.config_resetstat()
     cart = make_cart(engine.url, durability="fsync", deadline=PATIENT)
@@ -188,11 +188,11 @@ def test_a_change_is_done_when_it_is_on_disk(
 @pytest.mark.parametrize(
     ("kind", "said"), [("valkey9", "appendonly is disabled"), ("redis6", "unknown command")]
 )
-def test_a_disk_that_cannot_be_waited_for_is_told(
+def test_a_disk_that_cannot_be_waited_for_is_reported(
     kind: str, said: str, engines: Engines, make_cart: Callable[..., Any]
 ) -> None:
     """An engine without the file, or without the command: the change is made, never confirmed."""
-    engine = engines.lend_own(kind)
+    engine = engines.acquire_own(kind)
     cart = make_cart(engine.url, durability="fsync")
 
     with pytest.raises(OutcomeUnknownError, match=said):

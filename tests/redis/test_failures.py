@@ -55,7 +55,7 @@ def carts(url: str, runner: asyncio.Runner) -> list[Any]:
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:{port}", "unix:///nowhere/ecart/socket"])
-def test_an_absent_engine_is_told_in_time(
+def test_an_absent_engine_is_reported_in_time(
     url: str, call: Callable[[Cart], object], runner: asyncio.Runner
 ) -> None:
     """A refused port, a missing socket: `store_unavailable` within the deadline, nothing sent."""
@@ -69,7 +69,7 @@ def test_an_absent_engine_is_told_in_time(
         assert time.monotonic() - started < DEADLINE + MARGIN
 
 
-def test_a_hung_engine_is_told_in_time(own_engine: Engine, runner: asyncio.Runner) -> None:
+def test_a_hung_engine_is_reported_in_time(own_engine: Engine, runner: asyncio.Runner) -> None:
     """A change was sent and nobody answers: `outcome_unknown`. It is done once or not at all."""
     for cart in carts(own_engine.url, runner):
         before = cart.add("apple", unit_price="1").summary.total_quantity
@@ -216,7 +216,7 @@ def test_a_client_that_does_not_repeat_leaves_none(kind: type[redis.Redis], retr
         Cart("c", RedisStore(client, deadline=0.05)).add("apple")
 
 
-def test_a_wrong_password_is_told_at_once(own_engine: Engine) -> None:
+def test_a_wrong_password_is_reported_at_once(own_engine: Engine) -> None:
     """Repeating would not help: `store_unavailable`, without waiting for the deadline."""
     with own_engine.connected() as client:
         client.config_set("requirepass", "secret")

@@ -151,7 +151,9 @@ def test_an_unreadable_line_is_left_alone(
 
 @each("call", {name: READS[name] for name in ("get", "line", "contains")})
 @each("value", TEXTS)
-def test_unreadable_text_is_told(client: Any, value: bytes, call: Callable[[Cart], object]) -> None:
+def test_unreadable_text_is_reported(
+    client: Any, value: bytes, call: Callable[[Cart], object]
+) -> None:
     """Scripts do not look into a line's text; readers do."""
     Cart("c", client).add("apple", unit_price="1.5")
     client.hset(KEY, ":apple", value)
@@ -159,7 +161,7 @@ def test_unreadable_text_is_told(client: Any, value: bytes, call: Callable[[Cart
     is_corrupt(client, call, ":apple")
 
 
-def test_a_name_in_no_utf8_is_told(client: Any) -> None:
+def test_a_name_in_no_utf8_is_reported(client: Any) -> None:
     """Whatever bytes: the error is one that can be printed."""
     Cart("c", client).add("apple", unit_price="1.5")
     client.hset(KEY, b":\xff", b"1|1.5|2||")
@@ -167,7 +169,7 @@ def test_a_name_in_no_utf8_is_told(client: Any) -> None:
     is_corrupt(client, READS["get"], ":\ufffd")
 
 
-def test_a_line_too_many_is_told(client: Any) -> None:
+def test_a_line_too_many_is_reported(client: Any) -> None:
     """Counters that do not tell the lines there are mean that somebody else wrote."""
     Cart("c", client).add("apple", unit_price="1.5")
     client.hset(KEY, ":pear", "1||2||")

@@ -28,7 +28,7 @@ class Told:
         self.said.append(None)
 
 
-def test_failures_and_repeats_are_told(own_engine: Engine) -> None:
+def test_failures_and_repeats_are_reported(own_engine: Engine) -> None:
     """Each attempt that failed, and each that is made again; the last one is not."""
     told = Told()
     store = RedisStore(own_engine.url, deadline=0.1, observer=told)
@@ -44,7 +44,7 @@ def test_failures_and_repeats_are_told(own_engine: Engine) -> None:
     assert told.said[-1] is Failure.NOT_CONNECTED
 
 
-def test_a_script_that_is_brought_along_is_told(own_engine: Engine) -> None:
+def test_a_script_that_is_brought_along_is_reported(own_engine: Engine) -> None:
     """It is sent again at once, without a pause; what goes well is not told."""
     told = Told()
 

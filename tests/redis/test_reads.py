@@ -178,7 +178,7 @@ def test_a_failed_attempt_is_made_again_in_what_is_left(talk: Any, make_cart: An
     assert 0 < second.seconds < first.seconds == 0.5
 
 
-def test_who_is_denied_is_told_at_once(talk: Any) -> None:
+def test_who_is_denied_is_reported_at_once(talk: Any) -> None:
     denied = talk(_1=fail(redis.exceptions.NoPermissionError("no permissions to run 'hmget'")))
 
     with pytest.raises(StoreUnavailableError, match="no permissions"):

@@ -128,7 +128,7 @@ def test_who_has_looked_through_says_so(planted: Planted) -> None:
     assert len(planted.records(LANES)) == 4
 
 
-def test_old_and_young_are_told_apart(planted: Planted) -> None:
+def test_old_and_young_are_distinguished(planted: Planted) -> None:
     """Each by its own age, thousands at a time."""
     planted.plant(KEYS, 900, A_DAY - 100)
     planted.age(KEYS, 200)

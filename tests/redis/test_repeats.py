@@ -209,7 +209,7 @@ def forgetful(engine: Engine) -> Iterator[Forgetful]:
         yield Forgetful(client)
 
 
-def test_an_unknown_outcome_is_told_with_its_name(forgetful: Forgetful) -> None:
+def test_an_unknown_outcome_is_reported_with_its_name(forgetful: Forgetful) -> None:
     """Repeated until the deadline, under one number; then `outcome_unknown`, applied once."""
     cart = Cart("c", RedisStore(forgetful, deadline=0.2))
 
@@ -280,7 +280,7 @@ async def test_the_first_attempt_of_a_task_is_not_forgotten(client: Any) -> None
 
 
 @pytest.mark.parametrize("name", ["order-1", None])
-def test_an_unknown_outcome_can_be_settled(forgetful: Forgetful, name: str | None) -> None:
+def test_an_unknown_outcome_can_be_resolved(forgetful: Forgetful, name: str | None) -> None:
     """Repeated under the name that the error tells, the change that landed is recognised."""
     cart = Cart("c", RedisStore(forgetful, deadline=0.1))
     with pytest.raises(OutcomeUnknownError) as unknown:
@@ -327,7 +327,7 @@ def test_a_later_change_of_a_lane_tells_nothing_of_an_earlier(client: Any) -> No
     assert Cart("c", client).resolve(f"{lane.field}.{lane.sequence - 2}") is None
 
 
-def test_a_damaged_record_is_told(client: Any) -> None:
+def test_a_damaged_record_is_reported(client: Any) -> None:
     """It is neither a yes nor a no."""
     Cart("c", client).add("apple", operation_id="k1")
     (record,) = (name for name in client.hkeys(KEY) if name[:1] == b"#")

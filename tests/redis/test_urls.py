@@ -71,7 +71,7 @@ def test_the_options_of_a_url_reach_the_connections(options: str) -> None:
 
 async def test_a_cluster_is_reached_by_its_url(engines: Engines) -> None:
     """Whichever of the nodes named is there; sync and asyncio see the same carts."""
-    node = engines.lend_cluster()
+    node = engines.acquire_cluster()
     url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{node.port}"
     store, async_store = RedisStore(url), AsyncRedisStore(url)
 
@@ -87,7 +87,7 @@ async def test_a_cluster_is_reached_by_its_url(engines: Engines) -> None:
 @pytest.mark.parametrize(
     "form", ["redis+cluster://127.0.0.1:{}", "redis+sentinel://127.0.0.1:{}/s"]
 )
-async def test_nobody_there_is_told_when_it_is_asked(form: str) -> None:
+async def test_nobody_there_is_reported_when_it_is_asked(form: str) -> None:
     """Not when the store is made; reads and changes alike, within the deadline."""
     url = form.format(free_port())
     store, async_store = RedisStore(url, deadline=0.2), AsyncRedisStore(url, deadline=0.2)
@@ -108,7 +108,7 @@ async def test_nobody_there_is_told_when_it_is_asked(form: str) -> None:
 
 async def test_a_closed_store_opens_again(engines: Engines) -> None:
     """Closing gives back connections; the store itself has nothing to lose."""
-    url = engines.lend("valkey9").url
+    url = engines.acquire("valkey9").url
     store, async_store = RedisStore(url), AsyncRedisStore(url)
     Cart("c", store).add("apple")
     store.close()

@@ -15,7 +15,7 @@ SLOTS = 16_384
 NODE_TIMEOUT = 2.0
 """Seconds until a node that is silent counts as failed."""
 
-_SETTLED_WITHIN = 30.0
+_READY_WITHIN = 30.0
 _OPTIONS = {
     "--cluster-enabled": "yes",
     "--cluster-node-timeout": str(int(NODE_TIMEOUT * 1000)),
@@ -60,7 +60,7 @@ class Node:
         return bool(self.ask("ROLE")[0] == "master")
 
     @property
-    def is_settled(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether it serves, and is linked to its other half."""
         role = self.ask("ROLE")
         linked = len(role[2]) > 0 if role[0] == "master" else role[3] == "connected"
@@ -141,7 +141,7 @@ class Cluster:
         """Hands a shard to its replica, without loss, and waits until the hand-over is done."""
         replica = self.replica_of(primary)
         replica.ask("CLUSTER", "FAILOVER")
-        assert eventually(lambda: replica.is_primary, _SETTLED_WITHIN)
+        assert eventually(lambda: replica.is_primary, _READY_WITHIN)
 
     def grow(self) -> Node:
         """One more primary, known to all, that has no slots yet."""
@@ -154,7 +154,7 @@ class Cluster:
                 all(self._knows(node, new) and self._knows(new, node) for node in self.nodes)
                 and new.ask("CLUSTER INFO")["cluster_state"] == "ok"
             ),
-            _SETTLED_WITHIN,
+            _READY_WITHIN,
         )
         return new
 
@@ -191,15 +191,15 @@ class Cluster:
                 if other is not node:
                     node.ask("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus)
         for primary, replica in zip(primaries, replicas, strict=True):
-            assert eventually(lambda: self._knows(replica, primary), _SETTLED_WITHIN)  # noqa: B023
+            assert eventually(lambda: self._knows(replica, primary), _READY_WITHIN)  # noqa: B023
             replica.ask("CLUSTER", "REPLICATE", primary.id)
         self._settle()
 
     def _settle(self) -> None:
-        def is_settled() -> bool:
-            return all(node.is_settled for node in self.nodes) and self._agree()
+        def is_ready() -> bool:
+            return all(node.is_ready for node in self.nodes) and self._agree()
 
-        assert eventually(is_settled, _SETTLED_WITHIN), self._told()
+        assert eventually(is_ready, _READY_WITHIN), self._logs()
 
     def _agree(self) -> bool:
         """Whether every node sees the same slots with the same primaries, and nobody failing."""
@@ -211,7 +211,7 @@ class Cluster:
             views.add(frozenset((o["node_id"], str(o["slots"])) for o in seen if o["slots"]))
         return len(views) == 1
 
-    def _told(self) -> str:
+    def _logs(self) -> str:
         return "\n".join(f"{node}: {node.ask('ROLE')}" for node in self.nodes)
 
     @staticmethod

@@ -25,7 +25,7 @@ SERVICE = "carts"
 DOWN_AFTER = 1.0
 """Seconds until a node that is silent counts as down."""
 
-_SETTLED_WITHIN = 30.0
+_READY_WITHIN = 30.0
 _OPTIONS = ("--repl-diskless-sync-delay", "0", "--replica-announce-ip", "127.0.0.1")
 _CONFIGURATION = f"""
 sentinel monitor {SERVICE} 127.0.0.1 {{primary}} 2
@@ -122,7 +122,7 @@ class Sentinels:
 
     def settle(self) -> None:
         """Waits until replicas are in step and all Sentinels know all and each other."""
-        assert eventually(self._is_settled, _SETTLED_WITHIN), self._told()
+        assert eventually(self._is_ready, _READY_WITHIN), self._logs()
 
     def fail_over(self) -> None:
         """Has the Sentinels replace the primary, which is well."""
@@ -150,7 +150,7 @@ class Sentinels:
         with member.door.frozen():
             yield
 
-    def _is_settled(self) -> bool:
+    def _is_ready(self) -> bool:
         role, _, replicas = self.primary.ask("ROLE")
         in_step = [replica[2] for replica in replicas]
         return (
@@ -181,5 +181,5 @@ class Sentinels:
             _, port = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
         return int(port)
 
-    def _told(self) -> str:
+    def _logs(self) -> str:
         return "\n".join(f"{member.port}: {member.ask('ROLE')}" for member in self.members)

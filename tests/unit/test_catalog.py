@@ -241,7 +241,7 @@ def test_a_file_that_is_replaced(tmp_path: Path) -> None:
     assert catalog.lookup(["mug"])["mug"].unit_price == 8
 
 
-def test_a_file_that_breaks_and_is_mended(tmp_path: Path) -> None:
+def test_a_file_that_breaks_and_is_fixed(tmp_path: Path) -> None:
     """In between nothing is sold: the old prices may be wrong."""
     catalog = csv(tmp_path, "sku,unit_price\nmug,7\n")
     catalog.lookup(["mug"])

@@ -76,7 +76,7 @@ def test_nobody_changes_it() -> None:
         _ = done.cart
 
 
-def test_a_reply_that_nobody_can_read_is_told_by_who_looks() -> None:
+def test_a_reply_that_nobody_can_read_is_reported_by_who_looks() -> None:
     """With the field that is at fault; the change is done, as the script said."""
     reply = b"0\n1|d|5|1|0|5\nmany\n1|e|USD|5|0\n\n2||1||"
 

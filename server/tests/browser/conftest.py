@@ -64,13 +64,13 @@ def run_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 @pytest.fixture(scope="session")
 def shared_service(run_service: Callable[..., Service], engines: Engines) -> Service:
     """One service for all tests that do nothing to it."""
-    return run_service(engines.lend_to_services())
+    return run_service(engines.acquire_for_services())
 
 
 @pytest.fixture
 def engine(engines: Engines) -> Engine:
     """The engine of the service that outlives a test, empty."""
-    return engines.lend_to_services()
+    return engines.acquire_for_services()
 
 
 @pytest.fixture

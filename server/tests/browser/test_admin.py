@@ -28,7 +28,7 @@ EVIL = "\"><script>document.title='run'</script><img src=x onerror=\"document.ti
 
 @pytest.fixture(scope="module")
 def live(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    url = engines.lend_to_services().url
+    url = engines.acquire_for_services().url
     data = tmp_path_factory.mktemp("admin") / "data"
     variables = {"ECART_ADMIN_KEY": KEY, "ECART_REDIS_URL": url}
     service = Service("--admin-write", data_dir=data, env=variables)

@@ -41,7 +41,7 @@ def test_after_random_lives_and_kills_one_sweep_finds_all(
 ) -> None:
     """Carts begin and end in all ways, by several at once; the engine is killed now and then."""
     monkeypatch.setattr(index_module, "EVERY", 0.05)
-    engine = engines.lend_own("valkey9", "--appendonly", "yes", "--appendfsync", "everysec")
+    engine = engines.acquire_own("valkey9", "--appendonly", "yes", "--appendfsync", "everysec")
     ids = [f"c-{n}" for n in range(60)]
 
     def live(seed: float, stop: threading.Event) -> None:

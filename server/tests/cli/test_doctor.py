@@ -39,7 +39,7 @@ def run(engine: Engine, *arguments: str, **env: str) -> Result:
 @pytest.fixture
 def sound(engines: Engines) -> Engine:
     """An engine in order, with one cart."""
-    engine = engines.lend_own("valkey9", *SOUND)
+    engine = engines.acquire_own("valkey9", *SOUND)
     with closing(RedisStore(engine.url)) as store:
         Cart("c", store).add("apple", 2, unit_price="1.5")
     return engine

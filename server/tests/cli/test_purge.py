@@ -60,7 +60,7 @@ def test_as_json(engine: Engine) -> None:
 
 
 @pytest.mark.foreign_data
-def test_what_cannot_be_read_is_told(engine: Engine) -> None:
+def test_what_cannot_be_read_is_reported(engine: Engine) -> None:
     """Exit code 1; the others are purged."""
     with engine.connected() as client:
         Cart("a", client).add("apple")

@@ -118,7 +118,7 @@ def test_in_a_terminal_until_control_c(engine: Engine) -> None:
 
 def test_an_engine_that_goes_away_and_comes_back(engines: Engines) -> None:
     """The error is shown, and later updates follow."""
-    engine = engines.lend_own("valkey9", "--appendonly", "yes")
+    engine = engines.acquire_own("valkey9", "--appendonly", "yes")
     with engine.connected() as client:
         Cart("first", client).add("apple")
     terminal = Terminal(engine, "top", "--every", "0.1", columns=100)

@@ -40,7 +40,7 @@ def run(engine: Engine, *arguments: str, given: bytes | None = None) -> Result:
 @pytest.fixture
 def target(engines: Engines) -> Engine:
     """An empty engine beside the first."""
-    return engines.lend_own("valkey9")
+    return engines.acquire_own("valkey9")
 
 
 def is_printable(text: str) -> bool:
@@ -98,7 +98,7 @@ def test_reports_as_json(engine: Engine, target: Engine, tmp_path: Path) -> None
 
 
 @pytest.mark.foreign_data
-def test_what_is_left_out_is_told(engine: Engine) -> None:
+def test_what_is_left_out_is_reported(engine: Engine) -> None:
     """Exit code 1; the rest goes on; no control character of a key or a field is let through."""
     with engine.connected() as client:
         Cart("a", client).add("apple")
@@ -117,7 +117,7 @@ def test_what_is_left_out_is_told(engine: Engine) -> None:
     assert is_printable(out.stderr)
 
 
-def test_broken_and_refused_lines_are_told(engine: Engine, target: Engine) -> None:
+def test_broken_and_refused_lines_are_reported(engine: Engine, target: Engine) -> None:
     """Exit code 1; by their numbers; the rest goes on; hostile text is spelled out."""
     fill(engine.url, 4 + len(HOSTILE))
     lines = export_lines(engine.url)
@@ -170,7 +170,7 @@ def test_another_number_of_partitions_is_refused(engine: Engine, target: Engine)
 
 def test_an_export_that_breaks_off_leaves_no_file(engines: Engines, tmp_path: Path) -> None:
     """What has the name is whole: an earlier export stays as it was."""
-    engine = engines.lend_own("valkey9")
+    engine = engines.acquire_own("valkey9")
     fill(engine.url, 20)
     file = tmp_path / "carts.jsonl"
     assert run(engine, "export", "--to", str(file)).exit_code == 0
@@ -187,7 +187,7 @@ def test_an_export_that_breaks_off_leaves_no_file(engines: Engines, tmp_path: Pa
 
 def test_an_engine_that_goes_away(engine: Engine, engines: Engines) -> None:
     """The report says how far the import came, and how to go on."""
-    target = engines.lend_own("valkey9")
+    target = engines.acquire_own("valkey9")
     target.kill()
 
     into = run(target, "import", given="".join(some_lines(engine)).encode())
@@ -203,7 +203,7 @@ def some_lines(engine: Engine) -> list[str]:
 
 def test_killed_and_begun_again(engine: Engine, engines: Engines) -> None:
     """`ecart export | ecart import`, killed at random, then run to its end: byte for byte."""
-    target = engines.lend_own("valkey9")
+    target = engines.acquire_own("valkey9")
     chance = random.Random(SEED)
     fill_many(engine, CARTS)
     kills = 0

@@ -140,7 +140,7 @@ def test_each_engine_is_known(any_engine: Engine) -> None:
 
 def test_settings_of_a_real_engine(any_engine: Engine, engines: Engines) -> None:
     """Found as they are set."""
-    engine = engines.lend_own(
+    engine = engines.acquire_own(
         any_engine.kind,
         *("--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"),
         *("--appendonly", "yes", "--appendfsync", "no"),
@@ -160,7 +160,7 @@ def test_settings_of_a_real_engine(any_engine: Engine, engines: Engines) -> None
 
 def test_a_sound_store_has_nothing_to_do(engines: Engines) -> None:
     """A note at most."""
-    engine = engines.lend_own(
+    engine = engines.acquire_own(
         "valkey9", "--maxmemory", "100mb", "--appendonly", "yes", "--appendfsync", "always"
     )
     with closing(RedisStore(engine.url)) as store:
@@ -176,8 +176,8 @@ def test_a_sound_store_has_nothing_to_do(engines: Engines) -> None:
 
 def test_a_primary_and_its_replica(engines: Engines) -> None:
     """The one has it, the other refuses changes."""
-    primary = engines.lend_own("valkey9", "--repl-diskless-sync-delay", "0", tcp=True)
-    replica = engines.lend_own("valkey9", "--replicaof", "127.0.0.1", str(primary.port))
+    primary = engines.acquire_own("valkey9", "--repl-diskless-sync-delay", "0", tcp=True)
+    replica = engines.acquire_own("valkey9", "--replicaof", "127.0.0.1", str(primary.port))
     with primary.connected() as client:
         assert eventually(lambda: client.info().get("slave0", {}).get("state") == "online", 10)
 
@@ -204,7 +204,7 @@ def test_clocks_that_differ(any_engine: Engine) -> None:
 
 def test_a_user_who_may_not_read_settings(engines: Engines) -> None:
     """As with many a managed engine: what can be seen is judged."""
-    engine = engines.lend_own("valkey9", tcp=True)
+    engine = engines.acquire_own("valkey9", tcp=True)
     with engine.connected() as client:
         client.execute_command("ACL", "SETUSER", "shop", "on", ">pw", "~*", "+@all", "-config")
 
@@ -258,7 +258,7 @@ def test_an_engine_that_is_away(own_engine: Engine) -> None:
 
 def test_a_wrong_password(engines: Engines) -> None:
     """Is no stack trace, and shows no password."""
-    engine = engines.lend_own("valkey9", tcp=True)
+    engine = engines.acquire_own("valkey9", tcp=True)
     with engine.connected() as client:
         client.config_set("requirepass", "right")
         report = examine(f"redis://:secret@127.0.0.1:{engine.port}", KEYS)

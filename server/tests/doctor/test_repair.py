@@ -152,7 +152,7 @@ def test_a_merge_that_cannot_be_finished_stays(any_engine: Engine, store: RedisS
 
 def test_a_full_memory_is_no_accident(engines: Engines) -> None:
     """A repair that grows is refused; the cart stays as it was, and the report says so."""
-    engine = engines.lend_own("valkey9")
+    engine = engines.acquire_own("valkey9")
     with closing(RedisStore(engine.url)) as store, engine.connected() as client:
         fill(store)
         client.persist(KEY)

@@ -113,7 +113,7 @@ def test_the_keys_of_the_service_are_known(engine: Engine) -> None:
 
 def test_an_engine_that_goes_away_meanwhile(engines: Engines) -> None:
     """What was found until then is reported, and that it was not all."""
-    engine = engines.lend_own("valkey9")
+    engine = engines.acquire_own("valkey9")
     with engine.connected() as client:
         fill(client, 0, 3000)
 
@@ -180,7 +180,7 @@ def test_a_key_that_moved_meanwhile(cluster: list[Engine]) -> None:
 
 def test_a_cluster_of_one(engines: Engines) -> None:
     """It is asked through the client that is open."""
-    node = engines.lend_cluster()
+    node = engines.acquire_cluster()
     with closing(RedisStore(node.url)) as store:
         Cart("c", store).add("apple")
 

@@ -66,7 +66,7 @@ def test_of_several_first_starts_one_records(any_engine: Engine) -> None:
     assert len(seen) == 1
 
 
-def test_a_record_that_lost_fields_is_told(client: Any) -> None:
+def test_a_record_that_lost_fields_is_reported(client: Any) -> None:
     """It is not guessed again."""
     client.hset("ecart:deployment", "partitions", 1024)
 
@@ -96,7 +96,7 @@ def test_each_prefix_has_its_own(client: Any) -> None:
     assert client.hget("shop-2:deployment", "partitions") == b"16"
 
 
-def test_another_number_of_partitions_is_told(client: Any) -> None:
+def test_another_number_of_partitions_is_reported(client: Any) -> None:
     """With the number to use."""
     made = record_deployment(client, Keyspace(partitions=64))
 
@@ -106,7 +106,7 @@ def test_another_number_of_partitions_is_told(client: Any) -> None:
 
 
 @pytest.mark.foreign_data
-def test_a_newer_schema_is_told(client: Any) -> None:
+def test_a_newer_schema_is_reported(client: Any) -> None:
     """It would show carts that cannot be read."""
     record_deployment(client, KEYS)
     client.hset("ecart:deployment", "schema", 2)
@@ -125,7 +125,7 @@ def test_a_newer_schema_is_told(client: Any) -> None:
         ("HSET", "ecart:deployment", "partitions", "many", "schema", "1", "created", "1"),
     ],
 )
-def test_what_is_no_record_is_told(client: Any, command: tuple[str, ...]) -> None:
+def test_what_is_no_record_is_reported(client: Any, command: tuple[str, ...]) -> None:
     """And left as it is."""
     client.execute_command(*command)
     before = client.dump("ecart:deployment")
@@ -138,7 +138,7 @@ def test_what_is_no_record_is_told(client: Any, command: tuple[str, ...]) -> Non
 
 def test_a_full_memory_is_no_disagreement(engines: Engines) -> None:
     """The record waits; one that exists is read."""
-    engine = engines.lend_own("valkey9")
+    engine = engines.acquire_own("valkey9")
     client = open_client(read_url(engine.url))
     client.config_set("maxmemory", 1)
 

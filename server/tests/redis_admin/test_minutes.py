@@ -82,7 +82,7 @@ def test_a_minute_is_kept_for_two_hours(engine: Engine) -> None:
 
 def test_on_a_cluster(engines: Engines, nodes: Callable[[str], list[Node]]) -> None:
     """Minutes are in many slots; each is found."""
-    cluster = engines.lend_cluster()
+    cluster = engines.acquire_cluster()
     url = f"redis+cluster://127.0.0.1:{cluster.port}"
     minute = minute_now()
     store = RedisStore(url)

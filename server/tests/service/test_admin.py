@@ -40,13 +40,13 @@ ROUTES = [
 @pytest.fixture
 def engine(engines: Engines) -> Engine:
     """The engine of the service that outlives a test, empty."""
-    return engines.lend_to_services()
+    return engines.acquire_for_services()
 
 
 @pytest.fixture(scope="module")
 def live(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose operators may write, for all tests of this file."""
-    url = engines.lend_to_services().url
+    url = engines.acquire_for_services().url
     data = tmp_path_factory.mktemp("admin") / "data"
     variables = {"ECART_ADMIN_KEY": KEY, "ECART_SECRET": SECRET, "ECART_REDIS_URL": url}
     service = Service("--admin-write", data_dir=data, env=variables)

@@ -30,12 +30,12 @@ HOUR = 3_600_000
 @pytest.fixture
 def engine(engines: Engines) -> Engine:
     """The engine of the service that outlives a test, empty."""
-    return engines.lend_to_services()
+    return engines.acquire_for_services()
 
 
 @pytest.fixture(scope="module")
 def live(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    url = engines.lend_to_services().url
+    url = engines.acquire_for_services().url
     data = tmp_path_factory.mktemp("admin") / "data"
     variables = {"ECART_ADMIN_KEY": KEY, "ECART_REDIS_URL": url}
     service = Service("--admin-write", data_dir=data, env=variables)
@@ -529,7 +529,7 @@ MANY = 100_000 if os.environ.get("ECART_SOAK") == "1" else 2000
 
 def test_many_carts(serve: Callable[..., Service], engines: Engines) -> None:
     """The overview takes under 300 ms, walks through no keys, and memory does not grow."""
-    engine = engines.lend_own("valkey9")
+    engine = engines.acquire_own("valkey9")
     with engine.connected() as client:
         service = serve(
             "--redis-url", engine.url, "--sweep-every", "0", env={"ECART_ADMIN_KEY": KEY}

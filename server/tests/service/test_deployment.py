@@ -56,7 +56,7 @@ def test_in_the_embedded_engine_too(serve: Callable[..., Service]) -> None:
 
 def test_in_a_cluster_too(serve: Callable[..., Service], engines: Engines) -> None:
     """By its URL: one node of it keeps the record."""
-    url = f"redis+cluster://127.0.0.1:{engines.lend_cluster().port}"
+    url = f"redis+cluster://127.0.0.1:{engines.acquire_cluster().port}"
     assert serve("--redis-url", url, "--partitions", "16").ready().terminate()[0] == 0
 
     assert "--partitions 16" in serve("--redis-url", url).refused()
@@ -66,7 +66,7 @@ def test_an_engine_that_comes_later_is_checked_then(
     serve: Callable[..., Service], engines: Engines
 ) -> None:
     """The service starts without it, and ends when the record disagrees."""
-    own_engine = engines.lend_own("valkey9", "--appendonly", "yes", tcp=True)
+    own_engine = engines.acquire_own("valkey9", "--appendonly", "yes", tcp=True)
     with own_engine.connected() as client:
         client.hset("ecart:deployment", mapping={"partitions": 16, "schema": 1, "created": 1})
     own_engine.kill()

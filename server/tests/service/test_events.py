@@ -79,7 +79,7 @@ def add(service: Service, visitor: requests.Session, sku: str = "apple") -> str:
     return answer.headers["ETag"].strip('"').rpartition(".")[0]
 
 
-def test_each_version_is_told(
+def test_each_version_is_reported(
     service: Service, visitor: requests.Session, stream: Callable[..., Stream], engine: Engine
 ) -> None:
     """At once if this process made it, within about a second if another did."""

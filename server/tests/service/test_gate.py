@@ -216,7 +216,7 @@ def test_an_answer_tells_what_is_left() -> None:
     assert wrong.headers["RateLimit-Policy"] == '"session";q=120;w=60, "address";q=600;w=60'
 
 
-def test_the_wait_that_is_told_is_long_enough() -> None:
+def test_the_wait_that_is_reported_is_long_enough() -> None:
     """And hardly longer: a second, where seconds are all that can be said."""
     door = Door(session=Rate(7, 60))
     token = TOKENS.sign("known")
@@ -271,7 +271,7 @@ def test_everything_can_be_unlimited() -> None:
     assert door.ask("GET", "/cart").keep_session is not None
 
 
-def test_a_proxy_that_nobody_named_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_proxy_that_nobody_named_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     """When its clients, counted as one, are refused; a client that says so itself is believed."""
     door = Door(address=Rate(1, 60))
     token = TOKENS.sign("known")

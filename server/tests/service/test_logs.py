@@ -105,7 +105,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("error", "told"), ERRORS.values(), ids=list(ERRORS))
-def test_what_is_told_of_an_error(error: Exception, told: str) -> None:
+def test_what_is_reported_of_an_error(error: Exception, told: str) -> None:
     """The engine's words; else the class and the place, since the words may be a visitor's."""
     record = logging.makeLogRecord({"msg": "%s", "args": (error,)})
 

@@ -295,7 +295,7 @@ def test_what_the_engine_says(client: TestClient, engine: Engine) -> None:
     assert {name for name in asked if "scan" in name or "keys" in name} == set()
 
 
-def test_the_loop_and_the_process_are_told(client: TestClient) -> None:
+def test_the_loop_and_the_process_are_reported(client: TestClient) -> None:
     """How late the loop was, and what the process takes."""
     eventually(lambda: value(metrics_of(client), "ecart_event_loop_lag_seconds_count") > 0, 5)
     if Path("/proc/self/stat").exists():
@@ -398,7 +398,7 @@ def test_numbers_outlive_their_worker(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
 
 
-def test_all_workers_are_told_of(serve: Callable[..., Service], tmp_path: Path) -> None:
+def test_all_workers_are_reported_of(serve: Callable[..., Service], tmp_path: Path) -> None:
     """Whichever answers; after kill -9 of both as before; and the folder is gone at the end."""
     service = serve("--workers", "2", env={"TMPDIR": str(tmp_path)}).ready()
 

@@ -391,7 +391,7 @@ def test_variables_instead_of_arguments(
 def test_a_catalog_is_read_again(
     serve: Callable[..., Service], tmp_path: Path, visitor: requests.Session
 ) -> None:
-    """New prices are used at once; a file that breaks is 503 until it is mended."""
+    """New prices are used at once; a file that breaks is 503 until it is fixed."""
     wares = tmp_path / "wares.csv"
     wares.write_text("sku,title,unit_price\nmug,Mug,7.00\n")
     service = serve("--catalog", str(wares)).ready()
@@ -406,13 +406,13 @@ def test_a_catalog_is_read_again(
     broken = add()
     shown = visitor.get(f"{service.address}/cart").json()
     wares.write_text("sku,title,unit_price\nmug,Mug,9.00\n")
-    mended = add().json()
+    fixed = add().json()
 
     assert first["subtotal"] == "7.00"
     assert second["subtotal"] == "17.00"
     assert (broken.status_code, broken.json()["code"]) == (503, "catalog_unavailable")
     assert shown == second
-    assert mended["subtotal"] == "27.00"
+    assert fixed["subtotal"] == "27.00"
 
 
 BAD_ARGUMENTS = {

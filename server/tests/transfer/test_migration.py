@@ -280,7 +280,7 @@ def test_ids_that_cannot_be(client: Any, engine: Engine) -> None:
 
 def test_ids_and_currency_of_ones_own(client: Any, engine: Engine, engines: Any) -> None:
     """Into another store, under ids as the integrations give users."""
-    target = engines.lend_own("valkey9")
+    target = engines.acquire_own("valkey9")
     put_old(client, "7", {"p": product(1)})
 
     migrate(engine.url, MigrationOptions(write=True, currency="EUR", cart_id="user.{}"), target.url)

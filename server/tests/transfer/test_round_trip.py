@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def target(engines: Engines) -> Engine:
     """An empty engine beside the first, of another kind."""
-    return engines.lend("redis7")
+    return engines.acquire("redis7")
 
 
 def test_two_thousand_carts_in_every_state(engine: Engine, target: Engine) -> None:
@@ -52,7 +52,7 @@ def test_two_thousand_carts_in_every_state(engine: Engine, target: Engine) -> No
 
 def test_every_kind_of_engine(any_engine: Engine, engines: Engines) -> None:
     """From and to each: back in a Valkey 9 it is the same still."""
-    first = engines.lend_own("valkey9")
+    first = engines.acquire_own("valkey9")
     fill(first.url, len(HOSTILE) + 2 * len(KINDS))
     lines = export_lines(first.url)
 
@@ -66,7 +66,7 @@ def test_every_kind_of_engine(any_engine: Engine, engines: Engines) -> None:
 
 def test_an_expiry_of_its_own(engine: Engine, engines: Engines) -> None:
     """When a key expires otherwise than the cart says, that is exported, to the millisecond."""
-    target = engines.lend_own("valkey9")
+    target = engines.acquire_own("valkey9")
     with closing(RedisStore(engine.url)) as store, engine.connected() as client:
         Cart("c", store).add("apple")
         at = 1000 * client.time()[0] + 3_600_123

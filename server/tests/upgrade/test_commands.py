@@ -96,7 +96,7 @@ def test_unknown_fields_are_passed_through(client: Any, engine: Engine) -> None:
 
 def test_the_doctor_finds_nothing(engines: Engines) -> None:
     """Notes on the engine alone, and the carts counted by state."""
-    engine = engines.lend_own("valkey9", *SOUND)
+    engine = engines.acquire_own("valkey9", *SOUND)
     with engine.connected() as client:
         plant(client, golden().carts)
 

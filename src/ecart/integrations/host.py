@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -32,7 +33,7 @@ AnyStore = TypeVar("AnyStore")
 Target = TypeVar("Target")
 
 
-class _BaseHost(Generic[AnyStore, Target]):
+class _BaseHost(ABC, Generic[AnyStore, Target]):
     """What a host consists of, whichever way its flows are run."""
 
     def __init__(
@@ -51,8 +52,9 @@ class _BaseHost(Generic[AnyStore, Target]):
         self._opened: Any = None
         self.store = self._store_for(store)
 
+    @abstractmethod
     def _store_for(self, target: Target) -> AnyStore:
-        raise NotImplementedError
+        """The store that an app passed, or one of its client or URL."""
 
     def handles(self, path: str) -> bool:
         """Whether a path, below any mount, is answered by the API and by no other app."""
