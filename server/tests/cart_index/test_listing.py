@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,29 +12,10 @@ from ecart import Cart, RedisStore
 from ecart.stores.redis.index import note
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.cart_index import InvalidCursorError, find_cart, list_carts, listing
-from ecart_server.redis_admin.connections import Node, open_nodes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from engines import Engine
+from ecart_server.redis_admin.connections import Node
 
 KEYS = Keyspace(partitions=16)
 HOUR = 3_600_000
-
-
-@pytest.fixture
-def client(any_engine: Engine) -> Iterator[Any]:
-    with any_engine.connected() as client:
-        yield client
-
-
-@pytest.fixture
-def nodes(any_engine: Engine) -> Iterator[list[Node]]:
-    nodes = open_nodes(any_engine.url)
-    yield nodes
-    for node in nodes:
-        node.client.close()
 
 
 def fill(client: Any, count: int) -> list[str]:

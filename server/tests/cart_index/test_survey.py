@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import Any
 
 from ecart import Cart, RedisStore
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.cart_index import survey, sweep
-from ecart_server.redis_admin.connections import Node, open_nodes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from engines import Engine
+from ecart_server.redis_admin.connections import Node
 
 KEYS = Keyspace(partitions=16)
-
-
-@pytest.fixture
-def client(any_engine: Engine) -> Iterator[Any]:
-    with any_engine.connected() as client:
-        yield client
-
-
-@pytest.fixture
-def nodes(any_engine: Engine) -> Iterator[list[Node]]:
-    nodes = open_nodes(any_engine.url)
-    yield nodes
-    for node in nodes:
-        node.client.close()
 
 
 def members(client: Any, keys: Keyspace = KEYS) -> set[str]:
