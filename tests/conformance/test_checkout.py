@@ -17,6 +17,8 @@ from ecart.errors import (
     InvalidTtlError,
     VersionConflictError,
 )
+from ecart.operations import BeginCheckout, Change
+from operation_examples import ADD_ANOTHER, OF_AN_OPEN_CART
 
 if TYPE_CHECKING:
     from ecart import Cart
@@ -42,32 +44,26 @@ def test_what_was_ordered_leaves_the_cart(cart: Cart) -> None:
     assert cart.add("plum").summary.line_count == 1
 
 
-CHANGES: list[tuple[str, Any]] = [
-    ("add", ("apple",)),
-    ("add", ("new",)),
-    ("set_quantity", ("apple", 1)),
-    ("remove", ("apple",)),
-    ("clear", ()),
-    ("destroy", ()),
-    ("set_ttl", (60,)),
-    ("begin_checkout", ()),
-]
+CHANGES = OF_AN_OPEN_CART | {
+    "add another": ADD_ANOTHER,
+    "begin again": BeginCheckout(checkout_id="other", hold_ms=1000),
+}
 
 
-@pytest.mark.parametrize(("method", "arguments"), CHANGES)
-def test_a_held_cart_is_not_changed(cart: Cart, method: str, arguments: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_held_cart_is_not_changed(cart: Cart, change: Change) -> None:
     """Every change is `cart_locked` until check-out ends; then it is not."""
     cart.add("apple", quantity=2)
     checkout = cart.begin_checkout()
     before = cart.get()
 
     with pytest.raises(CartLockedError) as refused:
-        getattr(cart, method)(*arguments)
+        cart.perform(change)
     assert refused.value.code == "cart_locked"
     assert cart.get() == before
 
     cart.release_checkout(checkout.checkout_id)
-    getattr(cart, method)(*arguments)
+    cart.perform(change)
 
 
 def test_a_held_cart_can_be_erased(cart: Cart) -> None:

@@ -9,32 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clients.examples import item
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clients import Answer, Shop, Shopper
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-APPLE = {
-    "id": "apple",
-    "sku": "apple",
-    "quantity": 1,
-    "unit_price": "0.50",
-    "subtotal": "0.50",
-    "title": "Apple",
-    "options": {},
-    "details": None,
-}
-BANANA = {
-    "id": "banana",
-    "sku": "banana",
-    "quantity": 1,
-    "unit_price": "0.25",
-    "subtotal": "0.25",
-    "title": "Banana",
-    "options": {},
-    "details": None,
-}
+APPLE = item("apple", unit_price="0.50", subtotal="0.50", title="Apple")
+BANANA = item("banana", unit_price="0.25", subtotal="0.25", title="Banana")
 
 
 def timeless(answer: Answer) -> Any:
@@ -232,16 +216,7 @@ def test_an_item_without_a_price_is_named(shopper: Shopper) -> None:
     assert timeless(answer) == {
         "items": [
             APPLE,
-            {
-                "id": "unicorn",
-                "sku": "unicorn",
-                "quantity": 2,
-                "unit_price": None,
-                "subtotal": None,
-                "title": None,
-                "options": {},
-                "details": None,
-            },
+            item("unicorn", 2),
         ],
         "line_count": 2,
         "total_quantity": 3,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clients.examples import BEGIN_CHECKOUT, CHANGES, SET_TO_ZERO
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -100,20 +102,7 @@ def test_how_long_is_a_setting(make_shop: Callable[..., Shop]) -> None:
     assert (deadline - began).total_seconds() == 60
 
 
-CHANGES: list[tuple[str, str, dict[str, Any]]] = [
-    ("POST", "/cart/items", {"json": {"sku": "apple"}}),
-    ("POST", "/cart/items", {"json": {"sku": "banana"}}),
-    ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}),
-    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}),
-    ("PATCH", "/cart/items/apple", {"json": {"quantity": 0}}),
-    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 0}}),
-    ("DELETE", "/cart/items/apple", {}),
-    ("DELETE", "/cart", {}),
-    ("POST", "/cart/checkout", {}),
-]
-
-
-@pytest.mark.parametrize(("method", "target", "options"), CHANGES)
+@pytest.mark.parametrize(("method", "target", "options"), [*CHANGES, *SET_TO_ZERO, BEGIN_CHECKOUT])
 def test_a_held_cart_is_not_changed(
     shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
 ) -> None:

@@ -7,29 +7,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients import TWO, Sent
+from clients.examples import CHANGES, CHANGES_NAMED
 
 if TYPE_CHECKING:
     from clients import Answer, Shopper
 
 pytestmark = pytest.mark.parametrize("shop_class", TWO, indirect=True)
 
-CHANGES = [
-    ("POST", "/cart/items", {"sku": "banana"}),
-    ("PATCH", "/cart/items/apple", {"quantity": 9}),
-    ("PATCH", "/cart/items", {"line_id": "apple", "quantity": 9}),
-    ("DELETE", "/cart/items/apple", None),
-    ("DELETE", "/cart", None),
-]
-
 each_change = pytest.mark.parametrize(
-    ("method", "target", "json"),
+    ("method", "target", "options"),
     CHANGES,
-    ids=[f"{method} {target}" for method, target, _ in CHANGES],
+    ids=CHANGES_NAMED,
 )
 
 
-def change(shopper: Shopper, method: str, target: str, json: Any, if_match: str) -> Answer:
-    options = {} if json is None else {"json": json}
+def change(
+    shopper: Shopper, method: str, target: str, options: dict[str, Any], if_match: str
+) -> Answer:
     return shopper.request(method, target, headers={"If-Match": if_match}, **options)
 
 
@@ -48,12 +42,12 @@ def test_a_change_answers_with_the_tag_that_get_shows(
 
 @each_change
 def test_every_change_makes_another_tag(
-    shopper: Shopper, apple: dict[str, Any], method: str, target: str, json: Any
+    shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
 ) -> None:
     """The tag is strong, and names this very state."""
     before = tag(shopper)
 
-    after = change(shopper, method, target, json, before).headers["etag"]
+    after = change(shopper, method, target, options, before).headers["etag"]
 
     assert after != before
     assert before[0] == after[0] == '"'
@@ -112,24 +106,24 @@ def test_an_empty_cart_has_a_tag_too(shopper: Shopper) -> None:
 
 @each_change
 def test_a_change_of_the_state_that_was_seen(
-    shopper: Shopper, apple: dict[str, Any], method: str, target: str, json: Any
+    shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
 ) -> None:
     """`If-Match` with the current tag lets the change through, once."""
     seen = tag(shopper)
 
-    assert change(shopper, method, target, json, seen).status == 200
-    assert change(shopper, method, target, json, seen).status == 412
+    assert change(shopper, method, target, options, seen).status == 200
+    assert change(shopper, method, target, options, seen).status == 412
 
 
 @each_change
 def test_a_change_of_another_state_is_refused(
-    shopper: Shopper, apple: dict[str, Any], method: str, target: str, json: Any
+    shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
 ) -> None:
     """412 `version_conflict` shows the cart as it is, with its tag; nothing changes."""
     old = tag(shopper)
     current = shopper.post("/cart/items", json={"sku": "apple"})
 
-    answer = change(shopper, method, target, json, old)
+    answer = change(shopper, method, target, options, old)
 
     assert (answer.status, answer.code) == (412, "version_conflict")
     assert answer.json["cart"] == current.json
@@ -140,10 +134,15 @@ def test_a_change_of_another_state_is_refused(
 @each_change
 @pytest.mark.parametrize("form", ['"other", {}', '"other",{},"third"', "*", " {} "])
 def test_if_match_takes_a_list(
-    shopper: Shopper, apple: dict[str, Any], form: str, method: str, target: str, json: Any
+    shopper: Shopper,
+    apple: dict[str, Any],
+    form: str,
+    method: str,
+    target: str,
+    options: dict[str, Any],
 ) -> None:
     """One of several tags is enough, and `*` is any state."""
-    assert change(shopper, method, target, json, form.format(tag(shopper))).status == 200
+    assert change(shopper, method, target, options, form.format(tag(shopper))).status == 200
 
 
 def test_a_list_may_come_in_several_lines(shopper: Shopper, apple: dict[str, Any]) -> None:
@@ -159,10 +158,15 @@ def test_a_list_may_come_in_several_lines(shopper: Shopper, apple: dict[str, Any
 @each_change
 @pytest.mark.parametrize("form", ["W/{}", '"other"', '""', '"other", W/{}', '"1"', '".0."'])
 def test_if_match_compares_strongly(
-    shopper: Shopper, apple: dict[str, Any], form: str, method: str, target: str, json: Any
+    shopper: Shopper,
+    apple: dict[str, Any],
+    form: str,
+    method: str,
+    target: str,
+    options: dict[str, Any],
 ) -> None:
     """A weak tag matches nothing (RFC 9110 §13.1.1), nor does a bare version number."""
-    answer = change(shopper, method, target, json, form.format(tag(shopper)))
+    answer = change(shopper, method, target, options, form.format(tag(shopper)))
 
     assert (answer.status, answer.code) == (412, "version_conflict")
     assert shopper.get("/cart").json == apple
@@ -173,10 +177,15 @@ def test_if_match_compares_strongly(
     "form", ["", " ", "x", '"', "1", '"a" "b"', "w/{}", "\xff", '"a', "{} x", ";", "*, *"]
 )
 def test_a_malformed_if_match_is_refused(
-    shopper: Shopper, apple: dict[str, Any], form: str, method: str, target: str, json: Any
+    shopper: Shopper,
+    apple: dict[str, Any],
+    form: str,
+    method: str,
+    target: str,
+    options: dict[str, Any],
 ) -> None:
     """400 `invalid_header`: what cannot be read is not taken for no condition."""
-    answer = change(shopper, method, target, json, form.format(tag(shopper)))
+    answer = change(shopper, method, target, options, form.format(tag(shopper)))
 
     assert (answer.status, answer.code) == (400, "invalid_header")
     assert shopper.get("/cart").json == apple

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients import TWO
+from clients.examples import CHANGES, CHANGES_NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,18 +16,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("shop_class", TWO, indirect=True)
 
-CHANGES: list[tuple[str, str, dict[str, Any]]] = [
-    ("POST", "/cart/items", {"json": {"sku": "banana"}}),
-    ("PATCH", "/cart/items/apple", {"json": {"quantity": 9}}),
-    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 9}}),
-    ("DELETE", "/cart/items/apple", {}),
-    ("DELETE", "/cart", {}),
-]
-
 each_change = pytest.mark.parametrize(
     ("method", "target", "options"),
     CHANGES,
-    ids=[f"{method} {target}" for method, target, _ in CHANGES],
+    ids=CHANGES_NAMED,
 )
 
 FOREIGN = [

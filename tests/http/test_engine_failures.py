@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients import INTEGRATIONS, SERVICE
+from clients.examples import CHANGES, READS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
     from engines import Engine
 
 PATIENCE = 0.6
-CHANGES: list[tuple[str, str, dict[str, Any]]] = [
-    ("POST", "/cart/items", {"json": {"sku": "banana"}}),
-    ("PATCH", "/cart/items/apple", {"json": {"quantity": 9}}),
-    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 9}}),
-    ("DELETE", "/cart/items/apple", {}),
-    ("DELETE", "/cart", {}),
-]
-READS: list[tuple[str, str, dict[str, Any]]] = [("GET", "/cart", {}), ("GET", "/cart/summary", {})]
 
 integrations = pytest.mark.parametrize("shop_class", INTEGRATIONS, indirect=True)
 

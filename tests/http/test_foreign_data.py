@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clients.examples import BEGIN_CHECKOUT, CHANGES, READS, RELEASE_CHECKOUT
 from ecart.stores.redis.keys import Keyspace
 
 if TYPE_CHECKING:
@@ -21,17 +22,7 @@ PLANTED: dict[str, tuple[Any, ...]] = {
     "no version": ("HSET", "m", "1|AAAAAAAAAAA|USD|1700000000000|60000", "c", "0|0|0|0|0"),
     "no text": ("HSET", "m", b"\xff\xfe"),
 }
-REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
-    ("GET", "/cart", {}),
-    ("GET", "/cart/summary", {}),
-    ("POST", "/cart/items", {"json": {"sku": "apple"}}),
-    ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}),
-    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}),
-    ("DELETE", "/cart/items/apple", {}),
-    ("DELETE", "/cart", {}),
-    ("POST", "/cart/checkout", {}),
-    ("DELETE", "/cart/checkout", {}),
-]
+REQUESTS = [*READS, *CHANGES, BEGIN_CHECKOUT, RELEASE_CHECKOUT]
 
 
 @pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED)

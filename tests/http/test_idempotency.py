@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clients.examples import CHANGES, CHANGES_NAMED, SET_TO_ZERO
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -106,15 +108,8 @@ def test_a_repeat_shows_the_cart_as_it_is_now(shopper: Shopper) -> None:
 
 @pytest.mark.parametrize(
     ("method", "target", "options"),
-    [
-        ("PATCH", "/cart/items/apple", {"json": {"quantity": 5}}),
-        ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 5}}),
-        ("PATCH", "/cart/items/apple", {"json": {"quantity": 0}}),
-        ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 0}}),
-        ("DELETE", "/cart/items/apple", {}),
-        ("DELETE", "/cart", {}),
-    ],
-    ids=["set", "set in body", "set to 0", "set to 0 in body", "remove", "clear"],
+    [*CHANGES, *SET_TO_ZERO],
+    ids=[*CHANGES_NAMED, "set to 0", "set to 0 in body"],
 )
 def test_every_change_can_be_named(
     shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
@@ -158,14 +153,7 @@ def test_a_refused_change_does_not_use_up_its_key(shopper: Shopper) -> None:
 
 @pytest.mark.parametrize(
     ("method", "target", "options"),
-    [
-        ("POST", "/cart/items", {"json": {"sku": "apple", "quantity": 2}}),
-        ("POST", "/cart/items", {"json": {"sku": "banana"}}),
-        ("PATCH", "/cart/items/apple", {"json": {"quantity": 5}}),
-        ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 5}}),
-        ("DELETE", "/cart/items/apple", {}),
-        ("DELETE", "/cart", {}),
-    ],
+    [("POST", "/cart/items", {"json": {"sku": "apple", "quantity": 2}}), *CHANGES],
 )
 def test_a_key_names_one_request(
     shopper: Shopper, method: str, target: str, options: dict[str, Any]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clients.examples import BEGIN_CHECKOUT, CHANGES, RELEASE_CHECKOUT
 from ecart.stores.redis.keys import Keyspace
 
 if TYPE_CHECKING:
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 KEY = "a-key-of-the-back-office"
 USER = "user.42"
-CHANGES: list[tuple[str, str, dict[str, Any]]] = [
-    ("POST", "/cart/items", {"json": {"sku": "pear"}}),
-    ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}),
-    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}),
-    ("DELETE", "/cart/items/apple", {}),
-    ("DELETE", "/cart", {}),
-    ("POST", "/cart/checkout", {}),
-    ("DELETE", "/cart/checkout", {}),
-]
 
 
 @pytest.fixture
@@ -139,7 +131,9 @@ def test_the_old_session_reads_as_empty(shop: Shop, shopper: Shopper) -> None:
     assert shopper.cookies == before
 
 
-@pytest.mark.parametrize(("method", "target", "options"), CHANGES)
+@pytest.mark.parametrize(
+    ("method", "target", "options"), [*CHANGES, BEGIN_CHECKOUT, RELEASE_CHECKOUT]
+)
 def test_the_old_session_changes_nothing(
     shop: Shop, shopper: Shopper, method: str, target: str, options: dict[str, Any]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients import TWO, Shopper
+from clients.examples import BEGIN_CHECKOUT, CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -342,17 +343,7 @@ def test_merging_a_cart_into_itself(office: Office, user: Shopper) -> None:
     assert user.get("/cart").json == before.json
 
 
-CHANGES: list[tuple[str, str, dict[str, Any]]] = [
-    ("POST", "/cart/items", {"json": {"sku": "apple"}}),
-    ("PATCH", "/cart/items/apple", {"json": {"quantity": 2}}),
-    ("PATCH", "/cart/items", {"json": {"line_id": "apple", "quantity": 2}}),
-    ("DELETE", "/cart/items/apple", {}),
-    ("DELETE", "/cart", {}),
-    ("POST", "/cart/checkout", {}),
-]
-
-
-@pytest.mark.parametrize(("method", "target", "options"), CHANGES)
+@pytest.mark.parametrize(("method", "target", "options"), [*CHANGES, BEGIN_CHECKOUT])
 def test_a_merged_visitor_learns_nothing_of_the_user(
     office: Office,
     shopper: Shopper,

@@ -10,6 +10,7 @@ import pytest
 
 from clients import SERVICE, Sent, Setup
 from clients.asgi import ask
+from clients.examples import CHANGES, READS, Example
 from ecart.tokens import SignedTokens
 from faults.soak import rounds
 
@@ -19,27 +20,20 @@ if TYPE_CHECKING:
     from clients import Shop, Shopper
     from engines import Engine
 
-ROUTES = [
-    ("GET", "/cart", None),
-    ("GET", "/cart/summary", None),
-    ("HEAD", "/cart", None),
-    ("POST", "/cart/items", {"sku": "banana"}),
-    ("PATCH", "/cart/items/apple", {"quantity": 9}),
-    ("PATCH", "/cart/items", {"line_id": "apple", "quantity": 9}),
-    ("DELETE", "/cart/items/apple", None),
-    ("DELETE", "/cart", None),
-]
-"""Every shopper route, with a body that would change a cart that holds an apple."""
+ROUTES = [*READS, Example("HEAD", "/cart", {}), *CHANGES]
 
-READS = rounds(default=10_000, soak=100_000)
+SESSION_READS = rounds(default=10_000, soak=100_000)
 
 each_route = pytest.mark.parametrize(
-    ("method", "target", "json"), ROUTES, ids=[f"{method} {target}" for method, target, _ in ROUTES]
+    ("method", "target", "options"),
+    ROUTES,
+    ids=[f"{method} {target}" for method, target, _ in ROUTES],
 )
 
 
-def send(shopper: Shopper, method: str, target: str, json: Any, **headers: str) -> Any:
-    options = {} if json is None else {"json": json}
+def send(
+    shopper: Shopper, method: str, target: str, options: dict[str, Any], **headers: str
+) -> Any:
     return shopper.request(method, target, headers=headers, **options)
 
 
@@ -177,14 +171,14 @@ def swapped_first(value: str) -> str:
 
 @each_route
 def test_a_forged_cookie_changes_nothing(
-    shopper: Shopper, apple: dict[str, Any], method: str, target: str, json: Any
+    shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
 ) -> None:
     """On no route does an edited cookie reach the cart it names."""
     name = shopper.shop.cookie
     forger = shopper.fresh()
     forger.cookies[name] = shopper.cookies[name][:-2]
 
-    answer = send(forger, method, target, json)
+    answer = send(forger, method, target, options)
 
     assert apple["cart_id"].encode() not in answer.body
     assert shopper.get("/cart").json == apple
@@ -192,14 +186,14 @@ def test_a_forged_cookie_changes_nothing(
 
 @each_route
 def test_another_deployments_cookie_is_no_session(
-    make_shop: Callable[..., Shop], method: str, target: str, json: Any
+    make_shop: Callable[..., Shop], method: str, target: str, options: dict[str, Any]
 ) -> None:
     """Two shops on one store with different secrets do not accept each other's sessions."""
     here, there = make_shop(secrets=("s" * 20,)).shopper(), make_shop(secrets=("t" * 20,)).shopper()
     cart = here.post("/cart/items", json={"sku": "apple"}).json
     there.cookies |= here.cookies
 
-    answer = send(there, method, target, json)
+    answer = send(there, method, target, options)
 
     assert cart["cart_id"].encode() not in answer.body
     assert here.get("/cart").json == cart
@@ -207,13 +201,13 @@ def test_another_deployments_cookie_is_no_session(
 
 @each_route
 def test_two_shoppers_never_meet(
-    shopper: Shopper, apple: dict[str, Any], method: str, target: str, json: Any
+    shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
 ) -> None:
     """What one does, on any route, neither shows nor changes the other's cart."""
     other = shopper.fresh()
     other.post("/cart/items", json={"sku": "apple", "quantity": 5})
 
-    answer = send(other, method, target, json)
+    answer = send(other, method, target, options)
 
     assert answer.status == 200
     assert apple["cart_id"].encode() not in answer.body
@@ -222,7 +216,7 @@ def test_two_shoppers_never_meet(
 
 @each_route
 def test_a_cart_id_opens_nothing(
-    shopper: Shopper, apple: dict[str, Any], method: str, target: str, json: Any
+    shopper: Shopper, apple: dict[str, Any], method: str, target: str, options: dict[str, Any]
 ) -> None:
     """The id that a cart shows is no key to it: not in a query, a header, nor a bearer token."""
     stranger, cart_id = shopper.fresh(), apple["cart_id"]
@@ -232,7 +226,7 @@ def test_a_cart_id_opens_nothing(
         stranger,
         method,
         f"{target}?cart_id={cart_id}",
-        json,
+        options,
         **{"x-cart-id": cart_id, "authorization": f"Bearer {cart_id}", "cart-token": cart_id},
     )
 
@@ -337,7 +331,7 @@ def test_many_reads_write_nothing(engine: Engine) -> None:
     statuses, cookies = set(), set()
 
     async def keep_looking() -> None:
-        for _ in range(READS // 8):
+        for _ in range(SESSION_READS // 8):
             answer = await ask(shop.app, look)
             statuses.add(answer.status)
             cookies.add(answer.set_cookies[0].partition(";")[0])
@@ -349,5 +343,5 @@ def test_many_reads_write_nothing(engine: Engine) -> None:
     shop.close()
 
     assert statuses == {200}
-    assert len(cookies) == READS
+    assert len(cookies) == SESSION_READS
     assert keys(engine) == []

@@ -1,7 +1,7 @@
 """Strangers: on every route, however they pretend, they never reach a cart that is not theirs.
 
 The routes are those of the contract's own tables, so that a new one is tried without being named
-here. One with a body or a parameter that this file does not know fails.
+here. One with a body or a parameter that `clients.examples` does not know fails.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart.http import bodies, routes
+from clients.examples import EVERY_ROUTE, example_of
 from ecart.http.routes import Route
 from ecart.tokens import SignedTokens
 from engines import Engine
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
 KEY = "a-key-of-the-back-office"
 SKU = "a-secret-of-the-victim"
 OPERATION = "an-operation-of-the-victim"
-
-EVERY_ROUTE: tuple[Route, ...] = tuple(
-    route
-    for table in vars(routes).values()
-    if isinstance(table, tuple) and all(isinstance(entry, Route) for entry in table)
-    for route in table
-)
-BODIES: dict[Any, dict[str, Any] | None] = {
-    None: None,
-    bodies.AddItemBody: {"sku": "pear"},
-    bodies.SetQuantityBody: {"quantity": 9},
-    bodies.SetLineQuantityBody: {"line_id": "{line_id}", "quantity": 9},
-    bodies.MergeBody: {"source": "{cart_id}"},
-    bodies.CompleteCheckoutBody: {"order_id": "order-1"},
-}
 
 
 def of_access(*access: str) -> Any:
@@ -145,22 +130,15 @@ def disguises(victim: Victim, other: Victim, shop: Shop) -> dict[str, Disguise]:
     }
 
 
-def body_of(route: Route, aim: dict[str, str]) -> dict[str, Any]:
-    body = BODIES[route.body] or {}
-    return {name: v.format(**aim) if isinstance(v, str) else v for name, v in body.items()}
-
-
 def sent_to(route: Route, aim: dict[str, str]) -> str:
     """What the request of this route names, in its path and its body."""
-    return f"{route.path.format(**aim)} {body_of(route, aim)}"
+    return str(example_of(route, **aim))
 
 
 def ask(who: Shopper, route: Route, aim: dict[str, str], headers: dict[str, str]) -> Answer:
     """The request of this route, aimed at these ids."""
-    options: dict[str, Any] = {"headers": headers}
-    if route.body is not None:
-        options["json"] = body_of(route, aim)
-    return who.request(route.method, route.path.format(**aim), **options)
+    method, target, options = example_of(route, **aim)
+    return who.request(method, target, headers=headers, **options)
 
 
 def is_no_leak(answer: Answer, victims: list[Victim], sent: str) -> None:
@@ -182,7 +160,8 @@ def test_no_route_is_forgotten() -> None:
     """The tables were found, and there is something to send to each."""
     assert len(EVERY_ROUTE) >= 15
     assert {route.access for route in EVERY_ROUTE} == {"session", "back_office", "all"}
-    assert {route.body for route in EVERY_ROUTE} <= set(BODIES)
+    for route in EVERY_ROUTE:
+        example_of(route, cart_id="c", line_id="l", checkout_id="o", key="k")
 
 
 @of_access("session", "all")

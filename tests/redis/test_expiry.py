@@ -7,53 +7,44 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart import Cart, LineItem
+from ecart import Cart
 from ecart.model import Merge
-from ecart.operations import BeginMerge, EndMerge, Prolong, PutLines
+from ecart.operations import BeginMerge, Change, EndMerge, Prolong
 from ecart.stores.redis.keys import Keyspace
+from operation_examples import ADD_ANOTHER, OF_LINES, SET_TO_ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from engines import Engine
 
 KEY = Keyspace().cart("c")
 A_WEEK = 604_800_000
 
-CHANGES: dict[str, Callable[[Cart], Any]] = {
-    "add": lambda cart: cart.add("apple"),
-    "add another": lambda cart: cart.add("pear"),
-    "set_quantity": lambda cart: cart.set_quantity("apple", 7),
-    "set to zero": lambda cart: cart.set_quantity("apple", 0),
-    "remove": lambda cart: cart.remove("apple"),
-    "put": lambda cart: cart.perform(PutLines(lines=(LineItem("a", 1),), currency="USD")),
-    "clear": lambda cart: cart.clear(),
-}
+CHANGES = OF_LINES | {"add another": ADD_ANOTHER, "set to zero": SET_TO_ZERO}
 each_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 
 
 @each_change
-def test_every_change_renews(change: Callable[[Cart], Any], any_engine: Engine) -> None:
+def test_every_change_renews(change: Change, any_engine: Engine) -> None:
     """The whole time to live begins again, also for one that hardly has any left."""
     with any_engine.connected() as client:
         cart = Cart("c", client)
         cart.add("apple")
         client.pexpire(KEY, 60_000)
 
-        change(cart)
+        cart.perform(change)
 
         assert A_WEEK - 5_000 < client.pttl(KEY) <= A_WEEK
 
 
 @each_change
-def test_a_change_ends_eternity(change: Callable[[Cart], Any], any_engine: Engine) -> None:
+def test_a_change_ends_eternity(change: Change, any_engine: Engine) -> None:
     """A key that lost its expiry gets it back with the next change."""
     with any_engine.connected() as client:
         cart = Cart("c", client)
         cart.add("apple")
         client.persist(KEY)
 
-        change(cart)
+        cart.perform(change)
 
         assert A_WEEK - 5_000 < client.pttl(KEY) <= A_WEEK
 

@@ -8,6 +8,7 @@ import pytest
 
 from ecart import Cart, CorruptCartError
 from ecart.stores.redis.keys import Keyspace
+from operation_examples import OF_AN_OPEN_CART
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,12 +20,10 @@ pytestmark = pytest.mark.foreign_data
 KEY = Keyspace().cart("c")
 
 CHANGES: dict[str, Callable[[Cart], object]] = {
-    "add": lambda cart: cart.add("apple", unit_price="1"),
-    "set_quantity": lambda cart: cart.set_quantity("apple", 3),
-    "remove": lambda cart: cart.remove("apple"),
-    "clear": lambda cart: cart.clear(),
-    "destroy": lambda cart: cart.destroy(),
-    "set_ttl": lambda cart: cart.set_ttl(5),
+    **{
+        name: lambda cart, change=change: cart.perform(change)
+        for name, change in OF_AN_OPEN_CART.items()
+    },
     "purge": lambda cart: cart.purge(),
 }
 READS: dict[str, Callable[[Cart], object]] = {
@@ -35,7 +34,7 @@ READS: dict[str, Callable[[Cart], object]] = {
     "ttl": lambda cart: cart.ttl(),
     "resolve": lambda cart: cart.resolve("job-1"),
 }
-OF_ONE_LINE = ("add", "set_quantity", "remove", "get", "line", "contains")
+OF_ONE_LINE = ("AddItem", "SetQuantity", "RemoveLine", "get", "line", "contains")
 
 OTHER_TYPES: dict[str, tuple[Any, ...]] = {
     "string": ("SET", KEY, "text"),

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ecart import Cart, LineItem, MemoryStore
+from ecart import Cart, MemoryStore
 from ecart.errors import CartLockedError, TooManyOperationsError
-from ecart.operations import PutLines
+from ecart.operations import Change
 from ecart.stores.redis.deduplication import acquire_lane
 from ecart.stores.redis.keys import Keyspace
+from operation_examples import ADD_ANOTHER, OF_AN_OPEN_CART, SET_TO_ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from engines import Engine
 
@@ -156,28 +157,18 @@ def test_the_512th_lane_is_the_last(planted: Planted) -> None:
     assert planted.client.hgetall(KEY) == before
 
 
-CHANGES: dict[str, Callable[[Cart], object]] = {
-    "add": lambda cart: cart.add("apple"),
-    "add another": lambda cart: cart.add("pear", unit_price="1"),
-    "set_quantity": lambda cart: cart.set_quantity("apple", 5),
-    "set to zero": lambda cart: cart.set_quantity("apple", 0),
-    "remove": lambda cart: cart.remove("apple"),
-    "put": lambda cart: cart.perform(PutLines(lines=(LineItem("a", 1),), currency="USD")),
-    "clear": lambda cart: cart.clear(),
-    "set_ttl": lambda cart: cart.set_ttl(5),
-    "destroy": lambda cart: cart.destroy(),
-}
+CHANGES = OF_AN_OPEN_CART | {"add another": ADD_ANOTHER, "set to zero": SET_TO_ZERO}
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_full_cart_stays_as_it_is(planted: Planted, change: Callable[[Cart], object]) -> None:
+def test_a_full_cart_stays_as_it_is(planted: Planted, change: Change) -> None:
     """Whatever is refused for want of room is refused before anything is written."""
     planted.plant(LANES, 512, 5)
     acquire_lane(KEY)  # so that the change comes from a lane that the cart does not know
     before = planted.client.hgetall(KEY)
 
     with pytest.raises(TooManyOperationsError):
-        change(planted.cart)
+        planted.cart.perform(change)
 
     assert planted.client.hgetall(KEY) == before
 

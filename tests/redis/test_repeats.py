@@ -28,38 +28,29 @@ from ecart.operations import (
     BeginMerge,
     Change,
     Clear,
-    Destroy,
     EndMerge,
     GetSummary,
     MergeLines,
     Purge,
-    PutLines,
-    RemoveLine,
-    SetQuantity,
-    SetTtl,
 )
 from ecart.stores.redis.deduplication import GROUPS, acquire_lane, release_lane
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.operations import ScriptCall, build_call, mark_of, read_change
+from operation_examples import ADD_ANOTHER, OF_AN_OPEN_CART, SET_TO_ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from engines import Engine
 
 KEY = Keyspace().cart("c")
 
-# Each as it is after a cart with two apples was made at version 1; by its epoch.
-CHANGES: dict[str, Callable[[str], Change]] = {
-    "add": lambda epoch: AddItem(sku="apple", expected=(1,)),
-    "add_another": lambda epoch: AddItem(sku="pear", unit_price="1", expected=(1,)),
-    "set_quantity": lambda epoch: SetQuantity(line_id="apple", quantity=9, expected=(1,)),
-    "set_to_zero": lambda epoch: SetQuantity(line_id="apple", quantity=0, expected=(1,)),
-    "remove": lambda epoch: RemoveLine(line_id="apple", expected=(1,)),
-    "put": lambda epoch: PutLines(lines=(LineItem("a", 1),), currency="USD", expected=(1,)),
-    "clear": lambda epoch: Clear(expected=(1,)),
-    "set_ttl": lambda epoch: SetTtl(ttl_ms=5_000_000, expected=(1,)),
-    "destroy": lambda epoch: Destroy(expected=(1,)),
+# Each as it is after a cart with two apples was made at version 1.
+CHANGES = {
+    name: replace(change, expected=(1,))
+    for name, change in (
+        OF_AN_OPEN_CART | {"add another": ADD_ANOTHER, "set to zero": SET_TO_ZERO}
+    ).items()
 }
 each_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 
@@ -81,11 +72,9 @@ def send(client: Any, call: ScriptCall) -> Any:
 
 
 @each_change
-def test_the_same_call_twice_is_one_change(
-    client: Any, epoch: str, change: Callable[[str], Change]
-) -> None:
+def test_the_same_call_twice_is_one_change(client: Any, epoch: str, change: Change) -> None:
     """The engine sees it again, as after a lost reply: `replayed`, and not a byte changed."""
-    call = build_call(KEY, change(epoch), acquire_lane(KEY))
+    call = build_call(KEY, change, acquire_lane(KEY))
     first = send(client, call)
     stored, expiry = client.hgetall(KEY), client.pexpiretime(KEY) if _newer(client) else None
 
@@ -149,10 +138,10 @@ def test_a_purge_twice_is_one_purge(client: Any, epoch: str) -> None:
 
 
 @each_change
-def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str], Change]) -> None:
+def test_a_straggler_is_refused(client: Any, epoch: str, change: Change) -> None:
     """A call that was given up and comes after a later one of its lane: `stale_operation`."""
     lane = acquire_lane(KEY)
-    late = build_call(KEY, change(epoch), lane)
+    late = build_call(KEY, change, lane)
     lane.sequence += 1
     send(client, build_call(KEY, AddItem(sku="pear"), lane))
     stored = client.hgetall(KEY)
@@ -161,7 +150,7 @@ def test_a_straggler_is_refused(client: Any, epoch: str, change: Callable[[str],
 
     assert reply == [b"stale_operation"]
     with pytest.raises(StaleOperationError):
-        read_change(KEY, "c", change(epoch), mark_of(reply), reply)
+        read_change(KEY, "c", change, mark_of(reply), reply)
     assert client.hgetall(KEY) == stored
 
 

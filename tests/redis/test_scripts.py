@@ -11,24 +11,11 @@ import pytest
 from msgspec.structs import replace
 
 from ecart import errors
-from ecart.model import Merge
 from ecart.operations import (
     AddItem,
-    BeginCheckout,
-    BeginMerge,
     Change,
-    Clear,
-    CompleteCheckout,
-    Destroy,
-    EndMerge,
-    MergeLines,
-    Prolong,
-    Purge,
     PutLines,
-    ReleaseCheckout,
     RemoveLine,
-    SetQuantity,
-    SetTtl,
 )
 from ecart.stores.redis import operations as sent_operations
 from ecart.stores.redis import scripts
@@ -44,6 +31,7 @@ from lua_code import (
     parse,
     refusals,
 )
+from operation_examples import EXAMPLES
 
 if TYPE_CHECKING:
     from engines import Engine
@@ -106,32 +94,14 @@ def test_one_file_for_each_operation() -> None:
     assert sorted(map(sent_operations.script_name, leaves)) == SCRIPTS
 
 
-MERGE = Merge("m" * 16, "sum", "target")
-EACH_CHANGE = [
-    AddItem(sku="apple"),
-    SetQuantity(line_id="apple", quantity=2),
-    RemoveLine(line_id="apple"),
-    PutLines(lines=(), currency="USD"),
-    BeginCheckout(checkout_id="c" * 16, hold_ms=1000),
-    CompleteCheckout(checkout_id="c" * 16, order_id="o"),
-    ReleaseCheckout(checkout_id="c" * 16),
-    BeginMerge(merge=MERGE),
-    MergeLines(merge_id="m" * 16, epoch="", policy="sum", lines=(), currency="USD"),
-    EndMerge(merge_id="m" * 16, is_merged=True),
-    Clear(),
-    Destroy(),
-    SetTtl(ttl_ms=1000),
-    Prolong(early_ms=1000),
-    Purge(epoch="e" * 16),
-]
-
-
-@pytest.mark.parametrize("change", EACH_CHANGE, ids=lambda change: type(change).__name__)
+@pytest.mark.parametrize("change", EXAMPLES, ids=lambda change: type(change).__name__)
 def test_a_call_names_the_arguments_that_its_script_takes(
     change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them, in their order: the engine only counts."""
     monkeypatch.setattr(sent_operations, "_sent", {})
+    if isinstance(change, PutLines):
+        change = replace(change, lines=())  # which follow the arguments that have names
     call = sent_operations.build_call("k", change, acquire_lane("k"))
 
     assert call.by_sha[:4] == ("EVALSHA", call.script.sha, 1, "k")
@@ -157,7 +127,7 @@ def test_what_an_operation_says_is_its_own() -> None:
 
 def test_no_change_is_left_out_of_that() -> None:
     """Each operation that is a change has a call."""
-    assert sorted(sent_operations.script_name(type(change)) for change in EACH_CHANGE) == SCRIPTS
+    assert sorted(sent_operations.script_name(type(change)) for change in EXAMPLES) == SCRIPTS
 
 
 @each_script
