@@ -195,8 +195,8 @@ def test_if_match_can_insist_on_an_empty_cart(shopper: Shopper) -> None:
     """The tag of a cart that does not exist yet matches until someone fills it."""
     empty = tag(shopper)
 
-    first = change(shopper, "POST", "/cart/items", {"sku": "apple"}, empty)
-    second = change(shopper, "POST", "/cart/items", {"sku": "apple"}, empty)
+    first = change(shopper, "POST", "/cart/items", {"json": {"sku": "apple"}}, empty)
+    second = change(shopper, "POST", "/cart/items", {"json": {"sku": "apple"}}, empty)
 
     assert (first.status, second.status) == (200, 412)
     assert second.json["cart"] == first.json
@@ -206,7 +206,9 @@ def test_the_tag_of_an_empty_cart_is_no_other_carts(shopper: Shopper) -> None:
     """Another's empty cart is not the state that was seen."""
     tag(shopper)
 
-    answer = change(shopper, "POST", "/cart/items", {"sku": "apple"}, tag(shopper.fresh()))
+    answer = change(
+        shopper, "POST", "/cart/items", {"json": {"sku": "apple"}}, tag(shopper.fresh())
+    )
 
     assert answer.status == 412
     assert shopper.get("/cart").json["items"] == []
