@@ -75,8 +75,8 @@ def test_a_visitor_leaves_no_trace(
     assert "/cart/items/{line_id} 422" in said
     assert "corrupt_cart: ecart.errors.CorruptCartError" in said
     server = {
-        "json": '"logger":"uvicorn.error","message":"Invalid HTTP request received."',
-        "text": "WARNING uvicorn.error: Invalid HTTP request received.",
+        "json": '"logger":"uvicorn.error","message":"refused a request: invalid_request:',
+        "text": "WARNING uvicorn.error: refused a request: invalid_request:",
     }
     assert server[form] in said
     secrets = [MARK, cart_id, cookie, cookie.partition(".")[0], "203.0.113.77", "127.0.0.1"]

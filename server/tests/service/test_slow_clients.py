@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import ecart.integrations.asgi_messages
 from ecart_server.app import protocol
-from ecart_server.app.application import create_app
-from ecart_server.app.protocol import ClientTimeouts
-from ecart_server.settings import ServiceSettings, StoreSettings
-from engines import eventually, free_port
+from ecart_server.app.h11_protocol import H11Protocol
+from ecart_server.app.httptools_protocol import HttptoolsProtocol
+from engines import eventually
+from service.threaded import service_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,34 +37,15 @@ ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 MANUAL = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-class OnH11(ClientTimeouts, H11Protocol):
-    """What is spoken where httptools is not installed."""
-
-
-class OnHttptools(ClientTimeouts, HttpToolsProtocol):
-    """What is spoken where it is."""
-
-
-@pytest.fixture(params=[OnH11, OnHttptools], ids=["h11", "httptools"])
+@pytest.fixture(params=[H11Protocol, HttptoolsProtocol], ids=["h11", "httptools"])
 def port(
     request: pytest.FixtureRequest, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[int]:
     """The service behind each parser, with short time-outs."""
     monkeypatch.setattr(protocol, "CHECK_SECONDS", CHECK)
     monkeypatch.setattr(ecart.integrations.asgi_messages, "BODY_SECONDS", CHECK)
-    store = StoreSettings(url=engine.url)
-    app = create_app(ServiceSettings(secrets=("a secret of the tests",), store=store))
-    port = free_port()
-    config = uvicorn.Config(app, port=port, http=request.param, log_level="critical", lifespan="on")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "uvicorn did not start"
-        time.sleep(0.005)
-    yield port
-    server.should_exit = True
-    thread.join()
+    with service_in_thread(engine, request.param) as port:
+        yield port
 
 
 @contextlib.contextmanager

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from uvicorn import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from ecart_server.app.protocol import ClientTimeouts
+from ecart_server.app.h11_protocol import H11Protocol
+from ecart_server.app.httptools_protocol import HttptoolsProtocol
 from ecart_server.app.write_coalescing import (
     BUSY_RESPONSES,
     BufferedTransport,
@@ -213,8 +212,8 @@ def test_many_shoppers_at_once(serve: Callable[..., Service], engine: Engine) ->
 
 async def test_the_service_s_connections_have_one() -> None:
     """With either parser of uvicorn, it is what the answers are written to."""
-    for parser in (HttpToolsProtocol, H11Protocol):
-        kind: Any = type("OfTheService", (ClientTimeouts, parser), {})
+    kinds: tuple[Any, ...] = (HttptoolsProtocol, H11Protocol)
+    for kind in kinds:
         config = Config(lambda: None)
         config.load()
         protocol = kind(config=config, server_state=ServerState(), app_state={})

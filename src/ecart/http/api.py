@@ -117,6 +117,8 @@ class Api:
         try:
             route, params = self._router.find(request.method, request.path)
         except HttpError as error:
+            if request.method == "OPTIONS" and request.path == "*":  # RFC 9110 §9.3.7
+                return _flow_of(Response(status=204, headers={"Allow": self._router.methods}))
             if request.method == "OPTIONS" and "Allow" in error.headers:
                 return _flow_of(Response(status=204, headers=error.headers))
             raise
@@ -154,6 +156,13 @@ class Api:
         if request.method == "HEAD":
             body = b""
         return Response(status=status, headers=headers, body=body, keep_session=keep)
+
+
+def complete_refusal(error: EcartError) -> Response:
+    """The whole response to a request that no API has seen, as one that has would answer."""
+    response = problem_response(error)
+    headers = {**_COMMON_HEADERS, **response.headers, "Content-Length": str(len(response.body))}
+    return replace(response, headers=headers)
 
 
 def _flow_of(response: Response) -> Flow[Response]:

@@ -13,6 +13,7 @@ from ecart.http.bodies import pointers
 from ecart.http.messages import Response
 
 _STATUS_BY_CODE = {
+    "invalid_request": 400,
     "invalid_json": 400,
     "invalid_header": 400,
     "invalid_version": 400,
@@ -35,12 +36,15 @@ _STATUS_BY_CODE = {
     "stale_operation": 409,
     "version_conflict": 412,
     "body_too_large": 413,
+    "target_too_long": 414,
     "unsupported_media_type": 415,
     "too_many_operations": 429,
     "rate_limited": 429,
     "too_many_streams": 429,
+    "head_too_large": 431,
     "corrupt_cart": 500,
     "internal_error": 500,
+    "unknown_transfer_coding": 501,
     "catalog_unavailable": 503,
     "store_unavailable": 503,
     "outcome_unknown": 504,
@@ -132,6 +136,7 @@ def _detail(error: EcartError, code: str) -> str:
 
 
 _PUBLIC_DETAILS = {
+    "unknown_transfer_coding": "the only transfer coding here is chunked",
     "store_unavailable": "the store cannot be reached; nothing was changed, try again",
     "outcome_unknown": "no answer from the store; repeat with the same Idempotency-Key",
     "catalog_unavailable": "the catalog cannot be read; nothing was changed, try again",

@@ -190,9 +190,10 @@ class Router:
     def __init__(self, routes: tuple[Route, ...]) -> None:
         self._paths: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
         self._plain = {(r.method, r.path): r for r in routes if "{" not in r.path}
+        self.methods = ", ".join(sorted({"HEAD", "OPTIONS", *(route.method for route in routes)}))
         for route in routes:
-            pattern = re.compile(_PARAMETER.sub(_pattern_of, re.escape(route.path)), re.DOTALL)
-            self._paths.setdefault(route.path, (pattern, {}))[1][route.method] = route
+            pattern_and_methods = self._paths.setdefault(route.path, (path_pattern(route.path), {}))
+            pattern_and_methods[1][route.method] = route
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route, and the values of the path's parameters.
@@ -226,6 +227,14 @@ class Router:
 
 
 _PARAMETER = re.compile(r"\\{(\w+)\\}")
+
+
+def path_pattern(template: str) -> re.Pattern[str]:
+    """What the paths of a template match; it takes time in proportion to a path's length.
+
+    At most one parameter of a template may hold slashes: two would be tried in every combination.
+    """
+    return re.compile(_PARAMETER.sub(_pattern_of, re.escape(template)), re.DOTALL)
 
 
 def _pattern_of(parameter: re.Match[str]) -> str:

@@ -103,15 +103,19 @@ class CartEndpoint:
             session=session,
         )
         limit = self.host.settings.body_limit
-        if may_have_body(scope, headers) and not declares_oversized_body(headers, limit):
+        is_too_large = declares_oversized_body(headers, limit)
+        if may_have_body(scope, headers) and not is_too_large:
             try:
                 body = await read_body_in_time(receive, limit)
             except TimeoutError:
                 return self.to_asgi(scope, self.host.api.refuse(request, _TOO_SLOW), own_session)
             if body is None:
                 return None
-            request = replace(request, body=body)
-        return self.to_asgi(scope, await self.host.answer(request), own_session)
+            request, is_too_large = replace(request, body=body), len(body) > limit
+        response = await self.host.answer(request)
+        if is_too_large and scope.get("http_version", "").startswith("1"):  # the rest is not read
+            response = replace(response, headers={**response.headers, "Connection": "close"})
+        return self.to_asgi(scope, response, own_session)
 
     async def close(self) -> None:
         """Closes what a URL opened, in this event loop."""

@@ -12,9 +12,9 @@ The parser is uvicorn's: httptools where it is installed, else h11. This module 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+from collections.abc import Callable
 from typing import Any
-
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ecart_server.app.write_coalescing import BufferedTransport, coalescer_of
 
@@ -31,17 +31,19 @@ called at a shutdown, for streams would go on for ever."""
 class ClientTimeouts(asyncio.Protocol):
     """Aborts the connections of clients that do not send a head or do not read a response.
 
-    To be put before a protocol of uvicorn among the bases of a class.
+    To be put before `RequestLimits` and a protocol of uvicorn among the bases of a class.
     """
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
     cycle: Any
     app_state: dict[str, Any]
+    has_unread_body: Callable[[], bool]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Starts the timer; the first head is due from now on."""
-        buffered: Any = BufferedTransport(transport, coalescer_of(self.loop))
+        coalescer = coalescer_of(self.loop)
+        buffered: Any = BufferedTransport(transport, coalescer, self.has_unread_body)
         super().connection_made(buffered)
         self._was_waiting, self._last_cycle = True, self.cycle
         self._timer = self.loop.call_later(CHECK_SECONDS, self._check)
@@ -76,5 +78,12 @@ class ClientTimeouts(asyncio.Protocol):
         return not has_request or self.transport.get_write_buffer_size() > 0
 
 
-class ServiceProtocol(ClientTimeouts, AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """The HTTP protocol of `ecart serve`."""
+def service_protocol() -> type[asyncio.Protocol]:
+    """The HTTP protocol of `ecart serve`: on httptools where it is installed, else on h11."""
+    if importlib.util.find_spec("httptools"):
+        from ecart_server.app.httptools_protocol import HttptoolsProtocol
+
+        return HttptoolsProtocol
+    from ecart_server.app.h11_protocol import H11Protocol
+
+    return H11Protocol

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ecart_server.app.address import check_address, is_loopback
 from ecart_server.app.deployment_check import deployment_guard
 from ecart_server.app.location import engine_url
-from ecart_server.app.protocol import ServiceProtocol
+from ecart_server.app.protocol import service_protocol
 from ecart_server.observability.logs import configure_logs
 from ecart_server.observability.workers import folder_of_workers
 from ecart_server.settings import ProcessSettings, ServiceSettings, hand_to_workers
@@ -61,7 +61,8 @@ def _serve_until_stopped(process: ProcessSettings) -> None:
             port=process.port,
             workers=process.workers,
             forwarded_allow_ips=process.trusted_proxies,
-            http=ServiceProtocol,
+            http=service_protocol(),
+            ws="none",
             log_config=None,
             log_level="warning",
             access_log=False,

@@ -16,18 +16,25 @@ in the same way, before it polls again. A transport is flushed earlier in these 
   transport can tell its writer to pause (flow control).
 - Before it is closed. `abort` discards the buffer, as a transport does.
 
+While the client is still sending, a socket that is closed would reset the connection, and the
+client might not see its response (RFC 9112 §9.6). So then only our side is closed at first, and
+what comes is discarded, for at most `LINGER_SECONDS` and `LINGER_BYTES`.
+
 So a response waits at most until the end of its iteration, in which the worker serves others.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 BUSY_RESPONSES = 4
 """Responses flushed at the end of an iteration from which on the next one counts as busy."""
 
+LINGER_SECONDS = 1.0
+LINGER_BYTES = 262_144
 MAX_BUFFERED_WRITES = 2
 """Writes of a response: its head and its body. One with more is a stream."""
 
@@ -37,13 +44,13 @@ class WriteCoalescer:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.is_busy = False
-        self._loop = loop
+        self.loop = loop
         self._waiting: list[BufferedTransport] = []
 
     def add(self, transport: BufferedTransport) -> None:
         """Flushes the transport after the other callbacks of this iteration."""
         if not self._waiting:
-            self._loop.call_soon(self._flush)
+            self.loop.call_soon(self._flush)
         self._waiting.append(transport)
 
     def _flush(self) -> None:
@@ -54,14 +61,27 @@ class WriteCoalescer:
 
 
 class BufferedTransport:
-    """A transport that buffers writes; everything else goes to the transport given."""
+    """A transport that buffers writes; everything else goes to the transport given.
 
-    __slots__ = ("_chunks", "_coalescer", "_transport", "is_closing")
+    `is_client_sending` says whether `close` is to linger.
+    """
 
-    def __init__(self, transport: asyncio.BaseTransport, coalescer: WriteCoalescer) -> None:
+    __slots__ = (
+        *("_chunks", "_coalescer", "_discarded", "_is_client_sending", "_transport"),
+        "is_closing",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.BaseTransport,
+        coalescer: WriteCoalescer,
+        is_client_sending: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._transport: Any = transport
         self._coalescer = coalescer
+        self._is_client_sending = is_client_sending
         self._chunks: list[bytes] = []
+        self._discarded = 0
         self.is_closing = transport.is_closing  # bound here, since each response calls it
 
     def __getattr__(self, name: str) -> Any:
@@ -84,9 +104,23 @@ class BufferedTransport:
             self._transport.write(data)
 
     def close(self) -> None:
-        """Sends the buffer, and closes."""
+        """Sends the buffer, and closes; of a client that is still sending, our side first."""
         self.flush()
-        self._transport.close()
+        if self.is_closing():
+            return
+        if self._is_client_sending() and self._transport.can_write_eof():
+            self.is_closing = lambda: True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            self._coalescer.loop.call_later(LINGER_SECONDS, self._transport.abort)
+        else:
+            self._transport.close()
+
+    def discard(self, size: int) -> None:
+        """Counts what came after `close`; too much of it ends the connection."""
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self._transport.abort()
 
     def abort(self) -> None:
         """Closes at once; the buffer is discarded."""

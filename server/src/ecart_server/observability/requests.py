@@ -6,14 +6,13 @@ Labels and the log have the template of a route, never the path: a path may hold
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import perf_counter
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ecart.http.routes import BACK_OFFICE_ROUTES, HEALTH_ROUTES, SHOPPER_ROUTES
+from ecart.http.routes import BACK_OFFICE_ROUTES, HEALTH_ROUTES, SHOPPER_ROUTES, path_pattern
 from ecart.integrations.asgi_messages import Answer, send_response
 from ecart_server.observability.context import context_of, current
 from ecart_server.observability.series import OTHER, CellLayout, Cells, Family, observe
@@ -29,7 +28,6 @@ NO_ANSWER = "none"
 _CODES = {**{str(status): status for status in STATUSES}, NO_ANSWER: 0, OTHER: -1}
 _REQUESTS = "ecart_http_requests"
 _SECONDS = "ecart_http_request_seconds"
-_PARAMETER = re.compile(r"\\{\w+\\}")
 
 access_log = logging.getLogger("ecart.access")
 
@@ -53,7 +51,7 @@ class RouteTable:
         self._plain = {route: route[1] for route in known if "{" not in route[1]}
         # A parameter may hold slashes, so the longest template that matches is the right one.
         self._templates = [
-            (method, re.compile(_PARAMETER.sub(".+", re.escape(path)), re.DOTALL), path)
+            (method, path_pattern(path), path)
             for method, path in sorted(known, key=lambda route: -len(route[1]))
             if "{" in path
         ]
