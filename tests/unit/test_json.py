@@ -1,18 +1,23 @@
-"""Bodies are read in two ways, which agree."""
+"""Bodies are read once, by a parser, in time that grows with their size."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecart.http.guards import _DECODER, _plain_json, parse_json
+from ecart.http.guards import parse_json
 from ecart.http.problems import HttpError
 
-# A body's integers are cut after twenty digits by one of them: both are then out of every range.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Integers are cut after twenty digits: they are out of every range then.
 scalars = st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.text()
 values: st.SearchStrategy[Any] = st.recursive(
     scalars | st.floats(allow_nan=False, allow_infinity=False),
@@ -22,23 +27,16 @@ values: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(values, st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
-def test_what_is_read_fast_is_read_alike(
+def test_what_was_written_is_read(
     value: Any, separators: tuple[str, str], ascii_only: bool
 ) -> None:
-    """Whatever was written, by whichever writer."""
+    """Whatever it is, by whichever writer."""
     try:
         body = json.dumps(value, separators=separators, ensure_ascii=ascii_only).encode()
     except UnicodeEncodeError:
         return
-    plain = _plain_json(body)
 
-    if plain is not None:
-        assert repr(plain) == repr(_DECODER.decode(body.decode()))
-
-
-def test_what_a_browser_writes_is_read_fast() -> None:
-    """`JSON.stringify` puts no space between."""
-    assert _plain_json(b'{"sku":"apple","quantity":2}') == {"sku": "apple", "quantity": 2}
+    assert parse_json(body) == value
 
 
 @pytest.mark.parametrize(
@@ -46,8 +44,64 @@ def test_what_a_browser_writes_is_read_fast() -> None:
     [b'{"sku":"a","sku":"a"}', b'{"sku":"a","sku":"b"}', b"NaN", b"\xff", b"", b"{"],
 )
 def test_what_is_no_json_for_all_is_refused(body: bytes) -> None:
-    """A name that stands twice, numbers that are none, no UTF-8: as before."""
-    assert _plain_json(body) is None
+    """A name that stands twice, numbers that are none, no UTF-8."""
     with pytest.raises(HttpError) as refused:
         parse_json(body)
     assert refused.value.wire_code == "invalid_json"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_deep"),
+    [
+        (b"[" * 16 + b"]" * 16, False),
+        (b"[" * 17 + b"]" * 17, True),
+        (b'{"a":' * 17 + b"1" + b"}" * 17, True),
+        (b'[{"a":' * 8 + b"1" + b"}]" * 8, False),
+        (b'["' + b"[" * 100 + b'"]', False),
+        (b"[" + b"[]," * 100 + b"[]]", False),
+    ],
+)
+def test_how_deep_it_may_be(body: bytes, is_deep: bool) -> None:
+    """16 levels of arrays and objects; brackets in text are none."""
+    if is_deep:
+        with pytest.raises(HttpError, match="16 deep"):
+            parse_json(body)
+    else:
+        parse_json(body)
+
+
+HOSTILE: dict[str, Callable[[int], bytes]] = {
+    "unclosed texts": lambda size: b'{"sku":"a","options":{' + b'"\\' * (size // 2),
+    "quotes": lambda size: b'"' * size,
+    "open brackets": lambda size: b"[" * size,
+    "digits": lambda size: b"1" * size,
+    "decimals": lambda size: b"1." + b"1" * size,
+    "an exponent": lambda size: b"1e" + b"9" * size,
+    "zeros": lambda size: b"0." + b"0" * size,
+    "names": lambda size: b"{" + b",".join(b'"%d":1' % n for n in range(size // 10)) + b"}",
+    "backslashes": lambda size: b'"' + b"\\\\" * (size // 2),
+    "blanks": lambda size: b" " * size,
+    "escapes": lambda size: b'"' + b"\\u1234" * (size // 6) + b'"',
+    "arrays": lambda size: b"[" + b"[]," * (size // 3) + b"[]]",
+    "fractions": lambda size: b"[" + b"1.5," * (size // 4) + b"1]",
+    "whole fractions": lambda size: b"[" + b"2.0," * (size // 4) + b"1]",
+}
+
+
+def seconds_of(body: bytes) -> float:
+    """The best of five."""
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        with contextlib.suppress(HttpError):
+            parse_json(body)
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_time_grows_with_size(hostile: Callable[[int], bytes]) -> None:
+    """Four times the text takes less than six times as long, and 20 µs of noise."""
+    small, large = (seconds_of(hostile(size)) for size in (4096, 16_384))
+
+    assert large < 6 * small + 20e-6

@@ -11,7 +11,7 @@ from ecart.http.problems import HttpError
 
 MAX_HEAD_BYTES = 65_536
 MAX_HEADER_LINES = 100
-MAX_LINE_BYTES = 16_384
+MAX_HEADER_LINE_BYTES = 16_384
 MAX_TARGET_BYTES = 8_192
 MAX_FRAMING_BYTES = 16_384
 """Of chunk extensions and trailers of one request, in all."""
@@ -41,8 +41,9 @@ def check_header_lines(lines: HeaderLines) -> None:
     if len(lines) > MAX_HEADER_LINES:
         raise HttpError("head_too_large", f"a head has at most {MAX_HEADER_LINES} lines")
     # ": " is between name and value.
-    if any(len(name) + len(value) + 2 > MAX_LINE_BYTES for name, value in lines):
-        raise HttpError("head_too_large", f"a line of a head is at most {MAX_LINE_BYTES} bytes")
+    if any(len(name) + len(value) + 2 > MAX_HEADER_LINE_BYTES for name, value in lines):
+        detail = f"a line of a head is at most {MAX_HEADER_LINE_BYTES} bytes"
+        raise HttpError("head_too_large", detail)
 
 
 def check_head_size(size: int, target: bytes) -> None:

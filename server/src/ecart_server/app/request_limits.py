@@ -141,7 +141,7 @@ class RequestLimits(asyncio.Protocol):
         else:
             self.transport.pause_reading()
 
-    def send_400_response(self, message: str) -> None:
+    def send_400_response(self, msg: str) -> None:
         """Refuses what is no HTTP; called by uvicorn."""
         self.refuse(bad_request())
 
