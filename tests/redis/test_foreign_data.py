@@ -34,7 +34,9 @@ READS: dict[str, Callable[[Cart], object]] = {
     "ttl": lambda cart: cart.ttl(),
     "resolve": lambda cart: cart.resolve("job-1"),
 }
-OF_ONE_LINE = ("AddItem", "SetQuantity", "RemoveLine", "get", "line", "contains")
+# An operation on one line has its id.
+OF_ONE_LINE = {name for name, change in OF_AN_OPEN_CART.items() if hasattr(change, "line_id")}
+OF_ONE_LINE |= {"get", "line", "contains"}
 
 OTHER_TYPES: dict[str, tuple[Any, ...]] = {
     "string": ("SET", KEY, "text"),
