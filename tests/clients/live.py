@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clients.asgi import AsgiShop
 from engines import free_port
@@ -22,19 +22,19 @@ def served(shop: Shop) -> Iterator[str]:
     """The address of a shop that is served by threads (WSGI) or an event loop (ASGI) of its own."""
     # An ASGI app lives once, so that a server gets one of its own.
     is_asgi = isinstance(shop, AsgiShop)
-    serving = _asgi_served(shop.another()) if is_asgi else _wsgi_served(shop.app)  # type: ignore[attr-defined]
+    serving = in_thread(shop.another()) if is_asgi else _wsgi_served(shop.app)  # type: ignore[attr-defined]
     with serving as address:
         yield address
 
 
 @contextlib.contextmanager
-def _asgi_served(app: object) -> Iterator[str]:
+def in_thread(app: object, **options: Any) -> Iterator[str]:
+    """The address of an ASGI app on uvicorn in a thread; options are those of its `Config`."""
     import uvicorn
 
+    defaults: dict[str, Any] = {"log_level": "warning", "server_header": False, "lifespan": "on"}
     port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="warning", server_header=False, lifespan="on")
-    )
+    server = uvicorn.Server(uvicorn.Config(app, port=port, **(defaults | options)))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from ecart.http.guards import parse_json
 from ecart.http.problems import HttpError
+from growth import assert_linear
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,20 +88,12 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 }
 
 
-def seconds_of(body: bytes) -> float:
-    """The best of five."""
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        with contextlib.suppress(HttpError):
-            parse_json(body)
-        times.append(time.perf_counter() - began)
-    return min(times)
+def read(body: bytes) -> None:
+    with contextlib.suppress(HttpError):
+        parse_json(body)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
 def test_time_grows_with_size(hostile: Callable[[int], bytes]) -> None:
-    """Four times the text takes less than six times as long, and 20 µs of noise."""
-    small, large = (seconds_of(hostile(size)) for size in (4096, 16_384))
-
-    assert large < 6 * small + 20e-6
+    """Up to the largest body that is accepted."""
+    assert_linear(read, hostile, 16_384)

@@ -117,11 +117,12 @@ _USED = {name.encode(): name for name in USED_HEADERS}
 
 def _joined(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     """A list may come in several lines (RFC 9110 §5.3), and so may cookies (RFC 9113 §8.2.3)."""
-    headers: dict[str, str] = {}
+    lines: dict[str, list[str]] = {}
     for name, value in pairs:
-        text, between = value.decode("latin-1"), "; " if name == "cookie" else ", "
-        headers[name] = f"{headers[name]}{between}{text}" if name in headers else text
-    return headers
+        lines.setdefault(name, []).append(value.decode("latin-1"))
+    return {
+        name: ("; " if name == "cookie" else ", ").join(values) for name, values in lines.items()
+    }
 
 
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol as UvicornProtocol
 
 from ecart.http.problems import HttpError
 from ecart_server.app.protocol import ClientTimeouts
-from ecart_server.app.request_head import MAX_HEAD_BYTES, normalized_head
+from ecart_server.app.request_head import MAX_HEAD_BYTES, normalized_head, unknown_transfer_coding
 from ecart_server.app.request_limits import RequestLimits, bad_request
 
 
@@ -55,8 +55,7 @@ class _Connection(h11.Connection):
             event = super().next_event()
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == 501:
-                detail = "the only transfer coding here is chunked"
-                raise HttpError("unknown_transfer_coding", detail) from error
+                raise unknown_transfer_coding() from error
             raise bad_request() from error
         if isinstance(event, h11.Request):
             self._limits.head_ended()

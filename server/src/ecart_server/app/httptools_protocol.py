@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ecart.http.problems import HttpError
 from ecart_server.app.protocol import ClientTimeouts
-from ecart_server.app.request_head import check_header_lines, normalized_head
+from ecart_server.app.request_head import check_header_lines, check_target_size, normalized_head
 from ecart_server.app.request_limits import RequestLimits, bad_request
 
 
@@ -51,6 +51,7 @@ class HttptoolsProtocol(ClientTimeouts, RequestLimits, HttpToolsProtocol):
         """Takes a part of the target."""
         if not self._is_resuming:
             super().on_url(url)
+            check_target_size(self.url)  # before it grows by one packet after the other
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Takes a line of the head; those of trailers are dropped."""

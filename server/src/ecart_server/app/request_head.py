@@ -18,6 +18,7 @@ MAX_FRAMING_BYTES = 16_384
 
 HeaderLines = list[tuple[bytes, bytes]]
 
+_TARGET_DETAIL = f"a request target is at most {MAX_TARGET_BYTES} bytes"
 _HOST = re.compile(rb"[\w.\-~%!$&'()*+,;=:\[\]]*", re.ASCII)
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]+)((?:[/?].*)?)", re.IGNORECASE | re.DOTALL)
 
@@ -29,7 +30,7 @@ def check_target_size(target: bytes) -> None:
         HttpError: `target_too_long`.
     """
     if len(target) > MAX_TARGET_BYTES:
-        raise HttpError("target_too_long", f"a request target is at most {MAX_TARGET_BYTES} bytes")
+        raise HttpError("target_too_long", _TARGET_DETAIL)
 
 
 def check_header_lines(lines: HeaderLines) -> None:
@@ -46,15 +47,16 @@ def check_header_lines(lines: HeaderLines) -> None:
         raise HttpError("head_too_large", detail)
 
 
-def check_head_size(size: int, target: bytes) -> None:
-    """Refuses a head that has not ended after so many bytes, of which the target is known so far.
+def refusal_of_endless_head(target: bytes) -> HttpError:
+    """The refusal of a head that has not ended after `MAX_HEAD_BYTES`, by its target so far."""
+    if len(target) > MAX_TARGET_BYTES:
+        return HttpError("target_too_long", _TARGET_DETAIL)
+    return HttpError("head_too_large", f"a head is at most {MAX_HEAD_BYTES} bytes")
 
-    Raises:
-        HttpError: `target_too_long`, `head_too_large`.
-    """
-    if size >= MAX_HEAD_BYTES:
-        check_target_size(target)
-        raise HttpError("head_too_large", f"a head is at most {MAX_HEAD_BYTES} bytes")
+
+def unknown_transfer_coding() -> HttpError:
+    """The refusal of a body in another transfer coding than `chunked` (RFC 9112 §6.1)."""
+    return HttpError("unknown_transfer_coding", "the only transfer coding here is chunked")
 
 
 def check_framing_size(size: int) -> None:
@@ -88,7 +90,7 @@ def normalized_head(
         raise HttpError("invalid_request", "the Host header is no host (RFC 9110 §7.2)")
     for name, value in lines:
         if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
-            raise HttpError("unknown_transfer_coding", "the only transfer coding here is chunked")
+            raise unknown_transfer_coding()
     if target.startswith(b"/"):
         return target, lines
     if target == b"*" and method == b"OPTIONS":

@@ -25,12 +25,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from http import HTTPStatus
 from typing import Any, Literal
 
 from ecart.http.api import complete_refusal
 from ecart.http.problems import HttpError
-from ecart_server.app.request_head import MAX_HEAD_BYTES, check_framing_size, check_head_size
+from ecart_server.app.request_head import (
+    MAX_HEAD_BYTES,
+    check_framing_size,
+    refusal_of_endless_head,
+)
 
 PIECE_BYTES = 4096
 """Fed to the parser at once."""
@@ -47,7 +52,7 @@ def bad_request() -> HttpError:
     return HttpError("invalid_request", "this is no HTTP/1.1 request (RFC 9112)")
 
 
-class RequestLimits(asyncio.Protocol):
+class RequestLimits(asyncio.Protocol, ABC):
     """Counts what comes, and ends a connection that goes beyond the limits.
 
     To be put before a protocol of uvicorn among the bases of a class.
@@ -95,7 +100,8 @@ class RequestLimits(asyncio.Protocol):
     def _count(self, size: int) -> None:
         if self._place == "head":
             self._head_bytes += size
-            check_head_size(self._head_bytes, self.target_so_far())
+            if self._head_bytes >= MAX_HEAD_BYTES:
+                self.refuse(refusal_of_endless_head(self.target_so_far()))
         elif self._place == "body":
             self._framing_bytes += size
             check_framing_size(self._framing_bytes)
@@ -168,14 +174,14 @@ class RequestLimits(asyncio.Protocol):
     def _should_upgrade(self) -> bool:
         return False
 
+    @abstractmethod
     def feed(self, piece: bytes) -> None:
         """Gives the parser a piece.
 
         Raises:
             HttpError: it is refused.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def target_so_far(self) -> bytes:
         """The request target of a head that has not ended, as far as the parser shows it."""
-        raise NotImplementedError
