@@ -240,7 +240,7 @@ def test_the_functions_that_write_or_refuse_are_known() -> None:
         "delete_fields", "delete_lines", "expire", "refuse_merge", "reply", "write_cart"
     }  # fmt: skip
     assert refusing == {
-        "check_cart", "check_merge", "check_record", "count_record",
+        "begin_change", "check_cart", "check_merge", "check_record", "count_record",
         "merge_line", "read_cart", "refuse_merge",
     }  # fmt: skip
 
@@ -273,15 +273,13 @@ def returns_refusal(statement: Statement) -> bool:
 
 @each_script
 def test_what_is_written_expires_and_is_recorded(name: str) -> None:
-    """A cart's expiry is set right after its write, which has the change's record."""
+    """Writing a cart ends with setting its expiry, and what is written has the change's record."""
     code = code_of(name)
-    writing = {"write_cart"}
-    for block in blocks(code):
-        for statement, following in zip(block, [*block[1:], None], strict=True):
-            if calls(statement, writing):
-                assert following is not None
-                assert following.text.startswith("expire ( key , now ,")
-                assert ", m , s , writes , old )" in statement.text
+    for function in functions(code):
+        if function.names[0] == "write_cart":
+            assert function.blocks[0][-2].text == "expire ( key , now , lifetime )"
+    given = [s.text for block in blocks(code) for s in block if calls(s, {"write_cart"})]
+    assert all("( key , now , " in text and ", m , s , " in text for text in given)
     source = source_of(name)
     has_record = "{ record, record_text(now, sequence, fingerprint, " in source or (
         '{ record, "" }' in source and "writes[2] = record_text(now, sequence, " in source

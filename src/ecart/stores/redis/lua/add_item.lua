@@ -1,17 +1,13 @@
 -- Adds units of a SKU to its line, making the line, and the cart, as needed.
--- @include read_cart, check_change, new_cart, add_amount, count_record, write_cart, expire, reply
+-- @include read_cart, check_change, begin_change, new_cart, add_amount, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines = unpack(ARGV)
 
-local refusal, now, header, counters, v, c, m, s, recorded, stored_line = read_cart(key, record, line, ttl)
-if refusal then return refusal end
-local is_repeat, old
-refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+local refusal, is_repeat, now, header, counters, v, c, m, s, recorded, stored_line =
+  begin_change(key, "kept", record, sequence, fingerprint, expected, ttl, line)
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, stored_line or "") end
-refusal, header.s = check_cart(now, "kept", expected, header.version, v, m, s)
-if refusal then return refusal end
 
 local mark = "0"
 if not m or s == "gone" then
@@ -36,7 +32,7 @@ if unit_price ~= "" and unit_price ~= old_price then
 end
 units, nanos = add_amount(units, nanos, times, price)
 if units >= 2 ^ 53 then return { "amount_out_of_range" } end
-refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
 if refusal then return refusal end
 
 counters.quantity, counters.units, counters.nanos = counters.quantity + quantity, units, nanos
@@ -53,6 +49,5 @@ local writes = { record, record_text(now, sequence, fingerprint, ""), line, new_
 if header.s and redis.call("HEXISTS", key, "!" .. string.sub(line, 2)) == 0 then
   writes[5], writes[6] = "!" .. string.sub(line, 2), string.format("%.0f", was) -- for a check-out that keeps additions
 end
-v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
-expire(key, now, header.ttl)
+v, c = write_cart(key, now, header.ttl, digest, header, counters, m, s, writes)
 return reply(key, want_cart, mark, v, c, header.m, header.s, new_line)

@@ -1,26 +1,20 @@
 -- Ends the cart; a tombstone keeps its records for 15 minutes, so that no late retry brings it back.
--- @include read_cart, check_change, new_cart, tombstone, count_record, delete_fields, write_cart, expire, reply
+-- @include read_cart, check_change, begin_change, new_cart, tombstone, count_record, delete_fields, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency = unpack(ARGV)
 
-local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
-if refusal then return refusal end
-local is_repeat, old
-refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
+  begin_change(key, "open", record, sequence, fingerprint, expected, ttl, "")
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
-refusal, header.s = check_cart(now, "open", expected, header.version, v, m, s)
-if refusal then return refusal end
 local is_named, exists = string.sub(record, 1, 1) == "#", m and s ~= "gone"
 if not exists and not is_named then return reply(key, want_cart, "0", v, c, m, header.s, "") end
-refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
 if refusal then return refusal end
 
 delete_lines(key, true)
 local mark
 mark, header, counters = tombstone(now, header, epoch, currency, ttl)
-local writes = { record, record_text(now, sequence, fingerprint, "") }
-v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
-expire(key, now, "900000")
+v, c = write_cart(key, now, "900000", digest, header, counters, m, s, { record, record_text(now, sequence, fingerprint, "") })
 return reply(key, want_cart, mark, v, c, header.m, header.s, "")

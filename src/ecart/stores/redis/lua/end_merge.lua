@@ -1,21 +1,17 @@
 -- Ends the merge of this cart: it becomes the copy for undoing, or opens again if the target refused.
--- @include read_cart, check_change, count_record, write_cart, expire, reply
+-- @include read_cart, check_change, begin_change, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, merge_id, is_merged = unpack(ARGV)
 
-local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
-if refusal then return refusal end
-local is_repeat, old
-refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
+  begin_change(key, "any", record, sequence, fingerprint, expected, ttl, "")
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
-refusal = check_cart(now, "any", expected, header.version, v, m, s)
-if refusal then return refusal end
 if string.match(s or "", "^merging|([^|]*)") ~= merge_id then
   return reply(key, want_cart, "0", v, c, m, s, "")
 end
-refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
 if refusal then return refusal end
 
 -- A deletion, though of nothing, lets the writes that follow pass when memory is full.
@@ -26,7 +22,5 @@ if is_merged == "1" then
 else
   header.s = nil
 end
-local writes = { record, record_text(now, sequence, fingerprint, "") }
-v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
-expire(key, now, lifetime)
+v, c = write_cart(key, now, lifetime, digest, header, counters, m, s, { record, record_text(now, sequence, fingerprint, "") })
 return reply(key, want_cart, "0", v, c, header.m, header.s, "")

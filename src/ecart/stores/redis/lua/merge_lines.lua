@@ -1,12 +1,12 @@
 -- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line without position; other.
--- @include read_cart, check_change, new_cart, add_amount, count_record, delete_fields, write_cart, refuse_merge, merge_line, expire, reply
+-- @include read_cart, check_change, new_cart, add_amount, count_record, delete_fields, expire, write_cart, refuse_merge, merge_line, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, priced, count = unpack(ARGV, 1, 15)
 
 local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
 if refusal then return refusal end
-local is_repeat, old, merged
+local is_repeat, merged
 refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
 if is_repeat then
   local note = string.match(recorded, "^%d+|%x+|%d+|(.*)$") or ""
@@ -21,8 +21,6 @@ if not refusal then
   refusal, header.s = check_merge(now, expected, header, counters, v, m, s, priced, currency)
 end
 if refusal then return refuse_merge(key, now, record, recorded, sequence, fingerprint, header, v, refusal) end
-refusal, header.records, old = count_record(key, now, record, recorded, header.records)
-if refusal then return refusal end
 
 local mark = "0"
 if not m or s == "gone" then
@@ -51,8 +49,9 @@ for i = last + 1, #ARGV, 2 do
     writes[#writes + 1] = ARGV[i + 1]
   end
 end
+refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+if refusal then return refusal end
 local shown = string.format("%.0f|%.0f|%.0f|%.0f", added, raised, clamped, left)
 writes[2] = record_text(now, sequence, fingerprint, "|" .. shown)
-v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
-expire(key, now, header.ttl)
+v, c = write_cart(key, now, header.ttl, digest, header, counters, m, s, writes)
 return reply(key, want_cart, mark, v, c, header.m, header.s, shown)

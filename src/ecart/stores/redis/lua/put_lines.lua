@@ -1,17 +1,13 @@
 -- Makes the cart hold the given lines as they are; others stay. The tail: field, line without position; other fields.
--- @include read_cart, check_change, new_cart, add_amount, count_record, write_cart, expire, reply
+-- @include read_cart, check_change, begin_change, new_cart, add_amount, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
 
-local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
-if refusal then return refusal end
-local is_repeat, old
-refusal, is_repeat = check_record(now, record, recorded, sequence, fingerprint)
+local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
+  begin_change(key, "open", record, sequence, fingerprint, expected, ttl, "")
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
-refusal, header.s = check_cart(now, "open", expected, header.version, v, m, s)
-if refusal then return refusal end
 if count == "0" then return reply(key, want_cart, "0", v, c, m, header.s, "") end
 
 local mark, had_lines = "0", m and s ~= "gone" and counters.lines > 0
@@ -51,10 +47,9 @@ if priced == "1" and header.currency ~= currency then
   header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
 end
 if units >= 2 ^ 53 then return { "amount_out_of_range" } end
-refusal, header.records, old = count_record(key, now, record, recorded, header.records)
+refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
 if refusal then return refusal end
 
 counters.units, counters.nanos = units, nanos
-v, c = write_cart(key, now, digest, header, counters, m, s, writes, old)
-expire(key, now, header.ttl)
+v, c = write_cart(key, now, header.ttl, digest, header, counters, m, s, writes)
 return reply(key, want_cart, mark, v, c, header.m, header.s, "")

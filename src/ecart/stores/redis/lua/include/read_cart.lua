@@ -2,7 +2,8 @@
 -- Takes: ttl, the time to live that the change gives a cart, unless `set_ttl` pinned another; nil to leave it.
 -- Returns: a refusal if a text is unreadable; or nil and
 --   now: the engine's time in milliseconds, as text
---   header: version, records (lanes|keys|swept), currency and ttl; m and s, the texts as the change is to leave them
+--   header: version, records (lanes|keys|swept), currency and ttl; m and s, the texts as the change is to leave them;
+--     `expired` is what the change has `count_record` find: fields of records to delete
 --   counters: lines, quantity, units, nanos, position
 --   v, c, m, s, recorded, line_text: the fields as stored
 -- What most changes pass on unread stays text.

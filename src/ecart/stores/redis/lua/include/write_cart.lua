@@ -1,8 +1,8 @@
 -- Writes a cart at its next version. What grows is written by the first HSET, which a full memory refuses.
 -- Takes: header and counters as they are to be; m and s as stored; `writes`, further names and values, the change's
--- record among them; old records to delete, or nil.
+-- record among them; lifetime, the milliseconds after which it expires.
 -- Returns: the texts of v and c as written.
-local function write_cart(key, now, digest, header, counters, m, s, writes, old)
+local function write_cart(key, now, lifetime, digest, header, counters, m, s, writes)
   -- %d takes half the time of %.0f, and is exact below 2^31 also where a long has 32 bits.
   local version = header.version + 1
   local v = string.format(version < 2 ^ 31 and "%d" or "%.0f", version)
@@ -21,17 +21,18 @@ local function write_cart(key, now, digest, header, counters, m, s, writes, old)
   for i = 1001, #writes, 1000 do
     redis.call("HSET", key, unpack(writes, i, math.min(i + 999, #writes)))
   end
+  local old = header.expired or {}
   if s and s ~= header.s then
     if not header.s then redis.call("HDEL", key, "s") end
     if string.find(s, "^locked|.*|1$") then -- what a check-out saw of lines, which is of no use any more
-      old = old or {}
       for _, name in ipairs(redis.call("HKEYS", key)) do
         if string.sub(name, 1, 1) == "!" then old[#old + 1] = name end
       end
     end
   end
-  for i = 1, old and #old or 0, 1000 do
+  for i = 1, #old, 1000 do
     redis.call("HDEL", key, unpack(old, i, math.min(i + 999, #old)))
   end
+  expire(key, now, lifetime)
   return v, c
 end
