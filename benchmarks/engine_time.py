@@ -26,7 +26,7 @@ from .rivals import bare_script
 from .rounds import interleaved
 
 WITHOUT_RECORDS = (
-    (r'"s", record, line\)', '"s", line)'),
+    (r'"s", "b", record, line\)', '"s", "b", line)'),
     (r"recorded, line_text = unpack\(fields\)", "line_text = unpack(fields) local recorded"),
     (r'if recorded and string\.sub\(records, 1, 4\) == "1\|0\|" then', "if true then"),
     (r"record, record_text\([^)]*\), line, new_line", "line, new_line"),
@@ -35,12 +35,12 @@ WITHOUT_RECORDS = (
 COMMANDS_ALONE = """
 local key, record, sequence, fingerprint = KEYS[1], ARGV[1], ARGV[2], ARGV[5]
 local ttl, line = ARGV[7], ARGV[9]
-local raw = redis.pcall("HMGET", key, "v", "c", "m", "s", record, line)
-local v, c, m, s, _, text = unpack(raw)
+local raw = redis.pcall("HMGET", key, "v", "c", "m", "s", "b", record, line)
+local v, c, m, s, b, _, text = unpack(raw)
 local time = redis.call("TIME")
 local now = time[1] .. string.sub("00000" .. time[2], -6, -4)
 local recorded = sequence .. "|" .. fingerprint .. "|" .. time[1]
-redis.call("HSET", key, "v", v, "c", c, record, recorded, line, text)
+redis.call("HSET", key, "v", v, "c", c, "b", b, record, recorded, line, text)
 redis.call("PEXPIREAT", key, now + ttl)
 return "0\\n" .. v .. "\\n" .. c .. "\\n" .. m .. "\\n" .. (s or "") .. "\\n" .. text
 """

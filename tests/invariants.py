@@ -29,6 +29,7 @@ _FIELDS = {
         rb"(?:\|[\w-]+\|\w+\|[\w.~%-]+)?",
         re.ASCII,
     ),
+    "b": re.compile(rb"(\d+)\|(\d+)", re.ASCII),
     ":": re.compile(rb"([1-9]\d*)\|(|\d+(?:\.\d*[1-9])?)\|([1-9]\d*)\|(|\"[^|]*)\|(.*)", re.ASCII),
     "~": re.compile(rb"([1-9]\d*)\|([0-9a-f]+)\|(\d+)", re.ASCII),
     "!": re.compile(rb"(0|[1-9]\d*)", re.ASCII),
@@ -167,6 +168,14 @@ def _wrong_sums(parsed: dict[str, dict[str, tuple[bytes, ...]]]) -> list[str]:
     wrong = [f"{what} {has}, not {is_}" for what, (has, is_) in counted.items() if has != is_]
     if last < max(positions, default=0):
         wrong.append(f"last position {last} is below {max(positions)}")
+    # Missing, or of another version: it is counted anew with the next change.
+    counted_at, size = map(int, parsed["b"].get("b", (b"0", b"0")))
+    right_size = sum(
+        len(name.encode()) + len(title) + len(b"|") + len(rest)
+        for name, (_, _, _, title, rest) in lines.items()
+    )
+    if counted_at == int(parsed["v"]["v"][0]) and size != right_size:
+        wrong.append(f"bytes of lines {size}, not {right_size}")
     state = _state(parsed)
     if state == "gone" and lines:
         wrong.append("gone, but with lines")

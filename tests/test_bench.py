@@ -157,7 +157,7 @@ def test_records_are_cut_out_or_nothing_is_measured() -> None:
     cut = without_records(script)
 
     for part in (
-        '"s", record,',
+        '"b", record,',
         "recorded, line_text = unpack",
         "if recorded and",
         "record, record_text(",

@@ -157,6 +157,7 @@ class Cart:
 
         Raises:
             QuantityLimitExceededError, LineLimitExceededError: the line or the cart is full.
+            LineTooLargeError, CartTooLargeError: the line or the cart would have too many bytes.
             CurrencyMismatchError: the cart holds lines in another currency.
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """
@@ -398,6 +399,7 @@ class AsyncCart:
 
         Raises:
             QuantityLimitExceededError, LineLimitExceededError: the line or the cart is full.
+            LineTooLargeError, CartTooLargeError: the line or the cart would have too many bytes.
             CurrencyMismatchError: the cart holds lines in another currency.
             AmountOutOfRangeError: the subtotal would pass what is added up exactly.
         """

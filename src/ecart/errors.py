@@ -145,6 +145,26 @@ class LineLimitExceededError(RefusedError):
         self.limit = limit
 
 
+class LineTooLargeError(RefusedError):
+    """The line's title, options and details together have more bytes than the limit allows."""
+
+    code = "line_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"title, options and details of a line are at most {limit} bytes")
+        self.limit = limit
+
+
+class CartTooLargeError(RefusedError):
+    """The lines of the cart would have more bytes than the limit allows."""
+
+    code = "cart_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the lines of a cart are at most {limit} bytes")
+        self.limit = limit
+
+
 class AmountOutOfRangeError(RefusedError):
     """A product or a sum of amounts would pass what is computed exactly (2^53)."""
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ecart import Rules
-from ecart.errors import InvalidDetailsError, LineLimitExceededError, QuantityLimitExceededError
+from ecart.errors import (
+    CartTooLargeError,
+    InvalidDetailsError,
+    LineLimitExceededError,
+    LineTooLargeError,
+    QuantityLimitExceededError,
+)
+from ecart.model import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,3 +108,119 @@ def test_details_are_kept_small(make_cart: Callable[..., Cart]) -> None:
     assert cart.summary().version == 1
     larger = make_cart(rules=Rules(max_details_bytes=5000))
     assert larger.add("apple", details={"k": "x" * 4000}).version == 2
+
+
+SIZED = Rules(max_cart_bytes=1000)
+
+
+def sized(cart: Cart, sku: str, size: int, quantity: int = 1) -> None:
+    """Adds a line that counts for so many bytes."""
+    filler = size - len(f':{sku}|{{"d":{{"k":""}}}}')
+    cart.add(sku, quantity, details={"k": "x" * filler})
+
+
+def test_a_line_is_kept_small(make_cart: Callable[..., Cart]) -> None:
+    """Title, options and details together: 2,048 bytes, or 1,024 more than details may have."""
+    cart = make_cart()
+    at_limit = {"title": "t" * 100, "options": {f"o{n:02}": "x" * 108 for n in range(16)}}
+    size = len('"' + "t" * 100) + len(canonical_json({"o": at_limit["options"]}))
+    at_limit["title"] += "t" * (2048 - size)
+    cart.add("apple", **at_limit)
+
+    with pytest.raises(LineTooLargeError) as refused:
+        cart.add("apple", **{**at_limit, "title": at_limit["title"] + "t"})
+
+    assert (refused.value.code, refused.value.limit) == ("line_too_large", 2048)
+    assert cart.summary().version == 1
+    wide, narrow = Rules(max_details_bytes=5000), Rules(max_line_bytes=200)
+    make_cart(rules=wide).add("apple", details={"k": "x" * 4900}, title="t" * 256)
+    with pytest.raises(LineTooLargeError):
+        make_cart(rules=narrow).add("apple", title="t" * 200)
+
+
+@pytest.mark.parametrize("character, size", [("t", 1), ("é", 2), ("|", 3), ("日", 3)])
+def test_bytes_are_those_that_are_stored(
+    make_cart: Callable[..., Cart], character: str, size: int
+) -> None:
+    """In UTF-8, and with what stores escape: exactly at the limit, and one over it."""
+    limit = len(':apple"|') + 10 * size
+    make_cart("at it", rules=Rules(max_cart_bytes=limit)).add("apple", title=character * 10)
+
+    with pytest.raises(CartTooLargeError) as refused:
+        make_cart("over", rules=Rules(max_cart_bytes=limit - 1)).add("apple", title=character * 10)
+
+    assert (refused.value.code, refused.value.limit) == ("cart_too_large", limit - 1)
+
+
+def test_a_full_cart_grows_no_more(make_cart: Callable[..., Cart]) -> None:
+    """By new lines, titles, details; units and prices count for nothing."""
+    cart = make_cart(rules=SIZED)
+    for sku in "abcd":
+        sized(cart, sku, 240)
+    before = cart.get()
+
+    for grow in (
+        lambda: sized(cart, "e", 41),
+        lambda: sized(cart, "a", 281),
+        lambda: cart.add("a", title="t" * 40),
+    ):
+        with pytest.raises(CartTooLargeError):
+            grow()
+
+    assert cart.get() == before
+    sized(cart, "a", 280, quantity=9000)
+    assert cart.get().line("a").quantity == 9001
+    cart.add("b", 500, unit_price="999999.999999999")
+    cart.set_quantity("c", 9999)
+
+
+def test_what_was_too_large_already_shrinks_and_ends(make_cart: Callable[..., Cart]) -> None:
+    """A cart of before the limit: it is read, lowered, checked out, emptied; shorter texts go."""
+    wide, cart = make_cart(rules=Rules(max_cart_bytes=5000)), make_cart(rules=SIZED)
+    for sku in "abcdefgh":
+        sized(wide, sku, 240, quantity=2)
+
+    cart.add("a")  # more units of a line that is there
+    cart.set_quantity("b", 1)
+    cart.remove("c")
+    sized(cart, "d", 100)
+    with pytest.raises(CartTooLargeError):
+        sized(cart, "new", 40)
+    order = cart.begin_checkout(keep_additions=True)
+    cart.add("a")
+    cart.complete_checkout(order.checkout_id, "order 1")
+    assert [(line.line_id, line.quantity) for line in cart.get()] == [("a", 1)]
+    sized(cart, "new", 40)
+    cart.clear()
+    for sku in "abcd":
+        sized(cart, sku, 250)
+
+
+@pytest.mark.parametrize("policy", ["sum", "max", "replace"])
+def test_a_merge_leaves_what_does_not_fit(make_cart: Callable[..., Cart], policy: str) -> None:
+    """In the order of the source's lines; what fits behind them is still taken."""
+    source, target = make_cart("visitor"), make_cart("user", rules=SIZED)
+    sized(target, "own", 500)
+    for sku, size in (("big", 400), ("bigger", 450), ("small", 71), ("one over", 30)):
+        sized(source, sku, size)
+    sized(source, "own", 600)
+
+    report = target.merge_from(source.cart_id, policy=policy)
+
+    assert [line.line_id for line in target.get()] == ["own", "big", "small"]
+    assert (report.added, report.left) == (2, 2 if policy == "sum" else 3)
+    assert target.get().line("own").quantity == (2 if policy == "sum" else 1)
+
+
+def test_a_copy_is_refused_whole(make_cart: Callable[..., Cart]) -> None:
+    """The target stays as it was."""
+    source, target = make_cart("source", rules=SIZED), make_cart("target")
+    sized(target, "own", 500)
+    sized(source, "small", 90)
+    sized(source, "big", 411)
+    before = target.get()
+
+    with pytest.raises(CartTooLargeError):
+        source.copy_to(target.cart_id)
+
+    assert target.get() == before

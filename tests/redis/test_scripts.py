@@ -414,9 +414,9 @@ def test_a_script_without_signature_fails(planted: Path, old: str, new: str) -> 
 def test_a_wrong_count_of_arguments_fails(planted: Path) -> None:
     """A script with a tail says how many arguments come before it."""
     path = planted / "put_lines.lua"
-    path.write_text(path.read_text().replace("unpack(ARGV, 1, 12)", "unpack(ARGV, 1, 11)"))
+    path.write_text(path.read_text().replace("unpack(ARGV, 1, 13)", "unpack(ARGV, 1, 11)"))
 
-    with pytest.raises(ValueError, match="unpacks 11 arguments into 12 names"):
+    with pytest.raises(ValueError, match="unpacks 11 arguments into 13 names"):
         scripts.load_script("put_lines")
 
 

@@ -60,6 +60,10 @@ PLANTS: dict[str, tuple[Callable[[Any, RedisStore], object], str, str, str]] = {
         lambda client, store: client.hset(KEY, "c", "2|5|31|500000000|1"),
         *("counters_differ", KEY, "last position 1, not 2"),
     ),
+    "bytes wrong": (
+        lambda client, store: client.hset(KEY, "b", client.hget(KEY, "v").split(b"|")[0] + b"|7"),
+        *("counters_differ", KEY, "bytes of lines 7, not"),
+    ),
     "a line lost": (
         lambda client, store: client.hdel(KEY, ":apple"),
         *("counters_differ", KEY, "line count 2, not 1"),
@@ -143,7 +147,7 @@ PLANTS: dict[str, tuple[Callable[[Any, RedisStore], object], str, str, str]] = {
         *("large_cart", KEY, "501 lines"),
     ),
     "a heavy line": (
-        lambda client, store: client.hset(KEY, ":apple", f'3|10.5|1|"{"x" * (1 << 20)}|'),
+        lambda client, store: heavy_line(client),
         *("large_cart", KEY, "2 lines"),
     ),
     "more lines than any rules allow": (
@@ -161,8 +165,13 @@ PLANTS: dict[str, tuple[Callable[[Any, RedisStore], object], str, str, str]] = {
 }
 
 
+def heavy_line(client: Any) -> None:
+    client.hset(KEY, ":apple", f'3|10.5|1|"{"x" * (1 << 20)}|')
+    client.hdel(KEY, "b")
+
+
 def many_lines(client: Any, count: int) -> None:
     """One unit without a price each, counted as they should be."""
-    client.hdel(KEY, ":apple", ":pear")
+    client.hdel(KEY, ":apple", ":pear", "b")
     client.hset(KEY, mapping={f":sku-{n}": f"1||{n}||" for n in range(1, count + 1)})
     client.hset(KEY, "c", f"{count}|{count}|0|0|{count}")

@@ -86,7 +86,7 @@ SHOPPER_ROUTES = (
         "CartView",
         (
             *_ANY_CHANGE, *_ANY_BODY, "invalid_sku", "unknown_sku", "invalid_options",
-            "line_limit_exceeded", "currency_mismatch",
+            "line_limit_exceeded", "line_too_large", "cart_too_large", "currency_mismatch",
         ),
         AddItemBody,
     ),

@@ -13,7 +13,7 @@ from ecart.operations.arguments import (
     short_digest,
     ttl_milliseconds,
 )
-from ecart.operations.carts import handed_over, price_text
+from ecart.operations.carts import handed_over
 from ecart.operations.change import (
     WEEK,
     Change,
@@ -74,7 +74,6 @@ __all__ = [
     "lane_of",
     "make_add_item",
     "new_token",
-    "price_text",
     "short_digest",
     "ttl_milliseconds",
 ]

@@ -6,10 +6,16 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from ecart.errors import AmountOutOfRangeError, CurrencyMismatchError, LineNotFoundError
+from ecart.errors import (
+    AmountOutOfRangeError,
+    CartTooLargeError,
+    CurrencyMismatchError,
+    LineNotFoundError,
+)
 from ecart.model import CartSnapshot, CartSummary, LineItem
-from ecart.money import MAX_UNITS, add_up, canonical_text
+from ecart.money import MAX_UNITS, add_up
 from ecart.operations.arguments import Version, new_token
+from ecart.stored_text import bytes_of
 
 
 def summary_of(cart: CartSnapshot) -> CartSummary:
@@ -69,6 +75,15 @@ def with_lines(cart: CartSnapshot, lines: Iterable[LineItem]) -> CartSnapshot:
     )
 
 
+def grown(cart: CartSnapshot, lines: Iterable[LineItem], max_bytes: int) -> CartSnapshot:
+    """`with_lines`, unless that makes the cart larger than the limit (`CartTooLargeError`)."""
+    changed = with_lines(cart, lines)
+    size = bytes_of(changed.lines)
+    if size > max_bytes and size > bytes_of(cart.lines):
+        raise CartTooLargeError(max_bytes)
+    return changed
+
+
 def created(cart: CartSnapshot, currency: str, now_ms: int) -> CartSnapshot:
     """The cart, made now if it does not exist; after `destroy` its versions go on."""
     if cart.exists:
@@ -99,8 +114,3 @@ def in_currency(cart: CartSnapshot, currency: str | None) -> CartSnapshot:
 def matches(cart: CartSummary, expected: tuple[Version, ...]) -> bool:
     """Whether the cart is at one of the expected versions."""
     return cart.version in expected or cart.etag in expected
-
-
-def price_text(line: LineItem) -> str:
-    """The line's price as the store spells it; empty while there is none."""
-    return "" if line.unit_price is None else canonical_text(line.unit_price)

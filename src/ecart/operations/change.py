@@ -46,13 +46,18 @@ MAX_KEYS = 1000
 
 _Result = TypeVar("_Result", covariant=True)
 
+# Replaces an argument by its canonical form in `__post_init__`.
+set_frozen_field = msgspec.structs.force_setattr
+
 
 class Rules(msgspec.Struct, frozen=True):
     """What holds for every change made through one handle.
 
     `ttl_ms` (0: never) starts again with each change; `currency` is that of prices given without
     one. Limits: `max_quantity` units a line (at most 1,000,000), `max_lines` lines a cart,
-    `max_details_bytes` of JSON a line.
+    `max_details_bytes` of JSON a line; `max_line_bytes` of title, options and details together
+    (0: 1,024 more than those of details), and `max_cart_bytes` of all lines, at most 1 GiB.
+    Bytes are those that are stored: see `ecart.stored_text`.
     """
 
     ttl_ms: int = WEEK * 1000
@@ -60,11 +65,17 @@ class Rules(msgspec.Struct, frozen=True):
     max_quantity: int = 9_999
     max_lines: int = 500
     max_details_bytes: int = 1024
+    max_line_bytes: int = 0
+    max_cart_bytes: int = 262_144
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
         if not 1 <= self.max_quantity <= 1_000_000 or not 1 <= self.max_lines <= 10_000:
             raise ValueError("max_quantity is 1 to 1,000,000 and max_lines 1 to 10,000")
+        if not 1 <= self.max_cart_bytes <= 1 << 30:
+            raise ValueError("max_cart_bytes is 1 to 1,073,741,824")
+        if not self.max_line_bytes:
+            set_frozen_field(self, "max_line_bytes", self.max_details_bytes + 1024)
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -233,7 +244,3 @@ def tombstone_for(cart: CartSnapshot, change: Change, now_ms: int) -> CartSnapsh
     if change.operation_id is None or change.operation_id.startswith("~"):
         return None
     return as_tombstone(cart if cart.epoch else created(cart, change.rules.currency, now_ms))
-
-
-# Replaces an argument by its canonical form in `__post_init__`.
-set_frozen_field = msgspec.structs.force_setattr

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from ecart.errors import LineLimitExceededError, QuantityLimitExceededError
+from ecart.errors import LineLimitExceededError, LineTooLargeError, QuantityLimitExceededError
 from ecart.model import (
     CartSnapshot,
     Details,
@@ -29,8 +29,17 @@ from ecart.operations.arguments import (
     checked_details,
     checked_options,
 )
-from ecart.operations.carts import created, find_line, in_currency, line_in, with_lines, without
+from ecart.operations.carts import (
+    created,
+    find_line,
+    grown,
+    in_currency,
+    line_in,
+    with_lines,
+    without,
+)
 from ecart.operations.change import Change, Rules, set_frozen_field, tombstone_for
+from ecart.stored_text import extra_text, title_text
 
 
 class AddItem(Change, frozen=True, kw_only=True):
@@ -69,6 +78,9 @@ class AddItem(Change, frozen=True, kw_only=True):
             set_frozen_field(
                 self, "details", checked_details(self.details, self.rules.max_details_bytes)
             )
+        text = title_text(self.title) + extra_text(self.options, self.details)
+        if len(text.encode()) > self.rules.max_line_bytes:
+            raise LineTooLargeError(self.rules.max_line_bytes)
         set_frozen_field(self, "line_id", line_id_for(self.sku, self.options))
         super().__post_init__()
 
@@ -93,7 +105,8 @@ class AddItem(Change, frozen=True, kw_only=True):
             cart = replace(cart, ordered=ordered)
         if old is None:
             cart = replace(cart, last_position=cart.last_position + 1)
-        return with_lines(cart, (*without(cart, self.line_id), self._line(cart, old, quantity)))
+        lines = (*without(cart, self.line_id), self._line(cart, old, quantity))
+        return grown(cart, lines, self.rules.max_cart_bytes)
 
     def _line(self, cart: CartSnapshot, old: LineItem | None, quantity: int) -> LineItem:
         if old is None:
@@ -260,7 +273,8 @@ class PutLines(Change, frozen=True, kw_only=True):
         priced = any(line.unit_price is not None for line in self.lines)
         cart = in_currency(cart, self.currency if priced else None)
         other = {**cart.other, **self.other}
-        return with_lines(replace(cart, last_position=last, other=other), mine.values())
+        cart = replace(cart, last_position=last, other=other)
+        return grown(cart, mine.values(), self.rules.max_cart_bytes)
 
 
 _FIRST_FIELDS = ("line_id", "quantity", "unit_price", "position", "title", "options", "details")

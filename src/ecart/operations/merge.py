@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from ecart.errors import (
     AmountOutOfRangeError,
+    CartTooLargeError,
     CurrencyMismatchError,
     InvalidPolicyError,
     MergeRefusedError,
@@ -32,7 +33,7 @@ from ecart.model import (
 )
 from ecart.money import check_currency
 from ecart.operations.arguments import check_distinct, check_token
-from ecart.operations.carts import created, find_line, with_lines, without
+from ecart.operations.carts import created, find_line, grown, without
 from ecart.operations.change import (
     Change,
     Record,
@@ -186,10 +187,10 @@ class _Taken:
         try:
             others = without(self.cart, offered.line_id)
             self.cart = replace(
-                with_lines(self.cart, (*others, line)),
+                grown(self.cart, (*others, line), self._change.rules.max_cart_bytes),
                 last_position=max(self.cart.last_position, line.position),
             )
-        except AmountOutOfRangeError:
+        except (AmountOutOfRangeError, CartTooLargeError):
             self.left += 1
             return
         self.clamped += quantity < wanted

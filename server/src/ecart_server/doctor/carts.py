@@ -12,14 +12,16 @@ import msgspec
 from ecart.errors import CorruptCartError
 from ecart.model import CartSummary, LineItem
 from ecart.operations import Rules
+from ecart.stored_text import bytes_of
 from ecart.stores.redis.cart_hash import (
     decode_lines,
     is_readable,
     kind_of,
+    read_bytes,
     read_counters,
     right_counters,
 )
-from ecart.stores.redis.codec import read_summary
+from ecart.stores.redis.codec import BYTES, read_summary
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.doctor.findings import Fault
 
@@ -29,7 +31,14 @@ READ_LIMIT = 16 << 20
 """Bytes of memory above which a key is not read."""
 
 _MOST_LINES = 10_000
-_NAMES = ("line count", "total quantity", "whole units", "billionths", "last position")
+_NAMES = (
+    "line count",
+    "total quantity",
+    "whole units",
+    "billionths",
+    "last position",
+    "bytes of lines",
+)
 
 
 class StoredHash(msgspec.Struct, frozen=True):
@@ -100,8 +109,11 @@ def _counter_faults(
         yield Fault("unreadable_cart", "field c")
         return
     right = right_counters(lines, max([has[4], *(line.position for line in lines)]))
+    size = read_bytes(stored.fields.get(BYTES, b""), cart.version)
+    if size is not None:
+        has, right = [*has, size], [*right, bytes_of(lines)]
     if has != right:
-        compared = zip(_NAMES, has, right, strict=True)
+        compared = zip(_NAMES, has, right, strict=False)
         yield Fault(
             "counters_differ", ", ".join(f"{n} {a}, not {b}" for n, a, b in compared if a != b)
         )

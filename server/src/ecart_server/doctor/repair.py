@@ -6,7 +6,7 @@ A cart that has changed since it was read is left as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ecart import flows
 from ecart.errors import EcartError, StoreUnavailableError
@@ -90,5 +90,10 @@ def _get_summary(cart_id: str) -> Flow[CartSummary]:
 
 def _rules(cart: CartSummary) -> Rules:
     """The lifetime of the cart, and limits so wide that no unit is left behind."""
-    widest: dict[str, Any] = {"max_quantity": 1_000_000, "max_lines": 10_000}
-    return Rules(ttl_ms=cart.ttl_ms, currency=cart.currency, **widest)
+    return Rules(
+        ttl_ms=cart.ttl_ms,
+        currency=cart.currency,
+        max_quantity=1_000_000,
+        max_lines=10_000,
+        max_cart_bytes=1 << 30,
+    )

@@ -21,7 +21,13 @@ from ecart.operations.arguments import check_quantity, checked_details
 from ecart_server.doctor.examination import OLD_CARTS
 
 _KEY_PREFIX = OLD_CARTS.rstrip("*")
-_WIDEST = Rules(max_quantity=1_000_000, max_lines=10_000, max_details_bytes=1 << 16)
+_WIDEST = Rules(
+    max_quantity=1_000_000,
+    max_lines=10_000,
+    max_details_bytes=1 << 16,
+    max_line_bytes=1 << 30,
+    max_cart_bytes=1 << 30,
+)
 
 
 class BrokenProductError(EcartError):

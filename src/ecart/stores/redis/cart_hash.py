@@ -16,12 +16,12 @@ import msgspec
 from ecart.errors import CorruptCartError
 from ecart.model import CartSummary, LineItem
 from ecart.money import add_up, to_parts
+from ecart.stored_text import line_field, line_text
 from ecart.stores.redis.codec import (
+    BYTES,
     HEADER,
     Fields,
     StoredRecord,
-    line_field,
-    line_text,
     read_line,
     read_other,
     read_record,
@@ -62,7 +62,7 @@ class CartHash(msgspec.Struct, frozen=True, kw_only=True):
 
 def kind_of(name: bytes) -> FieldKind:
     """The kind of a field, by its name."""
-    return "header" if name in HEADER else _KINDS.get(name[:1], "other")
+    return "header" if name in (*HEADER, BYTES) else _KINDS.get(name[:1], "other")
 
 
 def is_readable(name: bytes, text: bytes) -> bool:
@@ -81,6 +81,12 @@ def is_readable(name: bytes, text: bytes) -> bool:
 def read_counters(text: bytes) -> list[int] | None:
     """Line count, total quantity, whole units, billionths, last position; None if unreadable."""
     return [*map(int, text.split(b"|"))] if _COUNTERS.fullmatch(text) else None
+
+
+def read_bytes(text: bytes, version: int) -> int | None:
+    """The bytes of lines that a text counts; None where it is not of this version of the cart."""
+    counted_at, _, size = text.partition(b"|")
+    return int(size) if counted_at == b"%d" % version and _NUMBER.fullmatch(size) else None
 
 
 def right_counters(lines: tuple[LineItem, ...], last_position: int) -> list[int]:

@@ -3,7 +3,8 @@
 The first character of a field's name is its kind:
 
     v  c  m  s        the header: version, counters, what was fixed at creation, state
-    :<line id>        a line: quantity|unit price|position|title|attributes and extra
+    b                 the bytes of all lines, and the version of the cart that they were counted at
+    :<line id>        a line: see `ecart.stored_text`
     !<line id>        the units of a line that the check-out saw
     ~<producer>.<n>   the record of a lane: see `deduplication`
     #<digest>         the record of a caller's operation id
@@ -35,70 +36,23 @@ from ecart.model import (
     LINE_ATTRIBUTES,
     CartSnapshot,
     CartSummary,
-    Details,
     LineItem,
     Lock,
     Merge,
-    Options,
     State,
-    canonical_json,
 )
 from ecart.money import ZERO, from_parts, parse_amount
-from ecart.operations import price_text
 
 Fields = Mapping[bytes, bytes]
 
 HEADER = (b"v", b"c", b"s", b"m")
+BYTES = b"b"
+"""The field that only changes read: missing or of another version, it is counted anew."""
 
 _VERSION = re.compile(rb"(\d{1,16})\|([\w-]+)\|(\d{1,16})\|\d+\|\d+\|\d+", re.ASCII)
 _COUNTERS = re.compile(rb"(\d{1,9})\|(\d{1,16})\|(\d{1,16})\|(\d{1,9})\|(\d{1,16})", re.ASCII)
 _MADE = re.compile(rb"1\|([\w-]+)\|([A-Z]{3})\|(\d{1,16})\|(!?)(\d{1,16})", re.ASCII)
 _RECORD = re.compile(rb"(\d{1,16})\|([0-9a-f]+)\|(\d{1,11})(?:\|(.*))?", re.ASCII | re.DOTALL)
-
-
-def line_field(line_id: str) -> str:
-    """The name of the field of a line."""
-    return ":" + line_id
-
-
-def title_text(title: str | None) -> str:
-    """A title, escaped to stand between bars; empty for none."""
-    return "" if title is None else '"' + title.replace("%", "%25").replace("|", "%7C")
-
-
-def extra_text(options: Options, details: Details | None) -> str:
-    """Options and details as the JSON at the end of a line; empty if there is neither."""
-    extra: dict[str, object] = {}
-    if options:
-        extra["o"] = options
-    if details is not None:
-        extra["d"] = details
-    return canonical_json(extra) if extra else ""
-
-
-def line_text(line: LineItem) -> str:
-    """The value of a line without its position, which the script inserts."""
-    rest = attributes_text(line) + extra_text(line.options, line.details)
-    return f"{line.quantity}|{price_text(line)}|{title_text(line.title)}|{rest}"
-
-
-def attributes_text(line: LineItem) -> str:
-    """The attributes of a line, each `=<letter><text>|`; empty for none."""
-    if not line.other and not LINE_ATTRIBUTES:
-        return ""
-    values = {**line.other}
-    for letter, name in LINE_ATTRIBUTES.items():
-        if (value := getattr(line, name)) is not None:
-            values[letter] = value
-    return "".join(attribute_text(letter, values[letter]) for letter in sorted(values))
-
-
-def attribute_text(letter: str, value: str | None) -> str:
-    """One attribute of a line, escaped so that the extra behind it is found; empty for none."""
-    if value is None:
-        return ""
-    escaped = value.replace("%", "%25").replace("|", "%7C").replace("{", "%7B")
-    return f"={letter}{escaped}|"
 
 
 def as_mapping(reply: Any) -> dict[bytes, bytes]:
@@ -149,7 +103,7 @@ def read_other(key: str, fields: Fields) -> dict[str, str]:
     """The fields of kinds that this version does not know."""
     other = {}
     for name in [name for name in fields if name[:1] != b":"]:  # a cart is mostly lines
-        if name[:1] not in KNOWN_KINDS and name not in HEADER:
+        if name[:1] not in KNOWN_KINDS and name not in HEADER and name != BYTES:
             try:
                 other[name.decode()] = fields[name].decode()
             except UnicodeDecodeError as error:

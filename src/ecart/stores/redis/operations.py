@@ -22,6 +22,7 @@ from ecart import operations
 from ecart.errors import (
     CartMergedError,
     CartMergingError,
+    CartTooLargeError,
     CorruptCartError,
     EcartError,
     LineLimitExceededError,
@@ -33,17 +34,14 @@ from ecart.errors import (
 from ecart.model import CartChange, CartSummary, LineItem, MergeReport
 from ecart.money import canonical_text
 from ecart.operations import Change
+from ecart.stored_text import extra_text, line_field, line_text, title_text
 from ecart.stores.redis.codec import (
     as_mapping,
-    extra_text,
-    line_field,
-    line_text,
     read_header,
     read_line,
     read_merge,
     read_snapshot,
     target_text,
-    title_text,
 )
 from ecart.stores.redis.deduplication import Lane
 from ecart.stores.redis.index import Effect
@@ -119,6 +117,7 @@ _ROWS: dict[type[Change], _Row] = {
             "extra": extra_text(op.options, op.details),
             "max_quantity": op.rules.max_quantity,
             "max_lines": op.rules.max_lines,
+            "max_bytes": op.rules.max_cart_bytes,
         },
         "creates",
     ),
@@ -133,6 +132,7 @@ _ROWS: dict[type[Change], _Row] = {
         lambda op: {
             "currency": op.currency,
             "max_lines": op.rules.max_lines,
+            "max_bytes": op.rules.max_cart_bytes,
             "priced": _is_priced(op),
             "count": len(op.lines),
         },
@@ -162,6 +162,7 @@ _ROWS: dict[type[Change], _Row] = {
             "currency": op.currency,
             "max_quantity": op.rules.max_quantity,
             "max_lines": op.rules.max_lines,
+            "max_bytes": op.rules.max_cart_bytes,
             "priced": _is_priced(op),
             "count": len(op.lines),
         },
@@ -268,6 +269,7 @@ EPOCH_UNUSED, _REPLAYED = b"0", b"1"
 
 _REFUSALS: dict[str, Callable[..., EcartError]] = {
     **{kind.code: kind for kind in RefusedError.__subclasses__()},
+    "cart_too_large": lambda limit: CartTooLargeError(int(limit)),
     "cart_merged": lambda target: CartMergedError(unquote(target)),
     "cart_merging": lambda *merge: CartMergingError(read_merge(*merge)),
     "line_limit_exceeded": lambda limit: LineLimitExceededError(int(limit)),

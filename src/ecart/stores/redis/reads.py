@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from ecart.model import CartSnapshot, CartSummary, LineItem
 from ecart.operations import GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
+from ecart.stored_text import line_field
 from ecart.stores.redis.codec import (
     as_mapping,
-    line_field,
     read_header,
     read_line,
     read_record,

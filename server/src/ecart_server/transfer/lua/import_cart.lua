@@ -1,5 +1,5 @@
 -- Puts a cart under its key as it was in another store, unless one is there that is to stay.
--- @include read_cart
+-- @include line_bytes, read_cart
 
 local key = KEYS[1]
 local policy, expires, its_epoch, its_version, its_v, its_c, its_m, its_s = unpack(ARGV, 1, 8)

@@ -1,8 +1,8 @@
 -- Adds units of a SKU to its line, making the line, and the cart, as needed.
--- @include read_cart, check_change, begin_change, new_cart, add_amount, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, new_cart, add_amount, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
-local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines = unpack(ARGV)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity, unit_price, currency, title, extra, max_quantity, max_lines, max_bytes = unpack(ARGV)
 
 local refusal, is_repeat, now, header, counters, v, c, m, s, recorded, stored_line =
   begin_change(key, "kept", record, sequence, fingerprint, expected, ttl, line)
@@ -32,19 +32,25 @@ if unit_price ~= "" and unit_price ~= old_price then
 end
 units, nanos = add_amount(units, nanos, times, price)
 if units >= 2 ^ 53 then return { "amount_out_of_range" } end
+local new_title, new_extra = title ~= "" and title or old_title, old_extra
+if not stored_line then
+  new_extra = extra
+elseif string.sub(extra, 1, 5) == '{"d":' then
+  -- Attributes stay; options are the same; details, where there are any, come first in the JSON.
+  new_extra = string.match(old_extra, "^[^{]*") .. extra
+end
+local grown = #new_title + #new_extra - #old_title - #old_extra + (stored_line and 0 or #line + 1)
+if grown > 0 and counters.bytes + grown > max_bytes + 0 then return { "cart_too_large", max_bytes } end
 refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
 if refusal then return refusal end
 
 counters.quantity, counters.units, counters.nanos = counters.quantity + quantity, units, nanos
+counters.bytes = counters.bytes + grown
 if not stored_line then
   counters.lines, counters.position = counters.lines + 1, counters.position + 1
-  position, old_extra = string.format("%d", counters.position), extra
-elseif string.sub(extra, 1, 5) == '{"d":' then
-  -- Attributes stay; options are the same; details, where there are any, come first in the JSON.
-  old_extra = string.match(old_extra, "^[^{]*") .. extra
+  position = string.format("%d", counters.position)
 end
-local new_line = string.format("%d|", line_units) .. price .. "|" .. position .. "|"
-  .. (title ~= "" and title or old_title) .. "|" .. old_extra
+local new_line = string.format("%d|", line_units) .. price .. "|" .. position .. "|" .. new_title .. "|" .. new_extra
 local writes = { record, record_text(now, sequence, fingerprint, ""), line, new_line }
 if header.s and redis.call("HEXISTS", key, "!" .. string.sub(line, 2)) == 0 then
   writes[5], writes[6] = "!" .. string.sub(line, 2), string.format("%.0f", was) -- for a check-out that keeps additions

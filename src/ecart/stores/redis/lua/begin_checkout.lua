@@ -1,5 +1,5 @@
 -- Holds the cart for one check-out, until it ends or its time runs out.
--- @include read_cart, check_change, begin_change, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, checkout_id, milliseconds, keeps_additions = unpack(ARGV)

@@ -1,5 +1,5 @@
 -- Freezes the cart to be merged into another, unless it is empty or a merge has begun already.
--- @include read_cart, check_change, begin_change, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, merge_id, policy, target = unpack(ARGV)

@@ -1,5 +1,5 @@
 -- Removes every line; the cart itself stays. A cart that does not exist is not made.
--- @include read_cart, check_change, begin_change, new_cart, tombstone, count_record, delete_fields, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, new_cart, tombstone, count_record, delete_fields, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency = unpack(ARGV)
@@ -16,7 +16,7 @@ if refusal then return refusal end
 local mark, lifetime = "0", header.ttl
 if exists then
   delete_lines(key, false)
-  counters = { lines = 0, quantity = 0, units = 0, nanos = 0, position = counters.position }
+  counters = { lines = 0, quantity = 0, units = 0, nanos = 0, position = counters.position, bytes = 0 }
 else
   mark, header, counters = tombstone(now, header, epoch, currency, ttl)
   lifetime = "900000"

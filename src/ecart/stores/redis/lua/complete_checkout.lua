@@ -1,5 +1,5 @@
 -- Takes out of the cart what was ordered, and only that.
--- @include read_cart, check_change, begin_change, add_amount, count_record, delete_fields, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, add_amount, count_record, delete_fields, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, checkout_id = unpack(ARGV)
@@ -16,7 +16,7 @@ local all, seen = redis.call("HGETALL", key), {}
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 1) == "!" then seen[string.sub(all[i], 2)] = tonumber(all[i + 1]) end
 end
-counters = { lines = 0, quantity = 0, units = 0, nanos = 0, position = counters.position }
+counters = { lines = 0, quantity = 0, units = 0, nanos = 0, position = counters.position, bytes = 0 }
 local writes = { record, record_text(now, sequence, fingerprint, "") }
 for i = 1, #all, 2 do
   local ordered = string.sub(all[i], 1, 1) == ":" and seen[string.sub(all[i], 2)]
@@ -27,6 +27,7 @@ for i = 1, #all, 2 do
     if added > 0 then
       writes[#writes + 1] = all[i]
       writes[#writes + 1] = string.format("%.0f|%s%s", added, price, rest)
+      counters.bytes = counters.bytes + line_bytes(all[i], all[i + 1])
       counters.lines, counters.quantity = counters.lines + 1, counters.quantity + added
       counters.units, counters.nanos = add_amount(counters.units, counters.nanos, added, price)
     end

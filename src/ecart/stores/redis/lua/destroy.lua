@@ -1,5 +1,5 @@
 -- Ends the cart; a tombstone keeps its records for 15 minutes, so that no late retry brings it back.
--- @include read_cart, check_change, begin_change, new_cart, tombstone, count_record, delete_fields, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, new_cart, tombstone, count_record, delete_fields, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency = unpack(ARGV)

@@ -1,5 +1,5 @@
 -- Ends the merge of this cart: it becomes the copy for undoing, or opens again if the target refused.
--- @include read_cart, check_change, begin_change, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, merge_id, is_merged = unpack(ARGV)

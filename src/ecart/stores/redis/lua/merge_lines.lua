@@ -1,8 +1,8 @@
 -- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line without position; other.
--- @include read_cart, check_change, new_cart, add_amount, count_record, delete_fields, expire, write_cart, refuse_merge, merge_line, reply
+-- @include line_bytes, read_cart, check_change, new_cart, add_amount, count_record, delete_fields, expire, write_cart, refuse_merge, merge_line, reply
 
 local key = KEYS[1]
-local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, priced, count = unpack(ARGV, 1, 15)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, max_bytes, priced, count = unpack(ARGV, 1, 16)
 
 local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
 if refusal then return refusal end
@@ -29,10 +29,10 @@ elseif counters.lines == 0 then
   header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
 end
 local writes, added, raised, clamped, left = { record, "" }, 0, 0, 0, 0
-local last = 15 + 2 * count
-for i = 16, last, 2 do
+local last = 16 + 2 * count
+for i = 17, last, 2 do
   local stored = redis.call("HGET", key, ARGV[i])
-  refusal, merged = merge_line(counters, ARGV[i], stored, ARGV[i + 1], policy, max_quantity + 0, max_lines + 0)
+  refusal, merged = merge_line(counters, ARGV[i], stored, ARGV[i + 1], policy, max_quantity + 0, max_lines + 0, max_bytes + 0)
   if refusal then return refusal end
   if merged then
     counters = merged.counters

@@ -1,5 +1,5 @@
 -- Gives a cart that was to expire early its full life, counted from its last change; nothing else changes.
--- @include read_cart, expire, reply
+-- @include line_bytes, read_cart, expire, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, early = unpack(ARGV)

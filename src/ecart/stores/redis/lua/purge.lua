@@ -1,5 +1,5 @@
 -- Erases the cart of this epoch with its records; a cart made since has another epoch and stays.
--- @include read_cart, check_change, reply
+-- @include line_bytes, read_cart, check_change, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, purged_epoch = unpack(ARGV)

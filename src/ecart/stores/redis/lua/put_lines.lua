@@ -1,8 +1,8 @@
 -- Makes the cart hold the given lines as they are; others stay. The tail: field, line without position; other fields.
--- @include read_cart, check_change, begin_change, new_cart, add_amount, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, new_cart, add_amount, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
-local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency, max_lines, priced, count = unpack(ARGV, 1, 12)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency, max_lines, max_bytes, priced, count = unpack(ARGV, 1, 13)
 
 local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
   begin_change(key, "open", record, sequence, fingerprint, expected, ttl, "")
@@ -14,9 +14,9 @@ local mark, had_lines = "0", m and s ~= "gone" and counters.lines > 0
 if not m or s == "gone" then
   mark, header, counters = "2", new_cart(now, header.version, header.records, epoch, currency, ttl)
 end
-local writes, first = { record, record_text(now, sequence, fingerprint, "") }, 13
+local writes, first = { record, record_text(now, sequence, fingerprint, "") }, 14
 local last = first + 2 * count - 1
-local units, nanos = counters.units, counters.nanos
+local units, nanos, bytes = counters.units, counters.nanos, counters.bytes
 for i = first, last, 2 do
   local stored_line, position = redis.call("HGET", key, ARGV[i]), nil
   if stored_line then
@@ -24,6 +24,7 @@ for i = first, last, 2 do
     if not was then return { "corrupt_cart", ARGV[i] } end
     units, nanos = add_amount(units, nanos, -was, old_price)
     counters.quantity, position = counters.quantity - was, old_position
+    bytes = bytes - line_bytes(ARGV[i], stored_line)
   else
     counters.lines, counters.position = counters.lines + 1, counters.position + 1
     position = string.format("%.0f", counters.position)
@@ -37,6 +38,7 @@ for i = 4, #writes, 2 do
   units, nanos = add_amount(units, nanos, quantity, price)
   counters.quantity = counters.quantity + quantity
   writes[i] = quantity .. "|" .. price .. "|" .. writes[i] .. "|" .. rest
+  bytes = bytes + line_bytes(writes[i - 1], writes[i])
 end
 for i = last + 1, #ARGV do
   writes[#writes + 1] = ARGV[i]
@@ -47,9 +49,10 @@ if priced == "1" and header.currency ~= currency then
   header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
 end
 if units >= 2 ^ 53 then return { "amount_out_of_range" } end
+if bytes > counters.bytes and bytes > max_bytes + 0 then return { "cart_too_large", max_bytes } end
 refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
 if refusal then return refusal end
 
-counters.units, counters.nanos = units, nanos
+counters.units, counters.nanos, counters.bytes = units, nanos, bytes
 v, c = write_cart(key, now, header.ttl, digest, header, counters, m, s, writes)
 return reply(key, want_cart, mark, v, c, header.m, header.s, "")

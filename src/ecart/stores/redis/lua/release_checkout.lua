@@ -1,5 +1,5 @@
 -- Opens the cart again, as it is.
--- @include read_cart, check_change, begin_change, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, checkout_id = unpack(ARGV)

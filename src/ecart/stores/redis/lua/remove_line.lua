@@ -1,5 +1,5 @@
 -- Takes a line out of the cart, whatever its quantity.
--- @include read_cart, check_change, begin_change, add_amount, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, add_amount, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line = unpack(ARGV)
@@ -16,6 +16,7 @@ if refusal then return refusal end
 
 redis.call("HDEL", key, line)
 counters.lines, counters.quantity = counters.lines - 1, counters.quantity - was
+counters.bytes = counters.bytes - line_bytes(line, stored_line)
 counters.units, counters.nanos = add_amount(counters.units, counters.nanos, -was, price)
 v, c = write_cart(key, now, header.ttl, digest, header, counters, m, s, { record, record_text(now, sequence, fingerprint, "") })
 return reply(key, want_cart, "0", v, c, header.m, header.s, "")

@@ -1,5 +1,5 @@
 -- Replaces the quantity of a line; 0 removes the line.
--- @include read_cart, check_change, begin_change, add_amount, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, add_amount, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity = unpack(ARGV)
@@ -21,7 +21,7 @@ counters.quantity, counters.units, counters.nanos = counters.quantity + times, u
 local writes, new_line = { record, record_text(now, sequence, fingerprint, "") }, ""
 if quantity == "0" then
   redis.call("HDEL", key, line)
-  counters.lines = counters.lines - 1
+  counters.lines, counters.bytes = counters.lines - 1, counters.bytes - line_bytes(line, stored_line)
 else
   new_line = quantity .. "|" .. price .. rest
   writes[#writes + 1] = line

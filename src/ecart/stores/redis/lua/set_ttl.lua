@@ -1,5 +1,5 @@
 -- Gives the cart a time to live of its own, which later changes keep. "0": it never expires.
--- @include read_cart, check_change, begin_change, new_cart, tombstone, count_record, expire, write_cart, reply
+-- @include line_bytes, read_cart, check_change, begin_change, new_cart, tombstone, count_record, expire, write_cart, reply
 
 local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency, cart_ttl = unpack(ARGV)

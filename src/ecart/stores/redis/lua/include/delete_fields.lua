@@ -10,7 +10,7 @@ local function delete_lines(key, and_other)
   local names = {}
   for _, name in ipairs(redis.call("HKEYS", key)) do
     local kind = string.sub(name, 1, 1)
-    local is_header = #name == 1 and string.find("vcms", name, 1, true)
+    local is_header = #name == 1 and string.find("vcmsb", name, 1, true)
     local is_other = not is_header and not string.find(":!~#&", kind, 1, true)
     if kind == ":" or and_other and is_other then names[#names + 1] = name end
   end

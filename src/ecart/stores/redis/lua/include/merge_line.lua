@@ -11,7 +11,7 @@ end
 -- Takes: field, the line's; stored, its text or nil; numbers as limits.
 -- Returns: a refusal if the stored line is unreadable; or nil, and nil where everything stays as it is, else
 --   merged: text, the line as it is to be; counters with it; added, raised, clamped, each 1 if the line was that, or 0.
-local function merge_line(counters, field, stored, offered, policy, max_quantity, max_lines)
+local function merge_line(counters, field, stored, offered, policy, max_quantity, max_lines, max_bytes)
   local quantity, price, title, extra = string.match(offered, "^(%d+)|([%d%.]*)|([^|]*)|(.*)$")
   local was, old_price, position, old_title, old_extra = 0, "", counters.position + 1, "", ""
   if stored then
@@ -38,10 +38,13 @@ local function merge_line(counters, field, stored, offered, policy, max_quantity
   local units, nanos = add_amount(counters.units, counters.nanos, -was, old_price)
   units, nanos = add_amount(units, nanos, limited, price)
   if units >= 2 ^ 53 then return nil, nil end
+  local text = string.format("%.0f|%s|%s|%s|%s", limited, price, position, title, extra)
+  local bytes = counters.bytes + line_bytes(field, text) - (stored and line_bytes(field, stored) or 0)
+  if bytes > counters.bytes and bytes > max_bytes then return nil, nil end
   local quantity_now = counters.quantity + limited - was
   return nil, {
-    text = string.format("%.0f|%s|%s|%s|%s", limited, price, position, title, extra),
-    counters = { lines = lines, quantity = quantity_now, units = units, nanos = nanos, position = last },
+    text = text,
+    counters = { lines = lines, quantity = quantity_now, units = units, nanos = nanos, position = last, bytes = bytes },
     added = stored and 0 or 1, raised = stored and (replaces or limited ~= was + 0) and 1 or 0,
     clamped = limited < wanted and 1 or 0,
   }

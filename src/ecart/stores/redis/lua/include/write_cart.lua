@@ -5,8 +5,8 @@
 local function write_cart(key, now, lifetime, digest, header, counters, m, s, writes)
   -- %d takes half the time of %.0f, and is exact below 2^31 also where a long has 32 bits.
   local version = header.version + 1
-  local v = string.format(version < 2 ^ 31 and "%d" or "%.0f", version)
-    .. "|" .. digest .. "|" .. now .. "|" .. header.records
+  local number = string.format(version < 2 ^ 31 and "%d" or "%.0f", version)
+  local v, b = number .. "|" .. digest .. "|" .. now .. "|" .. header.records, number .. "|" .. counters.bytes
   local c = string.format(counters.quantity + counters.units < 2 ^ 31 and "%d|%d|%d|%d|%d" or "%d|%.0f|%.0f|%d|%d",
     counters.lines, counters.quantity, counters.units, counters.nanos, counters.position)
   if header.m ~= m then
@@ -17,7 +17,7 @@ local function write_cart(key, now, lifetime, digest, header, counters, m, s, wr
     writes[#writes + 1] = "s"
     writes[#writes + 1] = header.s
   end
-  redis.call("HSET", key, "v", v, "c", c, unpack(writes, 1, math.min(1000, #writes)))
+  redis.call("HSET", key, "v", v, "c", c, "b", b, unpack(writes, 1, math.min(1000, #writes)))
   for i = 1001, #writes, 1000 do
     redis.call("HSET", key, unpack(writes, i, math.min(i + 999, #writes)))
   end
