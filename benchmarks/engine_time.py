@@ -28,7 +28,7 @@ from .rounds import interleaved
 WITHOUT_RECORDS = (
     (r'"s", "b", record, line\)', '"s", "b", line)'),
     (r"recorded, line_text = unpack\(fields\)", "line_text = unpack(fields) local recorded"),
-    (r'if recorded and string\.sub\(records, 1, 4\) == "1\|0\|" then', "if true then"),
+    (r'if recorded and string\.sub\(header\.records, 1, 4\) == "1\|0\|" then', "if true then"),
     (r"record, record_text\([^)]*\), line, new_line", "line, new_line"),
 )
 

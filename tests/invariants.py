@@ -33,7 +33,7 @@ _FIELDS = {
     ":": re.compile(rb"([1-9]\d*)\|(|\d+(?:\.\d*[1-9])?)\|([1-9]\d*)\|(|\"[^|]*)\|(.*)", re.ASCII),
     "~": re.compile(rb"([1-9]\d*)\|([0-9a-f]+)\|(\d+)", re.ASCII),
     "!": re.compile(rb"(0|[1-9]\d*)", re.ASCII),
-    "#": re.compile(rb"1\|([0-9a-f]+)\|(\d+)", re.ASCII),
+    "#": re.compile(rb"[1-9]\d*\|([0-9a-f]+)\|(\d+)", re.ASCII),
     "&": re.compile(rb"1\|([0-9a-f]+)\|(\d+)\|(?:refused|\d+\|\d+\|\d+\|\d+)", re.ASCII),
 }
 _ATTRIBUTES = re.compile(rb"(?:=[a-zA-Z][^|{]*\|)*")

@@ -214,12 +214,16 @@ class StaleOperationError(RefusedError):
 
 
 class TooManyOperationsError(RefusedError):
-    """The cart holds as many young operation records as it may; retry later."""
+    """The cart holds as many young operation records as it may; nothing can be added to it.
+
+    `retry_after` is the seconds until the oldest of them is forgotten.
+    """
 
     code = "too_many_operations"
 
-    def __init__(self) -> None:
+    def __init__(self, retry_after: int = 60) -> None:
         super().__init__("the cart has had too many distinct operations lately")
+        self.retry_after = retry_after
 
 
 class CartLockedError(RefusedError):

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from ecart import Rules
 from ecart.errors import (
     CartTooLargeError,
+    IdempotencyKeyReusedError,
     InvalidDetailsError,
+    InvalidOperationIdError,
     LineLimitExceededError,
     LineTooLargeError,
     QuantityLimitExceededError,
+    StaleOperationError,
+    TooManyOperationsError,
 )
 from ecart.model import canonical_json
 
@@ -224,3 +229,68 @@ def test_a_copy_is_refused_whole(make_cart: Callable[..., Cart]) -> None:
         source.copy_to(target.cart_id)
 
     assert target.get() == before
+
+
+def test_a_thousand_ids_keep_nobody_from_paying(make_cart: Callable[..., Cart]) -> None:
+    """Adding is refused, for as long as the oldest id is remembered; all that ends goes on."""
+    cart = make_cart()
+    for number in range(1000):
+        cart.add("apple" if number % 2 else "pear", operation_id=f"id-{number}")
+    for number in range(100):
+        with pytest.raises(TooManyOperationsError) as refused:
+            cart.add("apple", operation_id=f"more-{number}")
+        assert 86_000 < refused.value.retry_after <= 86_400
+    with pytest.raises(TooManyOperationsError):
+        cart.set_quantity("apple", 501, operation_id="more")
+
+    assert cart.set_quantity("apple", 400, operation_id="fewer").summary.total_quantity == 900
+    assert cart.set_quantity("apple", 400, operation_id="fewer").replayed
+    held = cart.begin_checkout(operation_id="check-out")
+    assert cart.begin_checkout(operation_id="check-out") == replace(held, replayed=True)
+    cart.release_checkout(held.checkout_id)
+    assert cart.release_checkout(held.checkout_id).replayed
+    assert cart.remove("pear", operation_id="remove").summary.line_count == 1
+    held = cart.begin_checkout()
+    assert cart.complete_checkout(held.checkout_id, "order 1").summary.line_count == 0
+    assert cart.complete_checkout(held.checkout_id, "order 1").replayed
+    assert not cart.clear(operation_id="clear").replayed
+    assert cart.add("apple", operation_id="id-7").replayed
+
+
+def test_a_client_that_numbers_its_changes_takes_one_place(make_cart: Callable[..., Cart]) -> None:
+    """`~<client>.0.<number>`: repeats of the last are recognised, earlier ones are stale."""
+    cart = make_cart()
+    for number in range(1, 1500):
+        cart.add("apple", operation_id=f"~abcdefghijk.0.{number}")
+
+    assert cart.add("apple", operation_id="~abcdefghijk.0.1499").replayed
+    assert cart.summary().total_quantity == 1499
+    with pytest.raises(StaleOperationError):
+        cart.add("apple", operation_id="~abcdefghijk.0.1498")
+    with pytest.raises(IdempotencyKeyReusedError):
+        cart.add("pear", operation_id="~abcdefghijk.0.1499")
+    assert not cart.add("apple", operation_id="~another-one.0.1").replayed
+    assert cart.resolve("~abcdefghijk.0.1499") is not None
+    assert cart.resolve("~abcdefghijk.0.1498") is None
+    assert cart.resolve("~abcdefghijk.0.1500") is None
+
+
+def test_a_numbered_change_of_no_cart_is_known(make_cart: Callable[..., Cart]) -> None:
+    """As one with any other id: a late repeat touches nothing that was made since."""
+    cart = make_cart()
+    cart.clear(operation_id="~abcdefghijk.0.1")
+    cart.add("apple")
+
+    assert cart.clear(operation_id="~abcdefghijk.0.1").replayed
+    assert cart.summary().line_count == 1
+
+
+@pytest.mark.parametrize(
+    "operation_id", ["~", "~a.0.1", "~abcdefghijk.0.0", "~abcdefghijk.0.01", "~abcdefghijk.00.1"]
+)
+def test_other_ids_with_a_tilde_are_refused(
+    make_cart: Callable[..., Cart], operation_id: str
+) -> None:
+    """They could be taken for something else."""
+    with pytest.raises(InvalidOperationIdError):
+        make_cart().add("apple", operation_id=operation_id)

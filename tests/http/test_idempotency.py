@@ -80,9 +80,24 @@ def test_a_key_of_another_session_is_not_found(shopper: Shopper) -> None:
 
 def test_names_that_the_store_gives_are_no_keys(shopper: Shopper) -> None:
     """Else a client could number the changes of a worker."""
-    answer = add(shopper, "~AAAAAAAAAAA.1.1")
+    for key in ("~AAAAAAAAAAA.1.1", "~AAAAAAAAAAA.0", "~"):
+        answer = add(shopper, key)
+        assert (answer.status, answer.code) == (400, "invalid_header")
 
-    assert (answer.status, answer.code) == (400, "invalid_header")
+
+def test_a_client_numbers_its_changes(shopper: Shopper) -> None:
+    """The last one is recognised, and an earlier one is stale."""
+    for number in range(1, 21):
+        assert add(shopper, f"~AAAAAAAAAAA.0.{number}").status == 200
+
+    repeated = add(shopper, "~AAAAAAAAAAA.0.20")
+    assert repeated.headers["idempotency-replayed"] == "true"
+    assert repeated.json["total_quantity"] == 20
+    assert add(shopper, "~AAAAAAAAAAA.0.19").code == "stale_operation"
+    other = shopper.delete("/cart", headers={"Idempotency-Key": "~AAAAAAAAAAA.0.20"})
+    assert other.code == "idempotency_key_reused"
+    assert shopper.get("/cart/operations/~AAAAAAAAAAA.0.20").status == 200
+    assert shopper.get("/cart/operations/~AAAAAAAAAAA.0.1").status == 404
 
 
 def test_other_keys_are_other_changes(shopper: Shopper) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from ecart import Cart, MemoryStore
 from ecart.errors import CartLockedError, TooManyOperationsError
@@ -158,19 +159,68 @@ def test_the_512th_lane_is_the_last(planted: Planted) -> None:
 
 
 CHANGES = OF_AN_OPEN_CART | {"add another": ADD_ANOTHER, "set to zero": SET_TO_ZERO}
+ADDING = ["AddItem", "SetQuantity", "PutLines", "add another"]
+"""Those that put units into the cart. It holds one apple, and `SetQuantity` sets more."""
+OTHERS = [name for name in CHANGES if name not in ADDING]
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_full_cart_stays_as_it_is(planted: Planted, change: Change) -> None:
-    """Whatever is refused for want of room is refused before anything is written."""
-    planted.plant(LANES, 512, 5)
+@pytest.mark.parametrize("kind, cap, horizon", [(LANES, 512, TEN_MINUTES), (KEYS, 1000, A_DAY)])
+@pytest.mark.parametrize("name", ADDING)
+def test_a_full_cart_stays_as_it_is(
+    planted: Planted, name: str, kind: bytes, cap: int, horizon: int
+) -> None:
+    """Whatever is refused for want of room is refused before anything is written, and for how long.
+
+    The oldest record decides, not one of another kind.
+    """
+    planted.plant(kind, cap, horizon - 100)
     acquire_lane(KEY)  # so that the change comes from a lane that the cart does not know
     before = planted.client.hgetall(KEY)
 
-    with pytest.raises(TooManyOperationsError):
-        planted.cart.perform(change)
+    with pytest.raises(TooManyOperationsError) as refused:
+        planted.cart.perform(named(CHANGES[name], kind))
 
+    assert 95 <= refused.value.retry_after <= 100
     assert planted.client.hgetall(KEY) == before
+
+
+@pytest.mark.parametrize("kind, cap", [(LANES, 512), (KEYS, 1000)])
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_ends_or_shrinks_needs_no_room(
+    planted: Planted, name: str, kind: bytes, cap: int
+) -> None:
+    """It is remembered in places kept free, and so a repeat is recognised."""
+    planted.plant(kind, 2 * cap - 1 - len(planted.records(kind)), 5)
+    acquire_lane(KEY)  # so that the change comes from a lane that the cart does not know
+    change = named(CHANGES[name], kind)
+    before = len(planted.records(kind))
+
+    planted.cart.perform(change)
+
+    assert len(planted.records(kind)) == before + 1
+    if kind == KEYS:
+        assert planted.cart.perform(change).replayed
+
+
+@pytest.mark.parametrize("kind, cap", [(LANES, 512), (KEYS, 1000)])
+@pytest.mark.parametrize("name", OTHERS)
+def test_beyond_every_place_it_is_not_remembered(
+    planted: Planted, name: str, kind: bytes, cap: int
+) -> None:
+    """And still done. What is counted stays right, which is checked when the test ends."""
+    planted.plant(kind, 2 * cap, 5)
+    acquire_lane(KEY)  # so that the change comes from a lane that the cart does not know
+    records = planted.records(kind)
+    version = planted.cart.summary().version
+
+    change = planted.cart.perform(named(CHANGES[name], kind))
+
+    assert (change.version, change.replayed) == (version + 1, False)
+    assert planted.records(kind) == records
+
+
+def named(change: Change, kind: bytes) -> Change:
+    return replace(change, operation_id="x", fingerprint="") if kind == KEYS else change
 
 
 def test_a_known_lane_goes_on_in_a_full_cart(planted: Planted) -> None:

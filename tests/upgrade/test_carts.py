@@ -277,8 +277,8 @@ def test_a_check_out_is_released(cart_id: str, before: Golden, client: Any, hand
 
     now = handle(cart).get()
     assert (now.state, now.total_quantity) == ("open", cart.snapshot["total_quantity"])
-    assert {name[0] for name in stored(client, cart)} == set("vcm:~#") & {
-        *(name[0] for name in cart.hash), "#"
+    assert {name[0] for name in stored(client, cart)} == set("vcmb:~#") & {
+        *(name[0] for name in cart.hash), "b", "#"
     }  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def test_lines_of_another_cart_do_not_stay(engine: Engine, store: RedisStore) ->
     import_lines(engine.url, [line()], policy="replace")
 
     with engine.connected() as client:
-        assert set(client.hgetall(KEYS.cart("c"))) == {b"v", b"c", b"m", b":apple"}
+        assert set(client.hgetall(KEYS.cart("c"))) == {b"v", b"c", b"m", b"b", b":apple"}
         assert client.pttl(KEYS.cart("c")) == -1
 
 

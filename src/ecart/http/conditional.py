@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from ecart.errors import InvalidOperationIdError
 from ecart.http.messages import Request
 from ecart.http.problems import HttpError
 from ecart.model import CartSummary
-from ecart.operations import Version, short_digest
+from ecart.operations import Version, is_lane, parse_operation_id, short_digest
 
 _TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$))')
 _KEY = re.compile(r'"([ -~]{1,255})"|([!#-~](?:[ -~]{0,253}[!#-~])?)')
@@ -71,12 +72,20 @@ def idempotency_key(request: Request) -> str | None:
         return None
     match = _KEY.fullmatch(header.strip())
     key = match and (match[1] or match[2])
-    if not key or key.startswith("~"):  # such names are given by the store alone
+    if not key or not _is_of_a_client(key):
         raise HttpError(
             "invalid_header",
-            "an Idempotency-Key is 1 to 255 printable ASCII characters and does not begin with ~",
+            "an Idempotency-Key is 1 to 255 printable ASCII characters; one that begins with ~ is "
+            "~<11 characters>.0.<number>",
         )
     return key
+
+
+def _is_of_a_client(key: str) -> bool:
+    try:
+        return not is_lane(parse_operation_id(key)[0])
+    except InvalidOperationIdError:
+        return False
 
 
 def fingerprint(request: Request, cart_id: str) -> str:

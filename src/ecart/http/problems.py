@@ -106,7 +106,8 @@ def problem_response(
     detail = _detail(error, code)
     status = status_of(code)
     if status in _RETRY_AFTER:
-        headers.setdefault("Retry-After", _RETRY_AFTER[status])
+        seconds = getattr(error, "retry_after", _RETRY_AFTER[status])
+        headers.setdefault("Retry-After", str(seconds))
     problem = Problem(
         type=f"urn:ecart:error:{code}",
         title=_RFC_9110_TITLES.get(status) or HTTPStatus(status).phrase,

@@ -8,8 +8,9 @@ included. Nothing here does I/O, and a refusal raises before anything is made.
 from ecart.operations.arguments import (
     Ttl,
     Version,
-    lane_of,
+    is_lane,
     new_token,
+    parse_operation_id,
     short_digest,
     ttl_milliseconds,
 )
@@ -71,9 +72,10 @@ __all__ = [
     "absent_cart",
     "check_policy",
     "handed_over",
-    "lane_of",
+    "is_lane",
     "make_add_item",
     "new_token",
+    "parse_operation_id",
     "short_digest",
     "ttl_milliseconds",
 ]

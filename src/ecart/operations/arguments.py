@@ -27,7 +27,7 @@ from ecart.money import MAX_UNITS
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
-_GIVEN_HERE = re.compile(r"(~[\w-]{11}\.[1-9]\d{0,8})\.([1-9]\d{0,14})", re.ASCII)
+_NUMBERED = re.compile(r"(~[\w-]{11}\.(?:0|[1-9]\d{0,8}))\.([1-9]\d{0,14})", re.ASCII)
 
 YEAR = 365 * 24 * 3600
 
@@ -80,20 +80,32 @@ def check_operation_id(operation_id: object) -> None:
         raise InvalidOperationIdError(
             "an operation id is 1 to 255 characters without control characters"
         )
-    if operation_id.startswith("~"):
-        lane_of(operation_id)
+    parse_operation_id(operation_id)
 
 
-def lane_of(operation_id: str) -> tuple[str, int]:
-    """The lane and the number in a name that this library gave: `~<writer>.<lane>.<number>`.
+def parse_operation_id(operation_id: str) -> tuple[str, int]:
+    """The name by which a change is remembered, and its number there.
+
+    The name of `~<11 characters>.<lane>.<number>` is all but the number: a lane of this library,
+    or, for lane 0, that of a client which numbers its changes itself. Any other id is a name of its
+    own, and its number is 1.
 
     Raises:
-        InvalidOperationIdError: it gave no such name.
+        InvalidOperationIdError: it begins with ~ and has another form.
     """
-    match = _GIVEN_HERE.fullmatch(operation_id)
+    if not operation_id.startswith("~"):
+        return operation_id, 1
+    match = _NUMBERED.fullmatch(operation_id)
     if match is None:
-        raise InvalidOperationIdError("operation ids that begin with ~ are given by ecart alone")
+        raise InvalidOperationIdError(
+            "an operation id that begins with ~ is ~<11 characters>.0.<number>, numbered from 1"
+        )
     return match[1], int(match[2])
+
+
+def is_lane(name: str) -> bool:
+    """Whether `parse_operation_id` named a lane of this library, and not something of a caller's."""
+    return name.startswith("~") and not name.endswith(".0")
 
 
 def check_distinct(lines: Sequence[LineItem]) -> None:

@@ -17,6 +17,7 @@ from ecart.errors import (
     CartMergingError,
     IdempotencyKeyReusedError,
     RefusedError,
+    StaleOperationError,
     TooManyOperationsError,
     VersionConflictError,
 )
@@ -26,7 +27,9 @@ from ecart.operations.arguments import (
     Version,
     check_operation_id,
     check_versions,
+    is_lane,
     new_token,
+    parse_operation_id,
 )
 from ecart.operations.carts import (
     as_readers_see,
@@ -42,7 +45,11 @@ WEEK = 604_800
 
 KEY_HORIZON_MS = 24 * 3600 * 1000
 MAX_KEYS = 1000
-"""Young operation ids that one cart remembers; beyond, changes that bring one are refused."""
+"""Young operation ids that one cart remembers; beyond, what adds to it is refused.
+
+Another thousand have room for changes that end something or make the cart smaller. They are never
+refused for want of room: beyond that, they are applied without being remembered.
+"""
 
 _Result = TypeVar("_Result", covariant=True)
 
@@ -79,12 +86,16 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """That an operation id has been applied: to what, when, and what a repeat returns."""
+    """That an operation id has been applied: to what, when, and what a repeat returns.
+
+    `number` is that of the last change that a client numbered itself, else 1.
+    """
 
     fingerprint: str
     time_ms: int
     horizon_ms: int = KEY_HORIZON_MS
     note: MergeReport | None = None
+    number: int = 1
 
 
 class StoredCart(msgspec.Struct, frozen=True):
@@ -159,7 +170,8 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         changed = self._change(cart, now_ms)
         if changed is None:
             return stored, self._result(stored.snapshot, None)
-        records = self._recorded(stored.records, now_ms)
+        grows = changed.total_quantity > cart.total_quantity
+        records = self._recorded(stored.records, now_ms, grows)
         stamped = self._stamp(changed, now_ms)
         return StoredCart(stamped, records), self._result(stamped, self.touched_line_id())
 
@@ -186,16 +198,30 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         return None
 
     def _record_in(self, stored: StoredCart, now_ms: int) -> Record | None:
-        record = stored.records.get(self.operation_id) if self.operation_id else None
-        return record if record and now_ms - record.time_ms < record.horizon_ms else None
+        if self.operation_id is None:
+            return None
+        name, number = parse_operation_id(self.operation_id)
+        record = stored.records.get(name)
+        if record is None or number > record.number or now_ms >= record.time_ms + record.horizon_ms:
+            return None
+        if number < record.number:
+            raise StaleOperationError
+        return record
 
-    def _recorded(self, records: Mapping[str, Record], now_ms: int) -> Mapping[str, Record]:
+    def _recorded(
+        self, records: Mapping[str, Record], now_ms: int, grows: bool
+    ) -> Mapping[str, Record]:
         if self.operation_id is None:
             return records
-        young = {k: r for k, r in records.items() if now_ms - r.time_ms < r.horizon_ms}
-        if len(young) >= MAX_KEYS:
-            raise TooManyOperationsError
-        return {**young, self.operation_id: Record(self.fingerprint, now_ms)}
+        name, number = parse_operation_id(self.operation_id)
+        left = {k: r.time_ms + r.horizon_ms - now_ms for k, r in records.items()}
+        young = {k: r for k, r in records.items() if left[k] > 0}
+        if name not in young and len(young) >= MAX_KEYS:
+            if grows:
+                raise TooManyOperationsError(-(-min(left[k] for k in young) // 1000))
+            if len(young) >= 2 * MAX_KEYS:
+                return young
+        return {**young, name: Record(self.fingerprint, now_ms, number=number)}
 
     def _stamp(self, cart: CartSnapshot, now_ms: int) -> CartSnapshot:
         ttl_ms = cart.ttl_ms if cart.ttl_pinned else self.rules.ttl_ms
@@ -241,6 +267,6 @@ def absent_cart(cart_id: str, currency: str) -> StoredCart:
 
 def tombstone_for(cart: CartSnapshot, change: Change, now_ms: int) -> CartSnapshot | None:
     """Tombstone for a named change on a missing cart, so that its retry is recognised; or None."""
-    if change.operation_id is None or change.operation_id.startswith("~"):
+    if change.operation_id is None or is_lane(parse_operation_id(change.operation_id)[0]):
         return None
     return as_tombstone(cart if cart.epoch else created(cart, change.rules.currency, now_ms))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from ecart.model import CartSnapshot, CartSummary, LineItem, check_line_id
-from ecart.operations.arguments import check_operation_id
+from ecart.operations.arguments import check_operation_id, parse_operation_id
 from ecart.operations.carts import as_readers_see, find_line, summary_of
 from ecart.operations.change import Read, StoredCart
 
@@ -55,7 +55,8 @@ class GetOperation(Read[datetime | None], frozen=True, kw_only=True):
         check_operation_id(self.operation_id)
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, datetime | None]:
-        record = stored.records.get(self.operation_id)
-        return stored, None if record is None else datetime.fromtimestamp(
-            record.time_ms // 1000, UTC
-        )
+        name, number = parse_operation_id(self.operation_id)
+        record = stored.records.get(name)
+        if record is None or record.number != number:
+            return stored, None
+        return stored, datetime.fromtimestamp(record.time_ms // 1000, UTC)

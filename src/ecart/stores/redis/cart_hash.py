@@ -16,7 +16,7 @@ import msgspec
 from ecart.errors import CorruptCartError
 from ecart.model import CartSummary, LineItem
 from ecart.money import add_up, to_parts
-from ecart.stored_text import line_field, line_text
+from ecart.stored_text import bytes_of, line_field, line_text
 from ecart.stores.redis.codec import (
     BYTES,
     HEADER,
@@ -148,7 +148,7 @@ def _text(key: str, name: bytes) -> str:
 
 
 def encode(cart: CartHash) -> dict[str, str]:
-    """The fields of the hash, header first; counters follow from the lines."""
+    """The fields of the hash, header first; counters and bytes follow from the lines."""
     summary = cart.summary
     lanes = sum(1 for name in cart.records if name.startswith("~"))
     records = (lanes, len(cart.records) - lanes)
@@ -162,6 +162,7 @@ def encode(cart: CartHash) -> dict[str, str]:
     state = _state(summary)
     if state:
         fields["s"] = state
+    fields["b"] = _joined(summary.version, bytes_of(cart.lines))
     for line in cart.lines:
         quantity, price, rest = line_text(line).split("|", 2)
         fields[line_field(line.line_id)] = f"{quantity}|{price}|{line.position}|{rest}"

@@ -51,7 +51,7 @@ class Lane:
 
     @property
     def operation_id(self) -> str:
-        """The id of the change that holds the lane; `operations.lane_of` parses it."""
+        """The id of the change that holds the lane; `operations.parse_operation_id` parses it."""
         return f"{self.field}.{self.sequence}"
 
     def draw_epoch(self) -> None:

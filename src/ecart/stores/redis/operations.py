@@ -29,6 +29,7 @@ from ecart.errors import (
     LineNotFoundError,
     QuantityLimitExceededError,
     RefusedError,
+    TooManyOperationsError,
     VersionConflictError,
 )
 from ecart.model import CartChange, CartSummary, LineItem, MergeReport
@@ -252,9 +253,8 @@ def _version_text(version: operations.Version) -> str:
 
 def record_of(operation_id: str, kind: str = "#") -> tuple[str, int]:
     """The field that records an operation id, and the number in it."""
-    if operation_id.startswith("~"):
-        return operations.lane_of(operation_id)
-    return kind + _digest(operation_id, 12), 1
+    name, number = operations.parse_operation_id(operation_id)
+    return name if operations.is_lane(name) else kind + _digest(name, 12), number
 
 
 def _digest(text: str, size: int) -> str:
@@ -269,6 +269,7 @@ EPOCH_UNUSED, _REPLAYED = b"0", b"1"
 
 _REFUSALS: dict[str, Callable[..., EcartError]] = {
     **{kind.code: kind for kind in RefusedError.__subclasses__()},
+    "too_many_operations": lambda seconds: TooManyOperationsError(int(seconds)),
     "cart_too_large": lambda limit: CartTooLargeError(int(limit)),
     "cart_merged": lambda target: CartMergedError(unquote(target)),
     "cart_merging": lambda *merge: CartMergingError(read_merge(*merge)),

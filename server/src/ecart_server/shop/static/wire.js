@@ -2,11 +2,11 @@
 
 const AGAIN = new Set([408, 502, 503, 504]);
 
-// An idempotency key; crypto.randomUUID exists on https only.
-function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+// This page's name, of 64 random bits, and its requests are numbered: one at a time, so the cart remembers the last alone.
+const page = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(8))))
+  .replaceAll("+", "-").replaceAll("/", "_").slice(0, 11);
+let sent = 0;
+const newKey = () => `~${page}.0.${++sent}`;
 
 // Resolves to {status, etag, body}; calls `trouble(true)` while there is no answer.
 export async function send(call, trouble) {
@@ -21,8 +21,8 @@ export async function send(call, trouble) {
 }
 
 async function once({ method, path, body }, headers) {
-  const sent = { method, headers, body: body && JSON.stringify(body), cache: "no-store" };
-  const response = await fetch(path, { ...sent, signal: AbortSignal.timeout(15000) });
+  const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store" };
+  const response = await fetch(path, { ...options, signal: AbortSignal.timeout(15000) });
   if (AGAIN.has(response.status)) return null;
   return { status: response.status, etag: response.headers.get("ETag"), body: await response.json() };
 }

@@ -41,7 +41,7 @@ elseif string.sub(extra, 1, 5) == '{"d":' then
 end
 local grown = #new_title + #new_extra - #old_title - #old_extra + (stored_line and 0 or #line + 1)
 if grown > 0 and counters.bytes + grown > max_bytes + 0 then return { "cart_too_large", max_bytes } end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, true)
 if refusal then return refusal end
 
 counters.quantity, counters.units, counters.nanos = counters.quantity + quantity, units, nanos

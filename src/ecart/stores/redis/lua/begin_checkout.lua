@@ -9,7 +9,7 @@ local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
 if not m or s == "gone" or counters.lines == 0 then return { "cart_empty" } end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, false)
 if refusal then return refusal end
 
 -- A deletion, though of nothing, lets the writes that follow pass when memory is full.

@@ -10,7 +10,7 @@ if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
 local is_named, exists = string.sub(record, 1, 1) == "#", m and s ~= "gone"
 if not exists and not is_named then return reply(key, want_cart, "0", v, c, m, header.s, "") end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, false)
 if refusal then return refusal end
 
 local mark, lifetime = "0", header.ttl

@@ -9,7 +9,7 @@ local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
 if string.match(s or "", "^locked|([^|]*)|") ~= checkout_id then return { "checkout_not_open" } end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, false)
 if refusal then return refusal end
 
 local all, seen = redis.call("HGETALL", key), {}

@@ -11,7 +11,7 @@ if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
 if string.match(s or "", "^merging|([^|]*)") ~= merge_id then
   return reply(key, want_cart, "0", v, c, m, s, "")
 end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, false)
 if refusal then return refusal end
 
 -- A deletion, though of nothing, lets the writes that follow pass when memory is full.

@@ -49,7 +49,7 @@ for i = last + 1, #ARGV, 2 do
     writes[#writes + 1] = ARGV[i + 1]
   end
 end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, false)
 if refusal then return refusal end
 local shown = string.format("%.0f|%.0f|%.0f|%.0f", added, raised, clamped, left)
 writes[2] = record_text(now, sequence, fingerprint, "|" .. shown)

@@ -16,7 +16,7 @@ if not m or s == "gone" then
 end
 local writes, first = { record, record_text(now, sequence, fingerprint, "") }, 14
 local last = first + 2 * count - 1
-local units, nanos, bytes = counters.units, counters.nanos, counters.bytes
+local quantity_before, units, nanos, bytes = counters.quantity, counters.units, counters.nanos, counters.bytes
 for i = first, last, 2 do
   local stored_line, position = redis.call("HGET", key, ARGV[i]), nil
   if stored_line then
@@ -50,7 +50,7 @@ if priced == "1" and header.currency ~= currency then
 end
 if units >= 2 ^ 53 then return { "amount_out_of_range" } end
 if bytes > counters.bytes and bytes > max_bytes + 0 then return { "cart_too_large", max_bytes } end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, counters.quantity > quantity_before)
 if refusal then return refusal end
 
 counters.units, counters.nanos, counters.bytes = units, nanos, bytes

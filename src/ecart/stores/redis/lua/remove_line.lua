@@ -11,7 +11,7 @@ if is_repeat then return reply(key, want_cart, "1", v, c, m, s, stored_line or "
 if not stored_line then return { "line_not_found" } end
 local was, price = string.match(stored_line, "^(%d+)|([%d%.]*)|%d+|")
 if not was then return { "corrupt_cart", line } end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, false)
 if refusal then return refusal end
 
 redis.call("HDEL", key, line)

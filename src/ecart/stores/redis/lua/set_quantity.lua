@@ -14,7 +14,7 @@ if not was then return { "corrupt_cart", line } end
 local times = quantity - was
 local units, nanos = add_amount(counters.units, counters.nanos, times, price)
 if units >= 2 ^ 53 then return { "amount_out_of_range" } end
-refusal, header.records, header.expired = count_record(key, now, record, recorded, header.records)
+refusal = count_record(key, now, record, recorded, header, times > 0)
 if refusal then return refusal end
 
 counters.quantity, counters.units, counters.nanos = counters.quantity + times, units, nanos

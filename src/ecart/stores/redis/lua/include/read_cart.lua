@@ -3,7 +3,7 @@
 -- Returns: a refusal if a text is unreadable; or nil and
 --   now: the engine's time in milliseconds, as text
 --   header: version, records (lanes|keys|swept), currency and ttl; m and s, the texts as the change is to leave them;
---     `expired` is what the change has `count_record` find: fields of records to delete
+--     later what `count_record` finds
 --   counters: lines, quantity, units, nanos, position; bytes, as of `line_bytes`, of all lines
 --   v, c, m, s, recorded, line_text: the fields as stored
 -- What most changes pass on unread stays text.

@@ -14,10 +14,10 @@ end
 -- Returns: the refusal, as given.
 local function refuse_merge(key, now, record, recorded, sequence, fingerprint, header, v, refusal)
   if not v then return refusal end
-  local _, records, old = count_record(key, now, record, recorded, header.records)
+  local _ = count_record(key, now, record, recorded, header, false)
   redis.call("HDEL", key, "!")
-  if old then delete_fields(key, old) end
-  redis.call("HSET", key, "v", string.match(v, "^%d+|[%w_-]+|%d+|") .. records,
+  if header.expired then delete_fields(key, header.expired) end
+  redis.call("HSET", key, "v", string.match(v, "^%d+|[%w_-]+|%d+|") .. header.records,
     record, record_text(now, sequence, fingerprint, "|refused"))
   return refusal
 end

@@ -1,6 +1,6 @@
 -- Writes a cart at its next version. What grows is written by the first HSET, which a full memory refuses.
--- Takes: header and counters as they are to be; m and s as stored; `writes`, further names and values, the change's
--- record among them; lifetime, the milliseconds after which it expires.
+-- Takes: header and counters as they are to be; m and s as stored; `writes`, the change's record, which is left out where
+-- there is no place for it, and further names and values; lifetime, the milliseconds after which it expires.
 -- Returns: the texts of v and c as written.
 local function write_cart(key, now, lifetime, digest, header, counters, m, s, writes)
   -- %d takes half the time of %.0f, and is exact below 2^31 also where a long has 32 bits.
@@ -17,7 +17,7 @@ local function write_cart(key, now, lifetime, digest, header, counters, m, s, wr
     writes[#writes + 1] = "s"
     writes[#writes + 1] = header.s
   end
-  redis.call("HSET", key, "v", v, "c", c, "b", b, unpack(writes, 1, math.min(1000, #writes)))
+  redis.call("HSET", key, "v", v, "c", c, "b", b, unpack(writes, header.has_no_place and 3 or 1, math.min(1000, #writes)))
   for i = 1001, #writes, 1000 do
     redis.call("HSET", key, unpack(writes, i, math.min(i + 999, #writes)))
   end
