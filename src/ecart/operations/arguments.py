@@ -104,7 +104,7 @@ def parse_operation_id(operation_id: str) -> tuple[str, int]:
 
 
 def is_lane(name: str) -> bool:
-    """Whether `parse_operation_id` named a lane of this library, and not something of a caller's."""
+    """Whether `parse_operation_id` named a lane of this library, not something of a caller's."""
     return name.startswith("~") and not name.endswith(".0")
 
 
