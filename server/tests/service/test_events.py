@@ -145,6 +145,31 @@ def test_a_cart_is_followed_by_so_many(
         time.sleep(0.05)
 
 
+def test_an_address_follows_so_many_carts(serve: Callable[..., Service], engine: Engine) -> None:
+    """Whatever the number of its sessions; another address is not refused for it."""
+    service = serve("--redis-url", engine.url, "--streams-per-address", "3").ready()
+    far, near = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
+
+    with contextlib.ExitStack() as stack:
+
+        def follow(headers: dict[str, str]) -> requests.Response:
+            visitor = stack.enter_context(requests.Session())
+            visitor.headers.update(headers)
+            visitor.get(f"{service.address}/cart")
+            answer = visitor.get(f"{service.address}/cart/events", stream=True, timeout=20)
+            return stack.enter_context(answer)
+
+        opened = [follow(far) for _ in range(4)]
+        others = [follow(near), *(follow({}) for _ in range(4))]
+        assert [answer.status_code for answer in opened] == [200, 200, 200, 429]
+        assert {answer.status_code for answer in others} == {200}
+        opened[0].close()
+        deadline = time.monotonic() + 5
+        while follow(far).status_code == 429:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_streams_end_with_the_service(
     serve: Callable[..., Service], engine: Engine, visitor: requests.Session, workers: str

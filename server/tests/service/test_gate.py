@@ -18,6 +18,7 @@ TOKENS = SignedTokens(["a secret of the tests"])
 SHOP = "203.0.113.7"
 JSON = {"content-type": "application/json"}
 KEY = "a key of the tests, long enough"
+RATES = ("session", "address", "new_sessions", "session_reads", "address_reads")
 
 
 class Clock:
@@ -36,7 +37,7 @@ class Door:
     """One deployment with a gate, and requests to it."""
 
     def __init__(self, most: int = 1000, **limits: Any) -> None:
-        rates = {"session": None, "address": None, "new_sessions": None, **limits}
+        rates = {**dict.fromkeys(RATES), **limits}
         self.clock = Clock()
         self.store = MemoryStore()
         gate = RateGate(Limits(**rates), clock=self.clock, bucket_limit=most)
@@ -125,8 +126,8 @@ def test_a_forged_session_is_a_new_one(way: str) -> None:
     assert [forged(number) for number in range(5)] == [200, 200, 200, 429, 429]
 
 
-def test_a_look_is_always_answered() -> None:
-    """But where too many sessions have begun it begins none, by cookie or by token."""
+def test_a_look_begins_so_many_sessions() -> None:
+    """It is answered where too many have begun, and begins none, by cookie or by token."""
     door = Door(new_sessions=Rate(2, 60))
 
     looks = [door.ask("GET", "/cart") for _ in range(4)]
@@ -138,8 +139,41 @@ def test_a_look_is_always_answered() -> None:
     assert door.add().status == 429
 
 
-def test_looks_of_a_known_session_are_not_counted() -> None:
-    """However many; and by a token it is given its token again."""
+@pytest.mark.parametrize("rate", ["session_reads", "address_reads"])
+def test_so_many_reads_are_answered(rate: str) -> None:
+    """Then 429 with the time to wait. Changes go on, and so does another session or address."""
+    door = Door(**{rate: Rate(3, 60)})
+    one, other = TOKENS.sign("one"), TOKENS.sign("other")
+
+    reads = [door.ask(method, path, token=one) for method, path in READS]
+
+    assert [read.status for read in reads] == [200, 200, 200, 429, 429]
+    assert reads[0].headers["RateLimit"] == f'"{rate.replace("_", "-")}";r=2;t=20'
+    assert reads[-1].headers["Retry-After"] == "20"
+    assert door.adds(3, one) == [200] * 3
+    same_address = door.ask("GET", "/cart", token=other).status
+    assert same_address == (200 if rate == "session_reads" else 429)
+    assert door.ask("GET", "/cart", token=other, address="203.0.113.8").status == 200
+    door.clock.pass_seconds(20)
+    assert door.ask("GET", "/cart", token=one).status == 200
+
+
+READS = [("GET", "/cart"), ("HEAD", "/cart"), ("GET", "/cart/summary"), ("GET", "/cart"),
+         ("GET", "/cart/operations/k")]  # fmt: skip
+
+
+def test_a_read_reports_both_of_its_limits() -> None:
+    """That of sessions that begin, and that of reads."""
+    door = Door(new_sessions=Rate(2, 60), address_reads=Rate(9, 60))
+
+    read = door.ask("GET", "/cart")
+
+    assert read.headers["RateLimit-Policy"] == '"new-sessions";q=2;w=60, "address-reads";q=9;w=60'
+    assert read.headers["RateLimit"] == '"new-sessions";r=1;t=30, "address-reads";r=8;t=7'
+
+
+def test_reads_take_nothing_of_changes() -> None:
+    """However many; and by a token a session is given its token again."""
     door = Door(session=Rate(1, 60), address=Rate(1, 60), new_sessions=Rate(1, 60))
     token = TOKENS.sign("known")
 

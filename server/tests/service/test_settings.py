@@ -43,7 +43,13 @@ GIVEN = ServiceSettings(
     ),
     http=HttpSettings(
         rules=Rules(
-            ttl_ms=1000, currency="JPY", max_quantity=10, max_lines=20, max_details_bytes=30
+            ttl_ms=1000,
+            currency="JPY",
+            max_quantity=10,
+            max_lines=20,
+            max_details_bytes=30,
+            max_line_bytes=50,
+            max_cart_bytes=40,
         ),
         accept_unknown_skus=False,
         body_limit=1000,
@@ -55,7 +61,15 @@ GIVEN = ServiceSettings(
         first_ttl_seconds=30,
     ),
     catalog="wares.csv",
-    limits=Limits(session=None, address=Rate(1, 2), new_sessions=Rate(3, 4), counts_loopback=True),
+    limits=Limits(
+        session=None,
+        address=Rate(1, 2),
+        new_sessions=Rate(3, 4),
+        session_reads=Rate(5, 6),
+        address_reads=None,
+        streams=7,
+        counts_loopback=True,
+    ),
     admin=AdminSettings(key="an operator's key", can_write=True),
     logs=LogSettings(format="json", level="debug", access=True),
     metrics=MetricsSettings(keys=("a key of metrics",), is_open=True, folder="/tmp/numbers"),
@@ -114,7 +128,8 @@ ARGUMENTS = """
     --workers 2 --prefix tenant --partitions 64 --catalog {catalog} --currency JPY --ttl 1000
     --first-ttl 30 --trusted-origin https://a.example --trusted-origin https://b.example --hold 60
     --keep-additions --merge-policy max --durability fsync --replicas 0 --rate-limit all
-    --session-rate 0 --address-rate 1/2 --new-session-rate 3/4 --log-format json --log-level debug
+    --session-rate 0 --address-rate 1/2 --new-session-rate 3/4 --session-read-rate 5/6
+--address-read-rate 0 --streams-per-address 7 --log-format json --log-level debug
     --access-log --admin-write --sweep-every 7
 """
 
@@ -165,9 +180,7 @@ def test_every_option_reaches_the_workers(
             first_ttl_seconds=30,
         ),
         catalog=str(wares),
-        limits=Limits(
-            session=None, address=Rate(1, 2), new_sessions=Rate(3, 4), counts_loopback=True
-        ),
+        limits=GIVEN.limits,
         admin=AdminSettings(key="an operator's key", can_write=True),
         logs=LogSettings(format="json", level="debug", access=True),
         metrics=MetricsSettings(

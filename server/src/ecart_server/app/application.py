@@ -76,7 +76,7 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         standalone=True,
         gate=None if settings.limits is None else RateGate(settings.limits),
     )
-    subscriptions = Subscriptions(store, rules)
+    subscriptions = Subscriptions(store, rules, settings.limits)
     endpoint.host.store = PublishingStore(endpoint.host.store, subscriptions)
     admin = Admin(settings, store, rules) if settings.admin.key else None
     sweeper = Sweeper(store_settings.url, store_settings.keys, settings.sweep_every)

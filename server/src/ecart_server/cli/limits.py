@@ -56,6 +56,15 @@ _OPTIONS = (
         "limits__new_sessions",
         "Sessions begun from one address; 0: any number.",
     ),
+    _rate("--session-read-rate", "limits__session_reads", "Reads of one session; 0: any number."),
+    _rate("--address-read-rate", "limits__address_reads", "Reads from one address; 0: any number."),
+    setting(
+        "--streams-per-address",
+        "limits__streams",
+        type=click.IntRange(0),
+        show_default=True,
+        help="Streams of events open at once from one address; 0: any number.",
+    ),
     setting(
         "--trusted-proxies",
         "process__trusted_proxies",

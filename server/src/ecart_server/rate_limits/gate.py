@@ -1,15 +1,16 @@
 """The service's rate limits: which bucket a request takes from, and the headers that report it.
 
-Changes take a token of their session, and one of their address. A session that begins takes one of
-its address, whether it begins with a change or with a read. A read is always answered; but where
-too many sessions have begun, it begins none. Each worker process counts for itself (decision 29).
+Changes take a token of their session, and one of their address; so do reads, from buckets of their
+own. A session that begins takes one of its address, whether it begins with a change or with a
+read; where too many have begun, a change is refused, and a read is answered without a session.
+Each worker process counts for itself (decision 29).
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -25,14 +26,18 @@ _log = logging.getLogger("ecart.service")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes per session and per address, and new sessions per address; None: unlimited.
+    """Changes and reads per session and per address, and new sessions per address; None: unlimited.
 
-    Requests from this machine are not counted, unless `counts_loopback`.
+    `streams` of events are open at once from one address; 0: any number. Requests from this machine
+    are not counted, unless `counts_loopback`.
     """
 
     session: Rate | None = Rate(120, 60)
     address: Rate | None = Rate(600, 60)
     new_sessions: Rate | None = Rate(60, 60)
+    session_reads: Rate | None = Rate(600, 60)
+    address_reads: Rate | None = Rate(3000, 60)
+    streams: int = 100
     counts_loopback: bool = False
 
 
@@ -53,17 +58,19 @@ class RateGate:
         self._counts_loopback = limits.counts_loopback
         self._clock = clock
         self._has_warned = False
-        self._session, self._address, self._new_sessions = (
+        self._session, self._address, self._new_sessions, self._reads, self._address_reads = (
             None if rate is None else Buckets(name, rate, bucket_limit)
             for name, rate in (
                 ("session", limits.session),
                 ("address", limits.address),
                 ("new-sessions", limits.new_sessions),
+                ("session-reads", limits.session_reads),
+                ("address-reads", limits.address_reads),
             )
         )
 
     def decide(self, request: Request, /) -> RateDecision:
-        """Counts a change, and a session that begins.
+        """Counts a change or a read, and a session that begins.
 
         Raises:
             HttpError: `rate_limited`, with `Retry-After`; nothing was counted then.
@@ -71,25 +78,26 @@ class RateGate:
         client = client_address(request.address)
         if client.is_loopback and not self._counts_loopback:
             return ALLOWED
-        if request.method in CHANGING:
-            return self._change(request, client.name)
-        return self._new_session(client.name) if request.session.is_new else ALLOWED
-
-    def _change(self, request: Request, client: str) -> RateDecision:
         # A forged cookie gives a new session, so that inventing cookies gives no new buckets.
-        is_new = request.session.is_new
-        by = (self._new_sessions, client) if is_new else (self._session, request.session.cart_id)
-        draws = [(b, key) for b, key in (by, (self._address, client)) if b is not None]
+        is_new, cart_id = request.session.is_new, request.session.cart_id
+        begun = [(self._new_sessions, client.name)] if is_new else []
+        if request.method in CHANGING:
+            known = [] if is_new else [(self._session, cart_id)]
+            return RateDecision(self._draw(request, *begun, *known, (self._address, client.name)))
+        known = [] if is_new else [(self._reads, cart_id)]
+        headers = self._draw(request, *known, (self._address_reads, client.name))
+        draws = [(buckets, key) for buckets, key in begun if buckets is not None]
+        decisions, may_start_session = self._take(draws)
+        return RateDecision(_joined(_headers(draws, decisions), headers), may_start_session)
+
+    def _draw(self, request: Request, *given: tuple[Buckets | None, str]) -> dict[str, str]:
+        """Takes a token of each limit that there is; the headers that report it."""
+        draws = [(buckets, key) for buckets, key in given if buckets is not None]
         decisions, is_granted = self._take(draws)
         if not is_granted:
             self._warn_of_proxy(request)
             raise _rate_limited(draws, decisions)
-        return RateDecision(_headers(draws, decisions))
-
-    def _new_session(self, client: str) -> RateDecision:
-        draws = [] if self._new_sessions is None else [(self._new_sessions, client)]
-        decisions, is_granted = self._take(draws)
-        return RateDecision(_headers(draws, decisions), may_start_session=is_granted)
+        return _headers(draws, decisions)
 
     def _take(self, draws: Sequence[Draw]) -> tuple[list[Decision], bool]:
         """Takes a token of each bucket, or of none if one of them has none."""
@@ -124,6 +132,12 @@ def _headers(draws: Sequence[Draw], decisions: Sequence[Decision]) -> dict[str, 
         for (b, _), decision in zip(draws, decisions, strict=True)
     ]
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
+
+
+def _joined(first: Mapping[str, str], second: Mapping[str, str]) -> Mapping[str, str]:
+    if not first or not second:
+        return first or second
+    return {name: f"{first[name]}, {second[name]}" for name in first}
 
 
 def _rate_limited(draws: Sequence[Draw], decisions: Sequence[Decision]) -> HttpError:

@@ -48,7 +48,7 @@ class EventStream:
         Raises:
             HttpError: `too_many_streams`; nothing has been sent.
         """
-        with self._subscriptions.subscribe(request.session.cart_id) as subscriber:
+        with self._subscriptions.subscribe(request.session.cart_id, request.address) as subscriber:
             watching = asyncio.create_task(_close_on_disconnect(receive, subscriber))
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})

@@ -19,8 +19,9 @@ only its newest state matters. States are ordered by version. If the cart has en
 has begun under the same id, their epochs differ, and versions cannot be compared; then any state
 counts as new.
 
-Streams are limited per process and per cart, because each one holds a connection. An engine that is
-away ends no stream: polling goes on, and the next successful read publishes what was missed.
+Streams are limited per process, per cart and per address, because each holds a connection. An
+engine that is away ends no stream: polling goes on, and the next successful read publishes what was
+missed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -36,6 +38,8 @@ from ecart.http.problems import HttpError
 from ecart.model import CartChange, CartSummary
 from ecart.operations import GetSummary, Operation, Rules
 from ecart.store import AsyncStore
+from ecart_server.rate_limits import Limits
+from ecart_server.rate_limits.addresses import client_address
 
 POLL_SECONDS = 1.0
 READS_PER_BATCH = 100
@@ -90,37 +94,55 @@ class Subscriber:
 class Subscriptions:
     """All subscribers of one process, and the task that polls their carts."""
 
-    def __init__(self, store: AsyncStore, rules: Rules) -> None:
+    def __init__(self, store: AsyncStore, rules: Rules, limits: Limits | None = None) -> None:
         self._store = store
         self._rules = rules
+        self._limits = limits
+        self._by_client: Counter[str] = Counter()
         self.subscribers: dict[str, set[Subscriber]] = {}
         """By cart id; a cart without subscribers is not in it."""
         self._polling: asyncio.Task[None] | None = None
         self._is_closed = False
 
     @contextlib.contextmanager
-    def subscribe(self, cart_id: str) -> Iterator[Subscriber]:
-        """A subscriber of the cart, for as long as the context lasts.
+    def subscribe(self, cart_id: str, address: str = "") -> Iterator[Subscriber]:
+        """A subscriber of the cart, for as long as the context lasts; `address` is the client's.
 
         Raises:
             HttpError: `too_many_streams`.
         """
         all_streams = sum(map(len, self.subscribers.values()))
         of_cart = self.subscribers.get(cart_id, set())
-        if all_streams >= MAX_STREAMS or len(of_cart) >= MAX_STREAMS_PER_CART:
+        client = client_address(address).name
+        if (
+            all_streams >= MAX_STREAMS
+            or len(of_cart) >= MAX_STREAMS_PER_CART
+            or self._has_most_streams(address)
+        ):
             raise HttpError("too_many_streams", "too many follow already; look again now and then")
         subscriber = Subscriber()
         if self._is_closed:
             subscriber.close()
         self.subscribers.setdefault(cart_id, of_cart).add(subscriber)
+        self._by_client[client] += 1
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll_while_subscribed())
         try:
             yield subscriber
         finally:
+            self._by_client[client] -= 1
+            if not self._by_client[client]:
+                del self._by_client[client]
             of_cart.discard(subscriber)
             if not of_cart:
                 self.subscribers.pop(cart_id, None)
+
+    def _has_most_streams(self, address: str) -> bool:
+        if self._limits is None or not self._limits.streams:
+            return False
+        client = client_address(address)
+        is_counted = self._limits.counts_loopback or not client.is_loopback
+        return is_counted and self._by_client[client.name] >= self._limits.streams
 
     def publish(self, cart: CartSummary) -> None:
         """Notifies the subscribers of a cart of its state."""
