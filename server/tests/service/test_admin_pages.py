@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 import requests
 
-from ecart import Cart, RedisStore
+from ecart import Cart, RedisStore, Rules
 from ecart.stores.redis.index import note
 from ecart.stores.redis.keys import Keyspace
 from ecart_server.cart_index import Survey
@@ -346,7 +347,7 @@ def test_an_empty_cart_in_check_out(inside: Operator, client: Any) -> None:
     cart, key = Cart("user-42", client), KEYS.cart("user-42")
     cart.add("apple")
     checkout = cart.begin_checkout()
-    client.hdel(key, ":apple")
+    client.hdel(key, ":apple", "b")
     client.hset(key, "c", "0|0|0|0|1")
 
     page, confirm = inside.page("/cart", id="user-42"), inside.page("/cart/release", id="user-42")
@@ -373,6 +374,32 @@ def test_a_cart_that_cannot_be_read(inside: Operator, client: Any) -> None:
     assert "unreadable_cart" in broken.text
     assert [r"\xff<script>"] in [row[1:] for row in broken.tables["Fields"]]
     assert "wrong_type" in text.text
+
+
+def test_a_cart_of_before_the_limits(inside: Operator, live: Service, client: Any) -> None:
+    """Its page is bounded, and shoppers do not wait while it is rendered."""
+    cart = Cart("user-42", client, rules=Rules(max_lines=5000, max_cart_bytes=1 << 30))
+    details = {"\u202e": "\x00" * 150}  # which are spelled out, each in an element of its own
+    for number in range(3000):
+        cart.add(f"sku-{number}", title="t" * 256, details=details)
+    client.hset(KEYS.cart("user-42"), ":sku-0", f'1||1|"{"x" * 300_000}|')
+    client.hdel(KEYS.cart("user-42"), "b")
+    waits: list[float] = []
+    with ThreadPoolExecutor(1) as operator, requests.Session() as shopper:
+        shopper.get(f"{live.address}/cart")
+        page = operator.submit(inside.page, "/cart", id="user-42")
+        while not page.done():
+            began = time.monotonic()
+            shopper.get(f"{live.address}/cart/summary").raise_for_status()
+            waits.append(time.monotonic() - began)
+
+    text = page.result().text
+    print(f"{len(text):,} characters; the longest of {len(waits)} waits {max(waits) * 1000:.0f} ms")
+    assert "3,000 lines" in text
+    assert "and 2,500 more" in text
+    assert "x" * 1000 + "…" in text
+    assert len(text) < 3_000_000
+    assert max(waits) < 0.5
 
 
 def test_a_cart_that_is_not_there(inside: Operator) -> None:

@@ -76,11 +76,17 @@ class ShownRecord(msgspec.Struct, frozen=True):
     result: str
 
 
+SHOWN_RECORDS = 200
+SHOWN_FIELDS = 600
+"""What a cart's page has of records, the latest first, and of fields: `ecart show` prints more."""
+
+
 class CartDetails(msgspec.Struct, frozen=True):
     """All that is stored of one cart, and what the doctor finds in it.
 
     `pttl` is milliseconds to live as the engine gives them, `size` bytes of memory. `cart` is None
-    if the stored fields cannot be read; `fields` are there as text in any case.
+    if the stored fields cannot be read; `fields` are there as text in any case. Of records and
+    fields the first are here, and how many there are.
     """
 
     cart_id: str
@@ -92,6 +98,8 @@ class CartDetails(msgspec.Struct, frozen=True):
     records: tuple[ShownRecord, ...]
     findings: tuple[tuple[Finding, str], ...]
     fields: tuple[tuple[str, str], ...]
+    record_count: int = 0
+    field_count: int = 0
 
 
 class AdminQueries:
@@ -188,17 +196,17 @@ class AdminQueries:
             pttl=stored.pttl,
             size=stored.size,
             cart=cart,
-            records=records,
+            records=records[:SHOWN_RECORDS],
             findings=tuple((_finding(code), detail) for code, detail in faults),
             fields=tuple(
-                sorted(
-                    (
-                        name.decode(errors="backslashreplace"),
-                        value.decode(errors="backslashreplace"),
-                    )
-                    for name, value in stored.fields.items()
+                (
+                    name.decode(errors="backslashreplace"),
+                    stored.fields[name].decode(errors="backslashreplace"),
                 )
+                for name in sorted(stored.fields)[:SHOWN_FIELDS]
             ),
+            record_count=len(records),
+            field_count=len(stored.fields),
         )
 
     @contextlib.contextmanager

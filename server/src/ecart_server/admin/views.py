@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -30,6 +31,8 @@ _Result = TypeVar("_Result")
 IDLE_CHOICES = {0: "any time", 600: "10 minutes", 3600: "1 hour", 21_600: "6 hours",
                 86_400: "1 day", 259_200: "3 days"}  # fmt: skip
 """What the list of carts can be filtered by: seconds without a change, and as text."""
+SHOWN_LINES = 500
+"""Lines of a cart on its page; a larger one is of a time before the limits, or has wider ones."""
 NOTICES = {"purged": "The cart was purged.", "released": "The check-out was released."}
 """What a page says after a change, by the parameter `done` of the redirect to it."""
 
@@ -92,6 +95,10 @@ class AdminViews:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, query, *arguments)
 
+    async def _render(self, name: str, **values: Any) -> Response:
+        """Renders what a store holds, in a thread: shoppers' requests do not wait for it."""
+        return await self._query(partial(self._renderer.page, name, **values))
+
     async def _overview(self, request: AdminRequest) -> Response:
         overview = await self._query(self._queries.overview)
         survey = overview.survey
@@ -100,7 +107,7 @@ class AdminViews:
             values_plot(survey.values),
             ages_plot(survey.ages),
         )
-        return self._renderer.page(
+        return await self._render(
             "overview",
             token=request.token,
             overview=overview,
@@ -120,7 +127,7 @@ class AdminViews:
         except InvalidCursorError:
             return redirect("/admin/carts")
         choice = {"idle": idle, "order": "recent" if is_newest_first else "idle"}
-        return self._renderer.page(
+        return await self._render(
             "carts",
             token=request.token,
             page=page,
@@ -138,24 +145,24 @@ class AdminViews:
         if found is None:
             return self._not_found(request, cart_id)
         lines = found.cart.lines if found.cart else ()
-        return self._renderer.page(
+        return await self._render(
             "cart",
             token=request.token,
             found=found,
-            lines=[(line, _details_text(line.details)) for line in lines],
+            lines=[(line, _details_text(line.details)) for line in lines[:SHOWN_LINES]],
             notice=NOTICES.get(request.query.get("done", "")),
         )
 
     async def _engine(self, request: AdminRequest) -> Response:
         engines = await self._query(self._queries.engines)
         report = await self._query(self._queries.report)
-        return self._renderer.page("engine", token=request.token, engines=engines, report=report)
+        return await self._render("engine", token=request.token, engines=engines, report=report)
 
     async def _confirm_purge(self, request: AdminRequest) -> Response:
         found, cart_id = await self._find(request.query)
         if found is None:
             return self._not_found(request, cart_id)
-        return self._renderer.page("confirm", token=request.token, action="purge", found=found)
+        return await self._render("confirm", token=request.token, action="purge", found=found)
 
     async def _purge(self, request: AdminRequest) -> Response:
         cart_id = check_cart_id(request.form.get("id", ""))
@@ -167,7 +174,7 @@ class AdminViews:
         found, cart_id = await self._find(request.query)
         if found is None or found.cart is None or found.cart.lock is None:
             return self._not_found(request, cart_id)
-        return self._renderer.page("confirm", token=request.token, action="release", found=found)
+        return await self._render("confirm", token=request.token, action="release", found=found)
 
     async def _release(self, request: AdminRequest) -> Response:
         cart_id = check_cart_id(request.form.get("id", ""))

@@ -13,6 +13,8 @@ from ecart.money import display_text
 CURRENCY_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
 """Currencies that shoppers know by a sign before the amount; of others the code stands behind."""
 
+EXCERPT = 1000
+"""Characters of a stored text that a page for operators shows."""
 _SPANS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -30,6 +32,12 @@ def visible(text: object) -> Markup:
             code = character.encode("unicode_escape", "surrogatepass").decode()
             shown += Markup('<span class="spelled">{}</span>').format(code)
     return Markup("<bdi>{}</bdi>").format(shown)
+
+
+def excerpt(text: object) -> str:
+    """The beginning of a long text."""
+    shown = str(text)
+    return shown if len(shown) <= EXCERPT else f"{shown[:EXCERPT]}…"
 
 
 def count(number: int) -> str:
@@ -91,6 +99,7 @@ def byte_size(size: int) -> str:
 
 FILTERS = {
     "visible": visible,
+    "excerpt": excerpt,
     "count": count,
     "amount": amount,
     "price": price,
