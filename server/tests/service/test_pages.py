@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import html
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -359,10 +360,28 @@ def test_the_engine_is_away(make_shop: Callable[..., ServiceShop], own_engine: E
     assert units(shopper) == 1
 
 
+def test_the_largest_cart(make_shop: Callable[..., ServiceShop]) -> None:
+    """What a stranger can make the service render: 500 lines of text that HTML has to escape."""
+    shopper = make_shop().shopper()
+    options = {f"{number:&>60}": number for number in range(7)}
+    for number in range(500):
+        item = {"sku": f"sku-{number}", "options": options}
+        assert shopper.post("/cart/items", json=item).status == 200
+    sizes, seconds = [], []
+    for path in ("/cart", "/"):
+        began = time.perf_counter()
+        sizes.append(len(shopper.get(path).body))
+        seconds.append(time.perf_counter() - began)
+
+    print(f"JSON {sizes[0]:,} bytes in {seconds[0]:.3f} s, page {sizes[1]:,} in {seconds[1]:.3f} s")
+    assert sizes[0] < 500_000
+    assert sizes[1] < 8_000_000
+
+
 class LimitedShop(ServiceShop):
     @staticmethod
     def build(setup: Setup, store: Any) -> Any:
-        limits = Limits(session=Rate(2, 60), counts_loopback=True)
+        limits = Limits(session=Rate(2, 60), session_reads=Rate(5, 60), counts_loopback=True)
         return create_app(
             ServiceSettings(
                 secrets=setup.secrets, store=StoreSettings(url=setup.url), limits=limits
@@ -380,6 +399,10 @@ def test_forms_are_limited_as_the_api_is(engine: Engine) -> None:
 
     assert units(shopper) == 2
     assert re.search(r"Too much at once; try again in \d+ s\.", page)
+    while (refused := shopper.get("/")).status == 200:
+        pass
+    assert (refused.status, refused.headers["retry-after"]) == (429, "12")
+    assert "Too much at once; try again in 12 s." in text_of(refused)
     shop.close()
 
 

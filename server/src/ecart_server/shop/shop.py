@@ -7,6 +7,7 @@ button sends the same form again; it counts once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
@@ -31,6 +32,8 @@ from ecart_server.shop.product_cards import ProductCards, product_cards
 from ecart_server.shop.rendering import ShopPage, render_error, render_shop
 
 AFTER_A_FORM = "/#cart"
+LINES_AT_ONCE = 30
+"""Up to so many the page is rendered in the event loop, in some milliseconds; else in a thread."""
 _FOREIGN_FORM = "this form is not of a page of this session"
 _TEXT_BY_CODE = {"version_conflict": "The cart has changed meanwhile; please look again."}
 
@@ -49,6 +52,10 @@ class ShopPages:
             method="GET", path="/cart", session=request.session, address=request.address
         )
         answer = await self._endpoint.host.answer(get_cart)
+        if answer.status == 429:
+            problem = msgspec.json.decode(answer.body, type=Problem)
+            refusal = render_error(429, "Too much at once", _sentence(problem.detail))
+            return replace(refusal, headers={**answer.headers, **refusal.headers})
         cart = msgspec.json.decode(answer.body, type=CartView) if answer.status == 200 else None
         products, is_catalog_away = await self._products(query)
         message = self._messages.read(cookies)
@@ -61,7 +68,9 @@ class ShopPages:
             message=message,
             now=datetime.now(UTC),
         )
-        response = replace(render_shop(page), keep_session=answer.keep_session)
+        is_large = cart is not None and len(cart.items) > LINES_AT_ONCE
+        rendered = await asyncio.to_thread(render_shop, page) if is_large else render_shop(page)
+        response = replace(rendered, keep_session=answer.keep_session)
         return _with_cookie(response, self._messages.clear_cookie()) if message else response
 
     async def form(self, request: Request) -> Response:
