@@ -291,7 +291,7 @@ def test_a_refused_change_has_not_landed(cart: Cart) -> None:
     assert cart.resolve("k1") is None
 
 
-@pytest.mark.parametrize("name", ["", "x" * 256, "a\nb", "~", "~x.1.1", "~AAAAAAAAAAA.0.1"])
+@pytest.mark.parametrize("name", ["", "x" * 256, "a\nb", "~", "~x.1.1", "~AAAAAAAAAAA.0"])
 def test_what_is_no_name_cannot_be_asked_about(cart: Cart, name: str) -> None:
     with pytest.raises(InvalidOperationIdError):
         cart.resolve(name)

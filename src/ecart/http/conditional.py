@@ -1,4 +1,11 @@
-"""Entity tags and idempotency keys: conditional requests (RFC 9110 §13) and safe repeats."""
+"""Entity tags and idempotency keys: conditional requests (RFC 9110 §13) and safe repeats.
+
+A cart's tag names a state, `<epoch>.<version>.<digest>`, not the bytes of one answer. Proxies that
+compress an answer change its tag: nginx and CDNs make it weak, Apache, Caddy and Jetty append the
+coding (`-gzip`, `--gzip`). The state is the same, so a tag is compared as it is, then without what
+such a proxy appends, and weak tags count in `If-Match`, too. A later version may append parts that
+name more than the cart; `If-Match` asks for the cart alone.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +17,10 @@ from ecart.http.problems import HttpError
 from ecart.model import CartSummary
 from ecart.operations import Version, is_lane, parse_operation_id, short_digest
 
-_TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$))')
+_TAG = re.compile(r'\s*(?:(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$))')
 _KEY = re.compile(r'"([ -~]{1,255})"|([!#-~](?:[ -~]{0,253}[!#-~])?)')
+_CODING = re.compile(r"(?:--?|;)(?:gzip|br|zstd|deflate)\Z")
+_STATE_PARTS = 3
 _NO_CART = ".0."
 
 
@@ -29,11 +38,13 @@ def is_unchanged(request: Request, tag: str) -> bool:
     header = request.headers.get("if-none-match")
     if header is None:
         return False
-    return header.strip() == "*" or any(known == tag[1:-1] for _, known in _tags(header) or ())
+    current = tag[1:-1]
+    known = _tags(header) or ()
+    return header.strip() == "*" or any(current in (each, _uncoded(each)) for each in known)
 
 
 def expected_versions(request: Request) -> tuple[Version, ...]:
-    """The states on which the client insists: `If-Match`, strongly (RFC 9110 §13.1.1).
+    """The states on which the client insists: `If-Match` (RFC 9110 §13.1.1).
 
     Raises:
         HttpError: `invalid_header`.
@@ -45,18 +56,28 @@ def expected_versions(request: Request) -> tuple[Version, ...]:
     if not tags:
         raise HttpError("invalid_header", 'If-Match is a list of entity tags: "…", "…"')
     none = _tag_of_none(request.session.cart_id)
-    strong = [tag for weak, tag in tags if tag and not weak]
-    return tuple(_NO_CART if tag == none else tag for tag in strong) or ("no such tag",)
+    states = dict.fromkeys(state for tag in tags for state in _states(tag) if state)
+    return tuple(_NO_CART if state == none else state for state in states) or ("no such tag",)
 
 
-def _tags(header: str) -> list[tuple[str, str]] | None:
-    """The tags of a list, each with its mark of weakness; None if it is no such list."""
+def _states(tag: str) -> tuple[str, ...]:
+    """The states that a tag may name: all of it, without a coding, without further parts."""
+    plain = _uncoded(tag)
+    return tag, plain, ".".join(plain.split(".", _STATE_PARTS)[:_STATE_PARTS])
+
+
+def _uncoded(tag: str) -> str:
+    return _CODING.sub("", tag)
+
+
+def _tags(header: str) -> list[str] | None:
+    """The tags of a list, weak or strong; None if it is no such list."""
     tags, position = [], 0
     while position < len(header):
         match = _TAG.match(header, position)
         if match is None:
             return None
-        tags.append((match[1] or "", match[2]))
+        tags.append(match[1])
         position = match.end()
     return tags
 
