@@ -16,6 +16,7 @@ DEPLOYMENT_KEY = re.compile(rb"[\w.~-]+:deployment", re.ASCII)
 MINUTE_KEY = re.compile(rb"[\w.~-]+:minutes:(\d+)", re.ASCII)
 CART_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:cart:[A-Za-z0-9._~%-]+", re.ASCII)
 INDEX_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:index", re.ASCII)
+ENDED_KEY = re.compile(rb"[\w.~-]+:\{\d+\}:ended:[\w-]+")
 SURVEY_KEY = re.compile(rb"[\w.~-]+:survey", re.ASCII)
 TURN_KEY = re.compile(rb"[\w.~-]+:(?:survey|sweep):turn", re.ASCII)
 INDEX_MEMBER = re.compile(rb"[A-Za-z0-9._~%-]+", re.ASCII)
@@ -64,6 +65,9 @@ def _wrong_with_key(client: Any, key: bytes) -> list[str]:
         return _wrong_with_index(client, key)
     if minute := MINUTE_KEY.fullmatch(key):
         return _wrong_with_minute(client, key, int(minute[1]))
+    if ENDED_KEY.fullmatch(key):
+        lives = client.get(key) == b"1" and client.pttl(key) > 0
+        return [] if lives else ["an ended session that never expires"]
     if SURVEY_KEY.fullmatch(key) or TURN_KEY.fullmatch(key):
         return _wrong_with_upkeep(client, key)
     if not CART_KEY.fullmatch(key):

@@ -18,7 +18,6 @@ INTENDED = {
     "CartEndpoint": "one for ASGI, one for WSGI",
     "Command": "Django looks for a management command by this name",
     "ECart": "what an app of each framework is given",
-    "SESSION_KEY": "of Flask's session and of Django's",
     "cart_from": "the same in every integration",
     "main": "of `python -m ecart`, and of the `ecart` command that it runs",
     "sign_in": "the same in every integration, over the flow",

@@ -282,6 +282,15 @@ class CartMergedError(RefusedError):
         self.target_id = target_id
 
 
+class SessionEndedError(RefusedError):
+    """The user has logged out: what their session held is no longer opened by it."""
+
+    code = "session_ended"
+
+    def __init__(self) -> None:
+        super().__init__("the user has logged out of this session")
+
+
 class UnknownSkuError(RefusedError, LookupError):
     """The catalog does not sell this SKU."""
 

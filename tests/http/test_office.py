@@ -714,3 +714,18 @@ def test_every_answer_is_guarded(office: Office, apple: dict[str, Any], number: 
         assert answer.headers["cache-control"] == "private, no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_a_key_with_letters_beyond_ascii(make_shop: Callable[..., Shop], coding: str) -> None:
+    """curl sends them as UTF-8, `requests` as Latin-1."""
+    key = "schlüssel für das büro"
+    shopper = make_shop(office_keys=(key,)).shopper()
+    sent = key.encode(coding).decode("latin-1")
+
+    answers = [
+        shopper.get("/carts/c", headers={"authorization": f"Bearer {given}"}).status
+        for given in (sent, sent[:-1], key.replace("ü", "?"))
+    ]
+
+    assert answers == [404, 401, 401]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients.examples import EVERY_ROUTE, example_of
+from ecart.http import Session
 from ecart.http.routes import Route
 from ecart.tokens import SignedTokens
 from engines import Engine
@@ -99,7 +100,7 @@ Disguise = tuple[dict[str, str], dict[str, str]]
 def disguises(victim: Victim, other: Victim, shop: Shop) -> dict[str, Disguise]:
     """Cookies and headers of somebody who has none of the victim's keys, by what is pretended."""
     name, cookie, cart_id = shop.cookie, victim.cookie, victim.cart_id
-    guessed = SignedTokens(["a secret that was guessed"]).sign(cart_id)
+    guessed = SignedTokens(["a secret that was guessed"]).sign(Session(cart_id))
     cookies = {
         "cut behind": cookie[:-1],
         "cut in front": cookie[1:],

@@ -18,10 +18,10 @@ def test_every_field_has_a_key() -> None:
 
     assert fields == [
         *Rules.__struct_fields__,
-        *(name for name in HttpSettings.__struct_fields__ if name != "rules"),
+        *(name for name in HttpSettings.__struct_fields__ if name not in ("rules", "cookie")),
     ]
     assert [name for name, key in KEYS.items() if name != key.field.upper()] == [
-        "TTL", "HOLD", "FIRST_TTL",
+        "TTL", "HOLD", "FIRST_TTL", "USER_SESSION",
     ]  # fmt: skip
 
 

@@ -119,7 +119,9 @@ def test_a_token_opens_its_cart(asgi: Shop, before: Golden) -> None:
     again = asgi.shopper().post("/cart/items", json={"sku": "tea"}, headers=headers)
 
     assert again.headers["idempotency-replayed"] == "true"
-    assert again.headers["cart-token"] == session["token"]
+    renewed = {"cart-token": again.headers["cart-token"]}
+    assert renewed["cart-token"] != session["token"]
+    assert asgi.shopper().get("/cart", headers=renewed).json["cart_id"] == session["cart_id"]
     assert again.headers["etag"] == f'"{before.cart(session["cart_id"]).etag}"'
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from browser.conftest import SECRET, opened
 from ecart import Cart, RedisStore
+from ecart.http import Session
 from ecart.integrations.cookies import SignedCookie
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def test_ids_and_addresses(devices: Any, address: str) -> None:
     page = context.new_page()
     in_cookies = [text for text in STRINGS if not set(text) & set('";,\\ ')]
     for text in in_cookies[::3]:
-        name, _, rest = SignedCookie(SECRET).set_cookie(text, False).partition("=")
+        name, _, rest = SignedCookie(SECRET).set_cookie(Session(text), False).partition("=")
         context.add_cookies([{"name": name, "value": rest.partition(";")[0], "url": address}])
         page.goto(f"{address}/?page={quote(text)}&{quote(text)}={quote(text)}#cart")
         known = json.loads(page.locator("#cart").get_attribute("data-cart") or "")

@@ -10,7 +10,7 @@ import requests
 from itsdangerous import TimestampSigner
 
 from ecart import Cart
-from ecart.tokens import SignedTokens
+from ecart.tokens import TextSigner
 from ecart_server.admin.access import Access, new_visitor
 from service.operating import KEY, Operator, Page, raw, rested
 from serving import Service, eventually
@@ -116,6 +116,29 @@ def test_coming_and_going(operator: Operator) -> None:
     assert (again.status_code, again.headers["Location"]) == (303, "/admin/login")
 
 
+def test_a_copy_of_the_cookie_opens_nothing_after_the_log_out(
+    inside: Operator, live: Service, serve: Callable[..., Service], engine: Engine
+) -> None:
+    """Neither a page nor a form, in this process and in another on the same store."""
+    other = serve(
+        "--admin-write", "--redis-url", engine.url,
+        env={"ECART_ADMIN_KEY": KEY, "ECART_SECRET": SECRET},
+    ).ready()  # fmt: skip
+    copies = [Operator(live.address), Operator(other.address)]
+    for copy in copies:
+        copy.cookies.update(inside.cookies)
+        token = copy.page().value("token")
+
+    inside.send_form("/logout", token=token)
+
+    for copy in copies:
+        seen = raw(copy, copy.address, "GET", "/admin")
+        assert (seen.status_code, seen.headers["Location"]) == (303, "/admin/login")
+        assert 'name="key"' in raw(copy, copy.address, "GET", "/admin/login").text
+        assert copy.send_form("/cart/purge", token=token, id="x").status_code in (401, 403)
+        copy.close()
+
+
 def test_over_https_the_cookie_is_secure(operator: Operator) -> None:
     """As a proxy on this machine tells."""
     operator.headers["X-Forwarded-Proto"] = "https"
@@ -178,7 +201,7 @@ def test_cookies_that_we_did_not_write(operator: Operator) -> None:
     operator.log_in()
     good = operator.cookies["ecart-admin"]
     kept = good.split(".")
-    by_shopper = SignedTokens([SECRET]).sign("in.abc")
+    by_shopper = TextSigner([SECRET], "ecart.session").sign("in.abc")
     timed = TimestampSigner(SECRET, salt="ecart.session", digest_method=hashlib.sha256).sign(
         "in.abc"
     )

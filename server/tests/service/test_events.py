@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from ecart import AsyncMemoryStore, Cart, RedisStore
-from ecart.errors import StoreUnavailableError
+from ecart.errors import SessionEndedError, StoreUnavailableError
 from ecart.http.problems import HttpError
-from ecart.operations import AddItem, GetSummary, Rules
+from ecart.operations import AddItem, EndSession, GetSummary, Rules
 from ecart_server.shop import events, subscriptions
 from ecart_server.shop.subscriptions import PublishingStore, Subscriptions
 
@@ -223,6 +223,30 @@ class Counted:
         if self.is_away:
             raise StoreUnavailableError("away")
         return await self.inner.execute(cart_id, operation)
+
+
+async def test_a_log_out_ends_the_stream(quick: None) -> None:
+    """The open one with the next heartbeat; a new one does not begin."""
+    from ecart.http import Request, Session
+
+    store = AsyncMemoryStore()
+    stream = events.EventStream(store, Rules(), Subscriptions(store, Rules()))
+    request = Request(method="GET", path="/cart/events", session=Session("user.42", id="s"))
+
+    async def receive() -> dict[str, Any]:
+        return await asyncio.Future()
+
+    async def send(message: Any) -> None:
+        pass
+
+    running = asyncio.create_task(stream(request, receive, send))
+    await asyncio.sleep(0.12)
+    assert not running.done()
+    await store.execute("user.42", EndSession(ended_id="s", life_ms=60_000))
+
+    await asyncio.wait_for(running, 2)
+    with pytest.raises(SessionEndedError):
+        await stream(request, receive, send)
 
 
 @pytest.fixture

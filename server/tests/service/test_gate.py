@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ecart import MemoryStore
-from ecart.http import HttpSettings, Request, Response, session_of
+from ecart.http import HttpSettings, Request, Response, Session, session_of
 from ecart.integrations.host import Host
 from ecart.tokens import SignedTokens
 from ecart_server.rate_limits import Limits, Rate, RateGate
@@ -55,14 +55,14 @@ class Door:
         **headers: str,
     ) -> Response:
         """A client's request; `token` is what its cookie holds."""
-        cart_id = None if token is None else TOKENS.read(token)
+        session = None if token is None else TOKENS.read(token)
         plain = {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request(
             method=method,
             path=path,
             headers={**JSON, **plain} if body else plain,
             body=body,
-            session=session_of(cart_id),
+            session=session or session_of(None),
             address=address,
         )
         return self.host.answer(request)
@@ -77,7 +77,7 @@ class Door:
 def test_a_session_makes_so_many_changes() -> None:
     """Then it waits; another session of the same address does not."""
     door = Door(session=Rate(3, 60))
-    one, other = TOKENS.sign("one"), TOKENS.sign("other")
+    one, other = TOKENS.sign(Session("one")), TOKENS.sign(Session("other"))
 
     assert door.adds(5, one) == [200, 200, 200, 429, 429]
     assert door.adds(1, other) == [200]
@@ -88,7 +88,7 @@ def test_a_session_makes_so_many_changes() -> None:
 def test_a_session_has_one_bucket_however_it_is_proved() -> None:
     """By cookie or by token."""
     door = Door(session=Rate(3, 60))
-    token = TOKENS.sign("one")
+    token = TOKENS.sign(Session("one"))
 
     by_cookie = door.adds(2, token)
     by_token = [door.add(cart_token=token).status for _ in range(2)]
@@ -100,8 +100,8 @@ def test_an_address_makes_so_many_changes() -> None:
     """Over all of its sessions; another address does not wait for it."""
     door = Door(address=Rate(3, 60))
 
-    assert [door.add(TOKENS.sign(name)).status for name in "abcd"] == [200, 200, 200, 429]
-    assert door.adds(1, TOKENS.sign("d"), address="203.0.113.8") == [200]
+    assert [door.add(TOKENS.sign(Session(name))).status for name in "abcd"] == [200, 200, 200, 429]
+    assert door.adds(1, TOKENS.sign(Session("d")), address="203.0.113.8") == [200]
 
 
 def test_an_address_begins_so_many_sessions() -> None:
@@ -109,7 +109,7 @@ def test_an_address_begins_so_many_sessions() -> None:
     door = Door(new_sessions=Rate(3, 60))
 
     assert door.adds(5) == [200, 200, 200, 429, 429]
-    assert door.adds(5, TOKENS.sign("known")) == [200] * 5
+    assert door.adds(5, TOKENS.sign(Session("known"))) == [200] * 5
 
 
 @pytest.mark.parametrize("way", ["cookie", "cart_token"])
@@ -143,7 +143,7 @@ def test_a_look_begins_so_many_sessions() -> None:
 def test_so_many_reads_are_answered(rate: str) -> None:
     """Then 429 with the time to wait. Changes go on, and so does another session or address."""
     door = Door(**{rate: Rate(3, 60)})
-    one, other = TOKENS.sign("one"), TOKENS.sign("other")
+    one, other = TOKENS.sign(Session("one")), TOKENS.sign(Session("other"))
 
     reads = [door.ask(method, path, token=one) for method, path in READS]
 
@@ -175,7 +175,7 @@ def test_a_read_reports_both_of_its_limits() -> None:
 def test_reads_take_nothing_of_changes() -> None:
     """However many; and by a token a session is given its token again."""
     door = Door(session=Rate(1, 60), address=Rate(1, 60), new_sessions=Rate(1, 60))
-    token = TOKENS.sign("known")
+    token = TOKENS.sign(Session("known"))
 
     looks = [door.ask("GET", "/cart", cart_token=token) for _ in range(50)]
 
@@ -233,13 +233,13 @@ def test_a_refusal_is_a_small_problem_and_nothing_else() -> None:
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert len(refused.body) < 200
     assert len(door.store._carts) == 1
-    assert door.adds(4, TOKENS.sign("known")) == [200, 200, 200, 429]
+    assert door.adds(4, TOKENS.sign(Session("known"))) == [200, 200, 200, 429]
 
 
 def test_an_answer_tells_what_is_left() -> None:
     """Also one that refuses for another reason; a request that is wrong counts as one."""
     door = Door(session=Rate(120, 60), address=Rate(600, 60))
-    token = TOKENS.sign("known")
+    token = TOKENS.sign(Session("known"))
 
     first = door.add(token)
     wrong = door.ask("POST", "/cart/items", token=token, body=b"{}")
@@ -253,7 +253,7 @@ def test_an_answer_tells_what_is_left() -> None:
 def test_the_wait_that_is_reported_is_long_enough() -> None:
     """And hardly longer: a second, where seconds are all that can be said."""
     door = Door(session=Rate(7, 60))
-    token = TOKENS.sign("known")
+    token = TOKENS.sign(Session("known"))
     while (refused := door.add(token)).status == 200:
         door.clock.pass_seconds(0.1)
 
@@ -308,7 +308,7 @@ def test_everything_can_be_unlimited() -> None:
 def test_a_proxy_that_nobody_named_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     """When its clients, counted as one, are refused; a client that says so itself is believed."""
     door = Door(address=Rate(1, 60))
-    token = TOKENS.sign("known")
+    token = TOKENS.sign(Session("known"))
     with caplog.at_level(logging.WARNING, "ecart.service"):
         door.adds(3, token, address=SHOP, x_forwarded_for=f"10.0.0.1, {SHOP}")
         assert caplog.messages == []
@@ -317,3 +317,29 @@ def test_a_proxy_that_nobody_named_is_reported_once(caplog: pytest.LogCaptureFix
     (message,) = caplog.messages
     assert message.startswith("10.9.9.9 is limited, and forwards for others")
     assert "--trusted-proxies" in message
+
+
+def with_key(door: Door, key: str, **more: Any) -> int:
+    """The status of a back-office request with this key."""
+    return door.ask("GET", "/carts/c", authorization=f"Bearer {key}", **more).status
+
+
+def test_wrong_keys_of_the_back_office_are_limited() -> None:
+    """Five from one address, then one in twelve seconds, of whatever key; others do not wait."""
+    door = Door()
+    assert [with_key(door, "guessed") for _ in range(6)] == [401] * 5 + [429]
+
+    assert with_key(door, KEY) == 429
+    refusal = door.ask("GET", "/carts/c", authorization=f"Bearer {KEY}")
+    assert (refusal.headers["Retry-After"], b"rate_limited" in refusal.body) == ("12", True)
+    assert with_key(door, KEY, address="203.0.113.77") == 404
+    door.clock.pass_seconds(12)
+    assert with_key(door, KEY) == 404
+
+
+def test_requests_without_a_key_and_of_this_machine_are_not_counted() -> None:
+    door = Door()
+
+    assert {door.ask("GET", "/carts/c").status for _ in range(20)} == {401}
+    assert {with_key(door, "guessed", address="127.0.0.1") for _ in range(20)} == {401}
+    assert with_key(door, KEY) == 404

@@ -333,6 +333,51 @@ def test_a_note_cannot_be_forged(shopper: Shopper) -> None:
         assert "You have won" not in page
 
 
+def test_a_message_is_of_one_session(shopper: Shopper) -> None:
+    """Whoever else's browser has the cookie, by whatever way, does not see what a form said."""
+    send(shopper, "/shop/add", {"sku": "apple"})
+    send(shopper, "/shop/remove", {"line_id": "apple", "sku": "apple", "title": "Foreign words"})
+    note = shopper.cookies["ecart-note"]
+    other = shopper.fresh()
+    other.post("/cart/items", json={"sku": "apple"})
+    other.cookies["ecart-note"] = note
+
+    assert "Foreign words" not in text_of(other.get("/"))
+    assert "Foreign words" not in text_of(
+        shopper.fresh().get("/", headers={"cookie": f"ecart-note={note}"})
+    )
+    assert "Foreign words is out of the cart" in text_of(shopper.get("/"))
+
+
+def test_the_cookie_of_a_message_is_secure_on_https(make_shop: Callable[..., ServiceShop]) -> None:
+    """With the prefix that no other host can set."""
+    shopper = make_shop().shopper(scheme="https")
+    send(shopper, "/shop/add", {"sku": "apple"})
+
+    answer = send(shopper, "/shop/remove", {"line_id": "apple", "sku": "apple", "title": "Apple"})
+
+    (cookie,) = answer.set_cookies
+    assert cookie.startswith("__Host-ecart-note=")
+    assert cookie.endswith("; Path=/; Secure")
+    assert "Apple is out of the cart" in text_of(shopper.get("/"))
+    assert "ecart-note" not in " ".join(shopper.cookies)
+
+
+def test_a_page_that_is_late_does_not_replace_the_cart(shopper: Shopper) -> None:
+    """The shop page as a first look, beside a change in another tab."""
+    browser = {"sec-fetch-site": "none"}
+    late = shopper.fresh()
+    assert late.get("/", headers=browser).status == 200
+    cart = shopper.post("/cart/items", json={"sku": "apple"}).json
+
+    shopper.cookies |= late.cookies
+
+    assert shopper.get("/cart", headers=browser).json == cart
+    added = send(late, "/shop/add", {"sku": "banana"}, sec_fetch_site="same-origin")
+    assert added.status == 303
+    assert units(late) == 1
+
+
 def test_a_refusal_of_the_api_is_said(shopper: Shopper) -> None:
     """In the words of its problem, once."""
     assert send(shopper, "/shop/add", {"sku": "apple", "quantity": "10000"}).status == 303

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from ecart.http import HttpSettings
+from ecart.http.cookies import CookieSettings
 from ecart.operations import Rules
 from ecart_server.cli.settings_options import default_of, nested
 from ecart_server.rate_limits import Limits, Rate
@@ -59,6 +60,8 @@ GIVEN = ServiceSettings(
         keep_additions=True,
         merge_policy="max",
         first_ttl_seconds=30,
+        user_session_seconds=40,
+        cookie=CookieSettings(name="shop", path="/shop", from_http=True),
     ),
     catalog="wares.csv",
     limits=Limits(
@@ -178,6 +181,8 @@ def test_every_option_reaches_the_workers(
             keep_additions=True,
             merge_policy="max",
             first_ttl_seconds=30,
+            user_session_seconds=40,
+            cookie=CookieSettings(name="shop", path="/shop", from_http=True),
         ),
         catalog=str(wares),
         limits=GIVEN.limits,

@@ -6,7 +6,7 @@ Nothing here does I/O or knows a framework. An integration turns its framework's
 
 from ecart.http.api import Api
 from ecart.http.guards import declares_oversized_body
-from ecart.http.login import SignIn, sign_in, user_cart_id
+from ecart.http.login import SignIn, sign_in, sign_out, user_cart_id
 from ecart.http.messages import Request, Response
 from ecart.http.sessions import Session, Tokens, new_cart_id, session_of
 from ecart.http.settings import HttpSettings
@@ -23,5 +23,6 @@ __all__ = [
     "new_cart_id",
     "session_of",
     "sign_in",
+    "sign_out",
     "user_cart_id",
 ]

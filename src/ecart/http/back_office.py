@@ -13,10 +13,9 @@ from ecart.http.bodies import CompleteCheckoutBody, MergeBody
 from ecart.http.conditional import entity_tag
 from ecart.http.guards import check_empty, decode_body
 from ecart.http.handlers import JSON, change_cart
-from ecart.http.login import is_of_user, sign_in, user_of
+from ecart.http.login import is_of_user, sign_in, sign_out, user_of
 from ecart.http.messages import Request, Response
 from ecart.http.problems import HttpError
-from ecart.http.sessions import Session
 from ecart.http.settings import HttpSettings
 from ecart.http.views import MergeView, SignInView, cart_view
 from ecart.model import check_cart_id
@@ -66,8 +65,7 @@ def begin_session(request: Request, settings: HttpSettings) -> Flow[Response]:
     cart_id = _cart_id(request)
     if not is_of_user(cart_id):
         raise _no_cart()
-    visitor = None if request.session.is_new else request.session.cart_id
-    signed_in = yield from sign_in(visitor, user_of(cart_id), settings.merge_policy, settings.rules)
+    signed_in = yield from sign_in(request.session, user_of(cart_id), settings)
     cart = yield from perform(cart_id, GetCart(rules=settings.rules))
     view = SignInView(
         added=signed_in.report.added,
@@ -83,8 +81,18 @@ def begin_session(request: Request, settings: HttpSettings) -> Flow[Response]:
         status=200,
         headers=headers,
         body=msgspec.json.encode(view),
-        keep_session=Session(cart_id),
+        keep_session=signed_in.session,
     )
+
+
+def end_session(request: Request, settings: HttpSettings) -> Flow[Response]:
+    """A log-out: ends the session of the sent `Cart-Token`; ended already is ended too."""
+    check_empty(request)
+    cart_id, session = _cart_id(request), request.session
+    if session.is_new or session.cart_id != cart_id or not is_of_user(cart_id):
+        raise HttpError("cart_not_found", "the Cart-Token is not one of this user's session")
+    yield from sign_out(session, settings)
+    return Response(status=204)
 
 
 def complete_checkout(request: Request, settings: HttpSettings) -> Flow[Response]:

@@ -90,12 +90,19 @@ def check_accept(request: Request, offered: str) -> None:
 def check_key(request: Request, keys: tuple[str, ...]) -> None:
     """Requires one of the keys as bearer token (RFC 6750), and takes the same time for any.
 
+    Letters beyond ASCII may come as UTF-8 or as Latin-1: clients differ.
+
     Raises:
         HttpError: `unauthorized`.
     """
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    given = text.strip().encode("latin-1", "replace")  # a header is bytes: RFC 9110 §5.5
     # Every key is compared, so that the time reveals nothing of them.
-    known = [hmac.compare_digest(given.strip().encode(), key.encode()) for key in keys]
+    known = [
+        hmac.compare_digest(given, form)
+        for key in keys
+        for form in (key.encode(), key.encode("latin-1", "replace"))
+    ]
     if scheme.lower() != "bearer" or not any(known):
         headers = {"WWW-Authenticate": "Bearer"}
         raise HttpError("unauthorized", "this wants Authorization: Bearer <key>", headers=headers)

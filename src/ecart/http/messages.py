@@ -11,7 +11,7 @@ from ecart.http.sessions import Session
 USED_HEADERS = (
     "accept", "authorization", "cart-token", "content-length", "content-type", "cookie", "host",
     "idempotency-key", "if-match", "if-none-match", "origin", "sec-fetch-site",
-    "transfer-encoding", "x-forwarded-for",
+    "transfer-encoding", "user-agent", "x-forwarded-for",
 )  # fmt: skip
 """The only headers of a request that the API reads; integrations may drop the rest."""
 
@@ -21,7 +21,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `body` may be cut off one byte after the limit: that is enough to refuse it. `params` are the
     parts of the path that the route names. `address` is the client's, as far as the server trusts
-    what it knows of it, or empty.
+    what it knows of it, or empty. `is_secure`: it came by https.
     """
 
     method: str
@@ -31,11 +31,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     params: Mapping[str, str] = {}
     address: str = ""
+    is_secure: bool = False
 
     @property
     def is_of_shopper(self) -> bool:
         """Whether it is for the cart of the session."""
         return self.path == "/cart" or self.path.startswith("/cart/")
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether it asks a browser's question: what it asks for changes nothing."""
+        return self.method in ("GET", "HEAD") and is_of_browser(self.headers)
+
+
+def is_of_browser(headers: Mapping[str, str]) -> bool:
+    """Whether a browser sent a request, or what passes itself off as one."""
+    return "sec-fetch-site" in headers or headers.get("user-agent", "").startswith("Mozilla/")
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):

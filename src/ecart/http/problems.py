@@ -32,6 +32,7 @@ _STATUS_BY_CODE = {
     "checkout_not_open": 409,
     "merge_refused": 409,
     "cart_merged": 409,
+    "session_ended": 409,
     "currency_mismatch": 409,
     "stale_operation": 409,
     "version_conflict": 412,

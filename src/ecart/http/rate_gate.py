@@ -25,7 +25,7 @@ class RateDecision(msgspec.Struct, frozen=True):
 
 
 class Gate(Protocol):
-    """Counts the requests of shoppers. It is asked once for each, before any I/O."""
+    """Counts the requests of shoppers, and wrong keys. It is asked before any I/O."""
 
     def decide(self, request: Request, /) -> RateDecision:
         """Lets a request through; `request.session` is verified, `request.address` is trusted.
@@ -33,6 +33,18 @@ class Gate(Protocol):
         Raises:
             HttpError: `rate_limited`; a client that is refused gets no session either.
         """
+        ...
+
+    def check_attempts(self, request: Request, /) -> None:
+        """Refuses a request with a key, right or wrong, after too many wrong ones from its address.
+
+        Raises:
+            HttpError: `rate_limited`.
+        """
+        ...
+
+    def count_wrong_key(self, request: Request, /) -> None:
+        """Counts a wrong key."""
         ...
 
 

@@ -157,6 +157,14 @@ BACK_OFFICE_ROUTES = (
     ),
     Route(
         "POST",
+        BACK_OFFICE_PATH + "/session/end",
+        back_office.end_session,
+        "",
+        (*_WITH_KEY, *_EMPTY_JSON),
+        access="back_office",
+    ),
+    Route(
+        "POST",
         HOLD_PATH + "/complete",
         back_office.complete_checkout,
         "CartView",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from ecart.http.cookies import CookieSettings
 from ecart.model import MergePolicy
 from ecart.operations import QUARTER_HOUR, Rules, check_policy, ttl_milliseconds
 
+MONTH = 30 * 24 * 3600
 SHORTEST_KEY = 16
 """Characters of a back-office key: fewer can be guessed."""
 
@@ -19,7 +21,9 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     without one. A check-out holds the cart for `hold_seconds`; with `keep_additions`, what is
     added meanwhile waits for the next order instead of being refused. `merge_policy` decides what
     a log-in does with lines that both carts have. A cart that is begun without a session lives
-    `first_ttl_seconds` until the session is used again; None: as long as any other.
+    `first_ttl_seconds` until the session is used again; None: as long as any other. A user's
+    session lasts `user_session_seconds` from the log-in, or from the last change when it was
+    renewed. `cookie` is for those integrations whose session is a cookie of ecart's own.
     """
 
     rules: Rules = Rules()
@@ -31,6 +35,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_additions: bool = False
     merge_policy: MergePolicy = "sum"
     first_ttl_seconds: int | None = None
+    user_session_seconds: int = MONTH
+    cookie: CookieSettings = CookieSettings()
 
     def __post_init__(self) -> None:
         # A text where a list is wanted would make each of its letters a key.
@@ -40,6 +46,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
         if not ttl_milliseconds(self.hold_seconds):
             raise ValueError("hold_seconds is 1 second to 365 days")
         ttl_milliseconds(self.first_ttl_seconds)
+        if not ttl_milliseconds(self.user_session_seconds):
+            raise ValueError("user_session_seconds is 1 second to 365 days")
 
     @property
     def first_ttl_ms(self) -> int:

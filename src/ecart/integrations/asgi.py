@@ -36,7 +36,7 @@ class CookieMiddleware:
         else:
             session = self.endpoint.cookie_session(scope)
             scope[CONTEXT_KEY] = (self.endpoint, session)
-            await self.app(scope, receive, _with_session_headers(session, send))
+            await self.app(scope, receive, _with_session_headers(self.endpoint, session, send))
 
     def _closing(self, send: Send) -> Send:
         async def close_and_send(message: Message) -> None:
@@ -76,7 +76,7 @@ class ECart(CookieMiddleware):
 def cart_from(scope: Scope) -> AsyncCart:
     """The cart of the session of this request; a session without one gets one, and the cookie."""
     endpoint, session = _context(scope)
-    return endpoint.host.cart(session.start())
+    return endpoint.host.cart(session.start(), session.forget)
 
 
 async def sign_in(scope: Scope, user_id: str | int) -> SignIn:
@@ -89,14 +89,19 @@ async def sign_in(scope: Scope, user_id: str | int) -> SignIn:
         StoreError: the engine failed; the session is as it was.
     """
     endpoint, session = _context(scope)
-    done = await endpoint.host.sign_in(session.cart_id, user_id)
-    session.keep(done.cart_id)
+    done = await endpoint.host.sign_in(session.session, user_id)
+    if done.session != session.session:  # else each response would carry a cookie
+        session.keep(done.session)
     return done
 
 
 def sign_out(scope: Scope) -> None:
-    """Has the session forget the cart, which stays for the user's next log-in."""
-    _context(scope)[1].forget()
+    """Ends the session, of which no copy opens the cart any more; the cart stays for the user.
+
+    It takes effect before the response is sent. If the store cannot be reached then, the response
+    fails, and the log-out is to be repeated.
+    """
+    _context(scope)[1].end()
 
 
 def _context(scope: Scope) -> tuple[CartEndpoint, CookieSession]:
@@ -110,9 +115,11 @@ def _context(scope: Scope) -> tuple[CartEndpoint, CookieSession]:
     return found
 
 
-def _with_session_headers(session: CookieSession, send: Send) -> Send:
+def _with_session_headers(endpoint: CartEndpoint, session: CookieSession, send: Send) -> Send:
     async def send_with_session(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept"):
+            if session.ended is not None:
+                await endpoint.host.sign_out(session.ended)
             headers = [*message.get("headers", ())]
             vary = b",".join(value for name, value in headers if name.lower() == b"vary")
             for name, value in session.headers(vary.decode("latin-1")):

@@ -57,7 +57,7 @@ class CartEndpoint:
         standalone: bool = False,
         gate: Gate | None = None,
     ) -> None:
-        self.cookie = SignedCookie(secret)
+        self.cookie = SignedCookie(secret, settings)
         self.host = AsyncHost(
             store,
             tokens=self.cookie.tokens,
@@ -94,13 +94,14 @@ class CartEndpoint:
         if own_session is not None:
             session = own_session.session
         else:
-            session = session_of(self.cookie.read(headers.get("cookie", ""), is_secure(scope)))
+            session = self.cookie.read(headers.get("cookie", ""), is_secure(scope))
         request = Request(
             method=scope["method"],
             path=below_root(scope) if path is None else path,
             headers=headers,
             address=address_of(scope),
-            session=session,
+            is_secure=is_secure(scope),
+            session=session or session_of(None),
         )
         limit = self.host.settings.body_limit
         is_too_large = declares_oversized_body(headers, limit)
@@ -123,11 +124,12 @@ class CartEndpoint:
 
     def cookie_session(self, scope: Scope) -> CookieSession:
         """The session of a request, for the app's own views."""
-        return CookieSession(self.cookie, cookies_of(scope), is_secure(scope))
+        method = scope.get("method", "GET")  # a WebSocket's, which has none
+        return CookieSession(self.cookie, method, used_headers(scope), is_secure(scope))
 
     def session_in(self, scope: Scope) -> Session:
         """The session of the cookie of a request, or a new one."""
-        return session_of(self.cookie.read(cookies_of(scope), is_secure(scope)))
+        return self.cookie.read(cookies_of(scope), is_secure(scope)) or session_of(None)
 
     def to_asgi(
         self, scope: Scope, response: Response, session: CookieSession | None = None
@@ -138,11 +140,10 @@ class CartEndpoint:
         """
         headers = encode_headers(response.headers)
         if response.keep_session:
-            cart_id = response.keep_session.cart_id
             if session is not None:
-                session.keep(cart_id)
+                session.keep(response.keep_session)
             else:
-                set_cookie = self.cookie.set_cookie(cart_id, is_secure(scope))
+                set_cookie = self.cookie.set_cookie(response.keep_session, is_secure(scope))
                 headers.append((b"set-cookie", set_cookie.encode()))
         return response.status, headers, response.body
 

@@ -16,7 +16,12 @@ from msgspec.structs import FieldInfo, fields
 from ecart.http import HttpSettings
 from ecart.operations import Rules, Ttl, ttl_milliseconds
 
-_OTHER_NAMES = {"ttl_ms": "TTL", "hold_seconds": "HOLD", "first_ttl_seconds": "FIRST_TTL"}
+_OTHER_NAMES = {
+    "ttl_ms": "TTL",
+    "hold_seconds": "HOLD",
+    "first_ttl_seconds": "FIRST_TTL",
+    "user_session_seconds": "USER_SESSION",
+}
 # A timedelta, too; and a text where keys are wanted: HttpSettings refuses it, with the reason.
 _OTHER_TYPES: dict[str, Any] = {"ttl_ms": Ttl, "office_keys": tuple[str, ...] | str}
 
@@ -43,7 +48,7 @@ def _keys_of(kind: type[msgspec.Struct]) -> dict[str, Key]:
     return {
         _OTHER_NAMES.get(field.name, field.name.upper()): _key_of(field)
         for field in fields(kind)
-        if field.name != "rules"
+        if field.name not in ("rules", "cookie")  # the session is the framework's
     }
 
 

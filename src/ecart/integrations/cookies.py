@@ -1,76 +1,79 @@
-"""The cart's session as a signed cookie of its own, which holds the cart id and nothing else.
+"""The cart's session as signed cookies of its own, which hold the session and nothing else.
 
-It is for apps without a session of their own, or with one that is not sure to be there. Nothing
+They are for apps without a session of their own, or with one that is not sure to be there. Nothing
 here does I/O.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from ecart.http import Session, session_of
+from msgspec.structs import replace
+
+from ecart.http import HttpSettings, Session, session_of
+from ecart.http.cookies import LOOK, cookie_values, read_look
+from ecart.http.messages import is_of_browser
 from ecart.tokens import SignedTokens
-
-COOKIE_SECONDS = 365 * 24 * 3600
 
 CONTEXT_KEY = "ecart.session"
 """In an ASGI scope or a WSGI environ: the endpoint of the app, and the `CookieSession`."""
 
 
 class SignedCookie:
-    """The cookie of one deployment. The first secret signs it, all of them verify it."""
+    """The cookies of one deployment. The first secret signs them, all of them verify them."""
 
-    def __init__(self, secret: str | Sequence[str]) -> None:
-        self.tokens = SignedTokens([secret] if isinstance(secret, str) else secret)
+    def __init__(self, secret: str | Sequence[str], settings: HttpSettings | None = None) -> None:
+        secrets = [secret] if isinstance(secret, str) else secret
+        self.settings = (settings or HttpSettings()).cookie
+        self.tokens = SignedTokens(secrets, settings)
 
-    def read(self, cookies: str, is_secure: bool) -> str | None:
-        """The cart id in a `Cookie` header, if its signature is valid."""
-        pair = _PAIRS[is_secure].search(cookies)
-        return None if pair is None else self.tokens.read(pair[1].strip().strip('"'))
+    def read(self, cookies: str, is_secure: bool) -> Session | None:
+        """The session in a `Cookie` header: that of the first cookie whose signature is valid."""
+        if "=" not in cookies:
+            return None
+        session = self._first(cookies, self.settings.full_name(is_secure))
+        if session is None and is_secure and self.settings.from_http:
+            session = self._first(cookies, self.settings.full_name(False))
+            session = session and replace(session, is_old=True)
+        return session or read_look(cookies, is_secure, self.settings, self.tokens)
 
-    def set_cookie(self, cart_id: str, is_secure: bool) -> str:
-        """The `Set-Cookie` with which a browser keeps a cart id."""
-        return _set_cookie(self.tokens.sign(cart_id), COOKIE_SECONDS, is_secure)
+    def _first(self, cookies: str, name: str) -> Session | None:
+        return next(filter(None, map(self.tokens.read, cookie_values(cookies, name))), None)
 
+    def set_cookie(self, session: Session, is_secure: bool) -> str:
+        """The `Set-Cookie` with which a browser keeps a session."""
+        return self.settings.set_cookie(self.tokens.sign(session), is_secure)
 
-def delete_cookie(is_secure: bool) -> str:
-    """The `Set-Cookie` with which a browser forgets the cart."""
-    return _set_cookie("", 0, is_secure)
+    def set_look(self, session: Session, is_secure: bool) -> str:
+        """The `Set-Cookie` with which a browser keeps the session of a look."""
+        return self.settings.set_cookie(self.tokens.sign(session), is_secure, LOOK)
 
-
-def _set_cookie(value: str, seconds: int, is_secure: bool) -> str:
-    secure = "; Secure" if is_secure else ""
-    attributes = f"Max-Age={seconds}; HttpOnly; SameSite=Lax; Path=/"
-    return f"{_name(is_secure)}={value}; {attributes}{secure}"
-
-
-def _name(is_secure: bool) -> str:
-    # Browsers take __Host- only with Secure; Python's cookie jars send no Secure cookie over http.
-    return "__Host-ecart" if is_secure else "ecart"
-
-
-_PAIRS = {
-    is_secure: re.compile(rf"(?:^|;)\s*{_name(is_secure)}=([^;]*)") for is_secure in (False, True)
-}
-"""What the cookie of that name is in a `Cookie` header (RFC 6265 §4.2.1)."""
+    def delete_cookies(self, is_secure: bool) -> list[str]:
+        """The `Set-Cookie` headers with which a browser forgets the cart."""
+        return [self.settings.set_cookie("", is_secure, suffix, max_age=0) for suffix in ("", LOOK)]
 
 
 class CookieSession:
     """The session of one request to an app's own views. The cookie is read at the first use."""
 
-    def __init__(self, cookie: SignedCookie, cookies: str, is_secure: bool) -> None:
+    def __init__(
+        self, cookie: SignedCookie, method: str, headers: Mapping[str, str], is_secure: bool
+    ) -> None:
         self._cookie = cookie
-        self._cookies = cookies
+        self._headers = headers
+        self._only_looks = method in ("GET", "HEAD") and is_of_browser(headers)
         self._is_secure = is_secure
         self._session: Session | None = None
-        self._set_cookie: str | None = None
+        self._set_cookies: list[str] = []
+        self.ended: Session | None = None
+        """The session that the app has ended during this request."""
 
     @property
     def session(self) -> Session:
         """That of the cookie, the one that was kept since, or a new one."""
         if self._session is None:
-            self._session = session_of(self._cookie.read(self._cookies, self._is_secure))
+            found = self._cookie.read(self._headers.get("cookie", ""), self._is_secure)
+            self._session = found or session_of(None)
         return self._session
 
     @property
@@ -78,27 +81,33 @@ class CookieSession:
         """The cart id that the session holds; None if the session is new."""
         return None if self.session.is_new else self.session.cart_id
 
-    def start(self) -> str:
-        """The cart id, which the client keeps from now on."""
-        if self.session.is_new:
-            self.keep(self.session.cart_id)
-        return self.session.cart_id
+    def start(self) -> Session:
+        """The session, which the client keeps from now on."""
+        if self.session.is_new and self._only_looks:
+            self._session = Session(self.session.cart_id)
+            self._set_cookies = [self._cookie.set_look(self._session, self._is_secure)]
+        elif self.session.is_new:
+            self.keep(self.session)
+        return self.session
 
-    def keep(self, cart_id: str) -> None:
-        """Has the client keep this cart."""
-        self._session = Session(cart_id)
-        self._set_cookie = self._cookie.set_cookie(cart_id, self._is_secure)
+    def keep(self, session: Session) -> None:
+        """Has the client keep this session."""
+        self._session = Session(session.cart_id, id=session.id)
+        self._set_cookies = [self._cookie.set_cookie(self._session, self._is_secure)]
+
+    def end(self) -> None:
+        """Has the session ended, before the response is sent, and the client forget it."""
+        self.ended = None if self.session.is_new else self.session
+        self.forget()
 
     def forget(self) -> None:
         """Has the client forget the cart; the session is a new one."""
         self._session = session_of(None)
-        self._set_cookie = delete_cookie(self._is_secure)
+        self._set_cookies = self._cookie.delete_cookies(self._is_secure)
 
     def headers(self, vary: str) -> list[tuple[str, str]]:
         """The headers that a response needs for the session, beside the `Vary` that it has."""
-        headers = []
+        headers = [("set-cookie", cookie) for cookie in self._set_cookies]
         if self._session is not None and "cookie" not in vary.lower() and vary != "*":
             headers.append(("vary", "Cookie"))  # caches must not show it to others
-        if self._set_cookie is not None:
-            headers.append(("set-cookie", self._set_cookie))
         return headers

@@ -16,21 +16,25 @@ import asyncio
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
+
+from msgspec.structs import replace
 
 from ecart import http
 from ecart.cart import AsyncCart, Cart
 from ecart.catalog import Catalog, ListedCatalog, Product, Products, as_catalog
-from ecart.errors import CatalogError
-from ecart.flows import Flow, Perform, Quote
-from ecart.http import Api, HttpSettings, Request, Response, SignIn, Tokens
+from ecart.errors import CatalogError, SessionEndedError
+from ecart.flows import Perform, Quote
+from ecart.http import Api, HttpSettings, Request, Response, Session, SignIn, Tokens
 from ecart.http.rate_gate import Gate
+from ecart.operations import Change, Operation, absent_cart
 from ecart.store import AsyncStore, Store, run, run_async, steps_on
 from ecart.stores import redis as redis_stores
 from ecart.stores.redis import Client
 
 AnyStore = TypeVar("AnyStore")
 Target = TypeVar("Target")
+Result = TypeVar("Result")
 
 
 class _BaseHost(ABC, Generic[AnyStore, Target]):
@@ -61,10 +65,6 @@ class _BaseHost(ABC, Generic[AnyStore, Target]):
         if path.startswith("/carts/"):
             return bool(self.settings.office_keys)
         return path == "/cart" or path.startswith("/cart/")
-
-    def _sign_in(self, session_cart_id: str | None, user_id: str | int) -> Flow[SignIn]:
-        policy, rules = self.settings.merge_policy, self.settings.rules
-        return http.sign_in(session_cart_id, user_id, policy, rules)
 
 
 class Host(_BaseHost[Store, Store | Client | str]):
@@ -97,20 +97,36 @@ class Host(_BaseHost[Store, Store | Client | str]):
             return self.store.execute(step.cart_id, step.operation)
         return _checked(lambda: self.catalog.lookup(step.skus))
 
-    def cart(self, cart_id: str) -> Cart:
-        """The cart of a session that holds this id, under the rules of the settings."""
-        return Cart(cart_id, self.store, rules=self.settings.rules)
+    def cart(self, session: Session | str, forget: Callable[[], object] = bool) -> Cart:
+        """The cart of a session, or of a cart id, under the rules of the settings.
 
-    def sign_in(self, session_cart_id: str | None, user_id: str | int) -> SignIn:
+        Where a log-out has ended the session, the cart reads as empty and changes are refused with
+        `SessionEndedError`; `forget` is called, which has the client forget the session.
+        """
+        session = _as_session(session)
+        store = _SessionStore(self.store, session.id, forget) if session.id else self.store
+        return Cart(session.cart_id, store, rules=self.settings.rules)
+
+    def sign_in(self, session: Session | str | None, user_id: str | int) -> SignIn:
         """Merges the cart that a session holds into the user's, once, by the settings' policy.
 
-        The session is to hold the `cart_id` of the result.
+        `session` may be a cart id alone, of a framework that ends sessions itself. The client is
+        to keep the `session` of the result, or its `cart_id`.
 
         Raises:
             InvalidCartIdError: `user_id` is not an int, or text of 1 to 251 characters.
             StoreError: the engine failed; the session is to stay as it is.
         """
-        return run(self._sign_in(session_cart_id, user_id), steps_on(self.store))
+        flow = http.sign_in(_as_session(session), user_id, self.settings)
+        return run(flow, steps_on(self.store))
+
+    def sign_out(self, session: Session) -> None:
+        """Ends a user's session, in whatever process its token is shown from now on.
+
+        Raises:
+            StoreError: the engine failed; the session goes on.
+        """
+        run(http.sign_out(session, self.settings), steps_on(self.store))
 
     def close(self) -> None:
         """Closes what a URL opened; it is opened again at the next use."""
@@ -139,18 +155,69 @@ class AsyncHost(_BaseHost[AsyncStore, AsyncStore | Client | str]):
             return self.store.execute(step.cart_id, step.operation)
         return _looked_up(self.catalog, step.skus)
 
-    def cart(self, cart_id: str) -> AsyncCart:
+    def cart(self, session: Session | str, forget: Callable[[], object] = bool) -> AsyncCart:
         """As `Host.cart`."""
-        return AsyncCart(cart_id, self.store, rules=self.settings.rules)
+        session = _as_session(session)
+        store = _AsyncSessionStore(self.store, session.id, forget) if session.id else self.store
+        return AsyncCart(session.cart_id, store, rules=self.settings.rules)
 
-    async def sign_in(self, session_cart_id: str | None, user_id: str | int) -> SignIn:
+    async def sign_in(self, session: Session | str | None, user_id: str | int) -> SignIn:
         """As `Host.sign_in`."""
-        return await run_async(self._sign_in(session_cart_id, user_id), steps_on(self.store))
+        flow = http.sign_in(_as_session(session), user_id, self.settings)
+        return await run_async(flow, steps_on(self.store))
+
+    async def sign_out(self, session: Session) -> None:
+        """As `Host.sign_out`."""
+        await run_async(http.sign_out(session, self.settings), steps_on(self.store))
 
     async def close(self) -> None:
         """Closes what a URL opened, in this event loop."""
         if self._opened is not None:
             await self._opened.close()
+
+
+@overload
+def _as_session(session: Session | str) -> Session: ...
+@overload
+def _as_session(session: None) -> None: ...
+@overload
+def _as_session(session: Session | str | None) -> Session | None: ...
+def _as_session(session: Session | str | None) -> Session | None:
+    return Session(session) if isinstance(session, str) else session
+
+
+class _BaseSessionStore(Generic[AnyStore]):
+    """A store whose operations on a cart are those of a user's session."""
+
+    def __init__(self, store: AnyStore, session_id: str, forget: Callable[[], object]) -> None:
+        self._store = store
+        self._session_id = session_id
+        self._forget = forget
+
+    def _read_after_log_out(self, cart_id: str, operation: Operation[Result]) -> Result:
+        """The result of a read in a session that has ended; a change is refused."""
+        self._forget()
+        if isinstance(operation, Change):
+            raise SessionEndedError
+        return operation.apply(absent_cart(cart_id, operation.rules.currency), 0)[1]
+
+
+class _SessionStore(_BaseSessionStore[Store]):
+    def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+        operation = replace(operation, session_id=self._session_id)
+        try:
+            return self._store.execute(cart_id, operation)
+        except SessionEndedError:
+            return self._read_after_log_out(cart_id, operation)
+
+
+class _AsyncSessionStore(_BaseSessionStore[AsyncStore]):
+    async def execute(self, cart_id: str, operation: Operation[Result], /) -> Result:
+        operation = replace(operation, session_id=self._session_id)
+        try:
+            return await self._store.execute(cart_id, operation)
+        except SessionEndedError:
+            return self._read_after_log_out(cart_id, operation)
 
 
 async def list_products(catalog: Catalog) -> tuple[Product, ...] | None:

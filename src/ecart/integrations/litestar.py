@@ -92,7 +92,11 @@ async def sign_in(request: Connection, user_id: str | int) -> SignIn:
 
 
 def sign_out(request: Connection) -> None:
-    """Has the session forget the cart, which stays for the user's next log-in."""
+    """Ends the session, of which no copy opens the cart any more; the cart stays for the user.
+
+    It takes effect before the response is sent. If the store cannot be reached then, the response
+    fails, and the log-out is to be repeated.
+    """
     plain.sign_out(_scope(request))
 
 

@@ -89,5 +89,9 @@ async def sign_in(request: HTTPConnection, user_id: str | int) -> SignIn:
 
 
 def sign_out(request: HTTPConnection) -> None:
-    """Has the session forget the cart, which stays for the user's next log-in."""
+    """Ends the session, of which no copy opens the cart any more; the cart stays for the user.
+
+    It takes effect before the response is sent. If the store cannot be reached then, the response
+    fails, and the log-out is to be repeated.
+    """
     asgi.sign_out(request.scope)

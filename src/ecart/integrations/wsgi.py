@@ -45,6 +45,8 @@ class ECart:
 
         def start_with_session(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             vary = ",".join(value for name, value in headers if name.lower() == "vary")
+            if session.ended is not None:
+                self.endpoint.host.sign_out(session.ended)
             return start_response(status, [*headers, *session.headers(vary)], *more)
 
         return self.app(environ, start_with_session)
@@ -53,7 +55,7 @@ class ECart:
 def cart_from(environ: Environ) -> Cart:
     """The cart of the session of this request; a session without one gets one, and the cookie."""
     endpoint, session = _context(environ)
-    return endpoint.host.cart(session.start())
+    return endpoint.host.cart(session.start(), session.forget)
 
 
 def sign_in(environ: Environ, user_id: str | int) -> SignIn:
@@ -66,14 +68,19 @@ def sign_in(environ: Environ, user_id: str | int) -> SignIn:
         StoreError: the engine failed; the session is as it was.
     """
     endpoint, session = _context(environ)
-    done = endpoint.host.sign_in(session.cart_id, user_id)
-    session.keep(done.cart_id)
+    done = endpoint.host.sign_in(session.session, user_id)
+    if done.session != session.session:  # else each response would carry a cookie
+        session.keep(done.session)
     return done
 
 
 def sign_out(environ: Environ) -> None:
-    """Has the session forget the cart, which stays for the user's next log-in."""
-    _context(environ)[1].forget()
+    """Ends the session, of which no copy opens the cart any more; the cart stays for the user.
+
+    It takes effect before the response is sent. If the store cannot be reached then, the response
+    fails, and the log-out is to be repeated.
+    """
+    _context(environ)[1].end()
 
 
 def _context(environ: Environ) -> tuple[CartEndpoint, CookieSession]:

@@ -36,7 +36,7 @@ class CartEndpoint:
         catalog: Any = None,
         settings: HttpSettings | None = None,
     ) -> None:
-        self.cookie = SignedCookie(secret)
+        self.cookie = SignedCookie(secret, settings)
         self.host = Host(store, tokens=self.cookie.tokens, catalog=catalog, settings=settings)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -48,7 +48,7 @@ class CartEndpoint:
         response = self.host.answer(request)
         headers = [*response.headers.items()]
         if response.keep_session:
-            session.keep(response.keep_session.cart_id)
+            session.keep(response.keep_session)
             if endpoint is not self:  # else `ECart` around the app sends the cookie
                 headers += session.headers("Cookie")
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
@@ -56,8 +56,10 @@ class CartEndpoint:
 
     def cookie_session(self, environ: Environ) -> CookieSession:
         """The session of a request."""
-        cookies = environ.get("HTTP_COOKIE", "")
-        return CookieSession(self.cookie, cookies, environ["wsgi.url_scheme"] == "https")
+        is_secure = environ["wsgi.url_scheme"] == "https"
+        return CookieSession(
+            self.cookie, environ["REQUEST_METHOD"], _headers_of(environ), is_secure
+        )
 
     def close(self) -> None:
         """Closes what a URL opened; it is opened again when it is needed."""
@@ -65,18 +67,24 @@ class CartEndpoint:
 
 
 def _request(environ: Environ, session: Session, limit: int) -> Request:
-    names = {name for name in environ if name.startswith("HTTP_")}
-    headers = {name[5:].replace("_", "-").lower(): environ[name] for name in names}
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-").lower()] = environ[name]
+    headers = _headers_of(environ)
     return Request(
         method=environ["REQUEST_METHOD"],
         path=path_of(environ),
         headers=headers,
         body=b"" if declares_oversized_body(headers, limit) else _body(environ, limit),
         session=session,
+        is_secure=environ["wsgi.url_scheme"] == "https",
     )
+
+
+def _headers_of(environ: Environ) -> dict[str, str]:
+    names = {name for name in environ if name.startswith("HTTP_")}
+    headers = {name[5:].replace("_", "-").lower(): environ[name] for name in names}
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers[name.replace("_", "-").lower()] = environ[name]
+    return headers
 
 
 def _body(environ: Environ, limit: int) -> bytes:

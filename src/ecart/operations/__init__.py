@@ -32,7 +32,7 @@ from ecart.operations.checkout import (
     EndCheckout,
     ReleaseCheckout,
 )
-from ecart.operations.life import Destroy, Prolong, Purge, SetTtl
+from ecart.operations.life import Destroy, EndSession, Prolong, Purge, SetTtl
 from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity, make_add_item
 from ecart.operations.merge import BeginMerge, EndMerge, MergeLines, check_policy
 from ecart.operations.reads import GetCart, GetLine, GetOperation, GetSummary, GetTtl
@@ -49,6 +49,7 @@ __all__ = [
     "Destroy",
     "EndCheckout",
     "EndMerge",
+    "EndSession",
     "GetCart",
     "GetLine",
     "GetOperation",

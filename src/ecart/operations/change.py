@@ -115,9 +115,13 @@ class RecordedRefusalError(Exception):
 
 
 class Operation(msgspec.Struct, Generic[_Result], frozen=True, kw_only=True):
-    """Something to do to one cart, read or change, under the rules of the handle it came from."""
+    """Something to do to one cart, read or change, under the rules of the handle it came from.
+
+    With a `session_id`, it is refused once that session has ended (`SessionEndedError`).
+    """
 
     rules: Rules = Rules()
+    session_id: str = ""
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, _Result]:
         """The cart after the operation, and the operation's result."""

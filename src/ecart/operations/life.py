@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ecart.errors import IdempotencyKeyReusedError, VersionConflictError
 from ecart.model import CartChange, CartSnapshot
 from ecart.operations.carts import as_tombstone, matches
-from ecart.operations.change import Change, StoredCart, absent_cart, tombstone_for
+from ecart.operations.change import Change, Operation, StoredCart, absent_cart, tombstone_for
 
 
 class SetTtl(Change, frozen=True, kw_only=True):
@@ -68,3 +68,17 @@ class Purge(Change, frozen=True, kw_only=True):
             raise VersionConflictError(cart.version)
         absent = absent_cart(cart.cart_id, self.rules.currency)
         return absent, self._result(absent.snapshot, None)
+
+
+class EndSession(Operation[None], frozen=True, kw_only=True):
+    """Ends a user's session, for as long as its token could still be shown: a log-out.
+
+    The store remembers it beside the cart, not in it: a cart may end earlier than a session. To
+    repeat it is safe.
+    """
+
+    ended_id: str
+    life_ms: int
+
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, None]:
+        return stored, None

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ecart.operations import Operation, StoredCart, absent_cart
+from ecart.errors import SessionEndedError
+from ecart.operations import EndSession, Operation, StoredCart, absent_cart
 from ecart.operations.change import RecordedRefusalError
 
 _Result = TypeVar("_Result")
@@ -27,12 +28,17 @@ class MemoryStore:
         self._clock = clock
         self._currency = currency
         self._carts: dict[str, StoredCart] = {}
+        self._ended: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def execute(self, cart_id: str, operation: Operation[_Result], /) -> _Result:
         """Applies the operation to the cart, one at a time."""
         with self._lock:
             now_ms = self._clock()
+            if now_ms < self._ended.get((cart_id, operation.session_id), 0):
+                raise SessionEndedError
+            if isinstance(operation, EndSession):
+                self._ended[cart_id, operation.ended_id] = now_ms + operation.life_ms
             try:
                 stored, result = operation.apply(self._cart(cart_id, operation, now_ms), now_ms)
             except RecordedRefusalError as refusal:

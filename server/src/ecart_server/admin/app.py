@@ -5,7 +5,7 @@ path. With one, a request passes these steps:
 
 1. The style sheet is for all, since the log-in page needs it.
 2. The visitor is authenticated: by the key in an `Authorization: Bearer` header, else by the
-   session cookie. A wrong key in the header ends here.
+   session cookie, unless a log-out has ended the session. A wrong key in the header ends here.
 3. A form must come from this site, by `Sec-Fetch-Site` or `Origin`, and carry the CSRF token of the
    session. With the key in the header no token is needed: no other site can send that header.
 4. The log-in page is for all. Who is not logged in is redirected to it from every other path, so
@@ -15,6 +15,8 @@ path. With one, a request passes these steps:
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 
 from msgspec.structs import replace
@@ -22,25 +24,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ecart.errors import EcartError, StoreError
+from ecart.errors import EcartError, SessionEndedError, StoreError, StoreUnavailableError
 from ecart.http import Request as ApiRequest
 from ecart.http import session_of
+from ecart.http.cookies import cookie_values
 from ecart.http.guards import check_origin
 from ecart.http.problems import HttpError
-from ecart.integrations.asgi_messages import below_root, headers_of, is_secure, read_body_in_time
-from ecart.operations import Rules
+from ecart.integrations.asgi_messages import (
+    below_root,
+    cookies_of,
+    headers_of,
+    is_secure,
+    read_body_in_time,
+)
+from ecart.operations import EndSession, GetSummary, Rules
 from ecart.store import AsyncStore
 from ecart_server.admin.access import SESSION_SECONDS, Access, Visitor, new_visitor
-from ecart_server.admin.login_attempts import LoginAttempts
 from ecart_server.admin.rendering import STYLESHEET_PATH, PageRenderer, redirect, stylesheet
 from ecart_server.admin.views import AdminRequest, AdminViews
 from ecart_server.pages.forms import FormFields, parse_form
+from ecart_server.rate_limits.wrong_keys import WrongKeys
 from ecart_server.settings import ServiceSettings
 
 ROOT, LOG_IN, LOG_OUT = "/admin", "/admin/login", "/admin/logout"
 BODY_LIMIT = 16_384
 
 _READING = ("GET", "HEAD")
+_LONGEST_CHECK = 1.0
+_SESSIONS = "operators"
+"""The cart, which there need not be, beside which the store remembers sessions that have ended."""
 
 _log = logging.getLogger("ecart.service")
 
@@ -62,8 +74,10 @@ class Admin:
     def __init__(self, settings: ServiceSettings, store: AsyncStore, rules: Rules) -> None:
         if not settings.admin.key:
             raise ValueError("the operators' pages need a key")
+        self._store = store
+        self._rules = rules
         self._access = Access(settings.admin.key, settings.secrets)
-        self._attempts = LoginAttempts()
+        self._attempts = WrongKeys()
         self._renderer = PageRenderer(can_write=settings.admin.can_write)
         self._views = AdminViews(settings, self._renderer, store, rules)
 
@@ -84,15 +98,19 @@ class Admin:
             refusal, admin_request = self._authenticate(request)
             if refusal is not None:
                 return refusal
+            if path != LOG_IN and await self._has_logged_out(admin_request.visitor):
+                admin_request = AdminRequest(request.method, request.query_params)
             if request.method not in _READING:
                 admin_request = await self._with_form(request, admin_request)
             if path == LOG_IN:
-                return self._log_in(request, admin_request)
+                return await self._log_in(request, admin_request)
             if not admin_request.is_logged_in:
                 if request.method in _READING:
                     return redirect(LOG_IN)
                 return self._renderer.message(401, "Log in first", "The session has ended.")
             if path == LOG_OUT and request.method == "POST":
+                if admin_request.visitor is not None:
+                    await self._end_session(admin_request.visitor)
                 return self._with_cookie(request, redirect(LOG_IN), None)
             return await self._views.answer(path, admin_request)
         except HttpError as error:
@@ -111,7 +129,7 @@ class Admin:
         admin_request = AdminRequest(request.method, request.query_params)
         header = request.headers.get("authorization")
         if header is None:
-            visitor = self._access.visitor_of(request.cookies.get(_cookie_name(request)))
+            visitor = self._visitor_of(request)
             if visitor is None:
                 return None, admin_request
             token = self._access.form_tokens.token_for(visitor.nonce)
@@ -123,6 +141,32 @@ class Admin:
         given = given.strip().encode("latin-1").decode(errors="replace")
         refusal = self._refuse_key(request, given if scheme.lower() == "bearer" else "")
         return refusal, replace(admin_request, is_logged_in=refusal is None)
+
+    async def _has_logged_out(self, visitor: Visitor | None) -> bool:
+        """Whether the visitor has ended the session, in whichever process that was.
+
+        Raises:
+            StoreError: nobody can tell.
+        """
+        if visitor is None or not visitor.is_logged_in:
+            return False
+        read = GetSummary(rules=self._rules, session_id=visitor.nonce)
+        try:
+            async with asyncio.timeout(_LONGEST_CHECK):
+                await self._store.execute(_SESSIONS, read)
+        except SessionEndedError:
+            return True
+        except TimeoutError as error:
+            raise StoreUnavailableError("no answer in time") from error
+        return False
+
+    async def _end_session(self, visitor: Visitor) -> None:
+        end = EndSession(ended_id=visitor.nonce, life_ms=SESSION_SECONDS * 1000)
+        await self._store.execute(_SESSIONS, end)
+
+    def _visitor_of(self, request: Request) -> Visitor | None:
+        values = cookie_values(cookies_of(request.scope), _cookie_name(request))
+        return next(filter(None, map(self._access.visitor_of, values)), None)
 
     def _refuse_key(self, request: Request, key: str) -> Response | None:
         """The answer to a wrong key, or to any key after too many wrong ones; else None."""
@@ -156,9 +200,14 @@ class Admin:
             raise HttpError("cross_site_request", _OLD_FORM)
         return replace(admin_request, form=form)
 
-    def _log_in(self, request: Request, admin_request: AdminRequest) -> Response:
+    async def _log_in(self, request: Request, admin_request: AdminRequest) -> Response:
         if admin_request.is_logged_in:
-            return redirect(ROOT)
+            has_logged_out = False
+            with contextlib.suppress(StoreError):  # the page that follows says so
+                has_logged_out = await self._has_logged_out(admin_request.visitor)
+            if not has_logged_out:
+                return redirect(ROOT)
+            admin_request = AdminRequest(request.method, request.query_params)
         if request.method == "POST":
             refusal = self._refuse_key(request, admin_request.form.get("key", ""))
             if refusal is not None:

@@ -66,6 +66,27 @@ def _none_if_empty(context: click.Context, parameter: click.Parameter, value: An
     help="Seconds that the cart of a first visit lives until the visitor is seen again; 0: as any.",
 )
 @setting(
+    "--user-session",
+    "http__user_session_seconds",
+    type=click.IntRange(1, _YEAR),
+    help="Seconds that a user's session lasts after the log-in, or after its renewal by a change.",
+)
+@setting(
+    "--cookie-name",
+    "http__cookie__name",
+    help="Name of the session cookie; two shops on one host need two.",
+)
+@setting(
+    "--cookie-path",
+    "http__cookie__path",
+    help="Path of the session cookie.",
+)
+@setting(
+    "--cookie-from-http",
+    "http__cookie__from_http",
+    help="Take the cookie that was set on http on https, too: for a shop that moves to https.",
+)
+@setting(
     "--trusted-origin",
     "http__trusted_origins",
     envvar="ECART_TRUSTED_ORIGINS",

@@ -146,6 +146,7 @@ class _Examination:
                 name == self._keys.deployment
                 or self._keys.names_minute(name)
                 or self._keys.names_upkeep(name)
+                or self._keys.names_ended_session(name)
             ):
                 yield Unread(key, "unknown_name", "not a name of ecart's")
         yield from read_carts(node, carts)

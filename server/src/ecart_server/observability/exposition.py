@@ -18,9 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ecart.http import Request, Response, session_of
 from ecart.http.guards import check_key
 from ecart.http.problems import HttpError, problem_response
-from ecart.integrations.asgi_messages import headers_of, send_response
+from ecart.integrations.asgi_messages import address_of, headers_of, send_response
 from ecart_server.observability.series import CellLayout
 from ecart_server.observability.workers import PID, WorkerCells, total
+from ecart_server.rate_limits.wrong_keys import WrongKeys
 
 METRICS_PATH = "/metrics"
 
@@ -51,6 +52,7 @@ class MetricsPage:
         self._workers = workers
         self._sources = sources
         self._keys = keys
+        self._wrong_keys = WrongKeys()
         self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +62,7 @@ class MetricsPage:
             await self._app(scope, receive, send)
             return
         try:
-            self._check(scope["method"], headers)
+            self._check(scope["method"], headers, address_of(scope))
             response = await self._metrics(headers.get("accept", ""))
         except HttpError as error:
             response = problem_response(error)
@@ -69,7 +71,7 @@ class MetricsPage:
         raw = [(name.lower().encode(), value.encode()) for name, value in all_headers.items()]
         await send_response(send, (response.status, raw, body))
 
-    def _check(self, method: str, headers: Mapping[str, str]) -> None:
+    def _check(self, method: str, headers: Mapping[str, str], address: str) -> None:
         if method not in ("GET", "HEAD"):
             raise HttpError(
                 "method_not_allowed", "this is only read", headers={"Allow": "GET, HEAD"}
@@ -78,7 +80,12 @@ class MetricsPage:
             request = Request(
                 method=method, path=METRICS_PATH, headers=headers, session=session_of(None)
             )
-            check_key(request, self._keys)
+            self._wrong_keys.check(address)
+            try:
+                check_key(request, self._keys)
+            except HttpError:
+                self._wrong_keys.record_failure(address)
+                raise
 
     async def _metrics(self, accept: str) -> Response:
         gauges = [metric for source in self._sources for metric in await source()]

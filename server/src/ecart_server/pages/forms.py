@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from ecart.http.problems import HttpError
-from ecart.tokens import SignedTokens
+from ecart.tokens import TextSigner
 
 MOST_FIELDS = 64
 
@@ -26,7 +26,7 @@ class FormTokens:
     """
 
     def __init__(self, secrets: Sequence[str], purpose: str) -> None:
-        self._tokens = SignedTokens(secrets, purpose)
+        self._tokens = TextSigner(secrets, purpose)
 
     def token_for(self, session_id: str) -> str:
         """The value of the field `token` in the forms of a session."""

@@ -3,7 +3,7 @@
 Changes take a token of their session, and one of their address; so do reads, from buckets of their
 own. A session that begins takes one of its address, whether it begins with a change or with a
 read; where too many have begun, a change is refused, and a read is answered without a session.
-Each worker process counts for itself (decision 29).
+Wrong keys of the back office are counted, too. Each worker process counts for itself (decision 29).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ecart.http.rate_gate import ALLOWED, RateDecision
 from ecart_server.rate_limits.addresses import client_address
 from ecart_server.rate_limits.bucket import SECOND, Decision, Rate
 from ecart_server.rate_limits.buckets import MAX_BUCKETS, Buckets
+from ecart_server.rate_limits.wrong_keys import WrongKeys
 
 _log = logging.getLogger("ecart.service")
 
@@ -58,6 +59,7 @@ class RateGate:
         self._counts_loopback = limits.counts_loopback
         self._clock = clock
         self._has_warned = False
+        self._wrong_keys = WrongKeys(lambda: clock() / SECOND)
         self._session, self._address, self._new_sessions, self._reads, self._address_reads = (
             None if rate is None else Buckets(name, rate, bucket_limit)
             for name, rate in (
@@ -75,9 +77,9 @@ class RateGate:
         Raises:
             HttpError: `rate_limited`, with `Retry-After`; nothing was counted then.
         """
-        client = client_address(request.address)
-        if client.is_loopback and not self._counts_loopback:
+        if not self._counts(request):
             return ALLOWED
+        client = client_address(request.address)
         # A forged cookie gives a new session, so that inventing cookies gives no new buckets.
         is_new, cart_id = request.session.is_new, request.session.cart_id
         begun = [(self._new_sessions, client.name)] if is_new else []
@@ -89,6 +91,23 @@ class RateGate:
         draws = [(buckets, key) for buckets, key in begun if buckets is not None]
         decisions, may_start_session = self._take(draws)
         return RateDecision(_joined(_headers(draws, decisions), headers), may_start_session)
+
+    def check_attempts(self, request: Request, /) -> None:
+        """Refuses a key, even the right one, after too many wrong ones from this address.
+
+        Raises:
+            HttpError: `rate_limited`, with `Retry-After`.
+        """
+        if self._counts(request):
+            self._wrong_keys.check(request.address)
+
+    def count_wrong_key(self, request: Request, /) -> None:
+        """Counts a wrong key, for its address and for all together."""
+        if self._counts(request):
+            self._wrong_keys.record_failure(request.address)
+
+    def _counts(self, request: Request) -> bool:
+        return self._counts_loopback or not client_address(request.address).is_loopback
 
     def _draw(self, request: Request, *given: tuple[Buckets | None, str]) -> dict[str, str]:
         """Takes a token of each limit that there is; the headers that report it."""

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 
+from ecart.errors import SessionEndedError
 from ecart.http import Request, Response
 from ecart.http.problems import HttpError, problem_response
 from ecart.integrations.asgi_endpoint import CartEndpoint
@@ -20,8 +21,8 @@ from ecart.integrations.asgi_messages import (
     Scope,
     Send,
     address_of,
-    cookies_of,
     headers_of,
+    is_secure,
     read_body_in_time,
     send_response,
 )
@@ -54,7 +55,7 @@ def shop_apps(
     shop = ShopPages(endpoint, secrets)
 
     async def front(request: Request, scope: Scope, receive: Receive) -> Response:
-        return await shop.front(request, _query(scope), cookies_of(scope))
+        return await shop.front(request, _query(scope))
 
     async def form(request: Request, scope: Scope, receive: Receive) -> Response | None:
         try:
@@ -87,6 +88,8 @@ def _events_app(endpoint: CartEndpoint, subscriptions: Subscriptions) -> App:
         if response is None:
             try:
                 await stream(request, receive, send)
+            except SessionEndedError:
+                response = _NO_STREAM
             except HttpError as error:
                 response = problem_response(error)
             else:
@@ -107,6 +110,7 @@ def _request(endpoint: CartEndpoint, scope: Scope) -> Request:
         headers=headers_of(scope),
         address=address_of(scope),
         session=endpoint.session_in(scope),
+        is_secure=is_secure(scope),
     )
 
 

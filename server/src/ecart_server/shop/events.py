@@ -11,8 +11,8 @@ import contextlib
 
 import msgspec
 
-from ecart.errors import EcartError
-from ecart.http import Request
+from ecart.errors import EcartError, SessionEndedError, StoreError
+from ecart.http import Request, Session
 from ecart.http.views import summary_view
 from ecart.integrations.asgi_messages import Receive, Send
 from ecart.model import CartSummary
@@ -47,14 +47,16 @@ class EventStream:
 
         Raises:
             HttpError: `too_many_streams`; nothing has been sent.
+            SessionEndedError: a log-out has ended the session; nothing has been sent.
         """
+        await self._check_session(request.session)
         with self._subscriptions.subscribe(request.session.cart_id, request.address) as subscriber:
             watching = asyncio.create_task(_close_on_disconnect(receive, subscriber))
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
                 await send(_chunk(f"retry: {RETRY_MS}\n\n"))
                 await self._start(request, subscriber)
-                await _send_events(subscriber, send)
+                await self._send_events(request.session, subscriber, send)
                 await send({"type": "http.response.body", "body": b""})
             finally:
                 watching.cancel()
@@ -66,17 +68,27 @@ class EventStream:
             last_id = request.headers.get("last-event-id")
             subscriber.start(cart, is_known=event_id(cart) == last_id and cart.state != "merged")
 
+    async def _send_events(self, session: Session, subscriber: Subscriber, send: Send) -> None:
+        while not subscriber.is_closed:
+            cart = await subscriber.next_state(HEARTBEAT_SECONDS)
+            if cart is not None:
+                data = msgspec.json.encode(summary_view(cart)).decode()
+                await send(_chunk(f"event: cart\nid: {event_id(cart)}\ndata: {data}\n\n"))
+                if cart.state == "merged":
+                    return  # the browser reconnects, and by then its session is of the other cart
+            elif not subscriber.is_closed:
+                try:
+                    await self._check_session(session)
+                except SessionEndedError:
+                    return
+                await send(_chunk(": still here\n\n"))
 
-async def _send_events(subscriber: Subscriber, send: Send) -> None:
-    while not subscriber.is_closed:
-        cart = await subscriber.next_state(HEARTBEAT_SECONDS)
-        if cart is not None:
-            data = msgspec.json.encode(summary_view(cart)).decode()
-            await send(_chunk(f"event: cart\nid: {event_id(cart)}\ndata: {data}\n\n"))
-            if cart.state == "merged":
-                return  # the browser reconnects, and by then its session is of the other cart
-        elif not subscriber.is_closed:
-            await send(_chunk(": still here\n\n"))
+    async def _check_session(self, session: Session) -> None:
+        """Raises `SessionEndedError` after a log-out; an engine that is away refuses nobody."""
+        if session.id:
+            read = GetSummary(rules=self._rules, session_id=session.id)
+            with contextlib.suppress(StoreError):
+                await self._store.execute(session.cart_id, read)
 
 
 async def _close_on_disconnect(receive: Receive, subscriber: Subscriber) -> None:

@@ -35,6 +35,7 @@ AFTER_A_FORM = "/#cart"
 LINES_AT_ONCE = 30
 """Up to so many the page is rendered in the event loop, in some milliseconds; else in a thread."""
 _FOREIGN_FORM = "this form is not of a page of this session"
+_OF_A_BROWSER = ("sec-fetch-site", "user-agent")
 _TEXT_BY_CODE = {"version_conflict": "The cart has changed meanwhile; please look again."}
 
 
@@ -44,21 +45,21 @@ class ShopPages:
     def __init__(self, endpoint: CartEndpoint, secrets: Sequence[str]) -> None:
         self._endpoint = endpoint
         self._tokens = FormTokens(secrets, "ecart.form")
-        self._messages = FlashMessages(secrets)
+        self._messages = FlashMessages(secrets, endpoint.host.settings.cookie)
 
-    async def front(self, request: Request, query: str, cookies: str) -> Response:
+    async def front(self, request: Request, query: str) -> Response:
         """The shop page with the session's cart. For a new session nothing is stored yet."""
-        get_cart = Request(
-            method="GET", path="/cart", session=request.session, address=request.address
+        sender = {k: v for k, v in request.headers.items() if k in _OF_A_BROWSER}
+        answer = await self._endpoint.host.answer(
+            replace(request, method="GET", path="/cart", headers=sender)
         )
-        answer = await self._endpoint.host.answer(get_cart)
         if answer.status == 429:
             problem = msgspec.json.decode(answer.body, type=Problem)
             refusal = render_error(429, "Too much at once", _sentence(problem.detail))
             return replace(refusal, headers={**answer.headers, **refusal.headers})
         cart = msgspec.json.decode(answer.body, type=CartView) if answer.status == 200 else None
         products, is_catalog_away = await self._products(query)
-        message = self._messages.read(cookies)
+        message = self._messages.read(request)
         page = ShopPage(
             token=self._tokens.token_for((answer.keep_session or request.session).cart_id),
             cart=cart,
@@ -71,7 +72,10 @@ class ShopPages:
         is_large = cart is not None and len(cart.items) > LINES_AT_ONCE
         rendered = await asyncio.to_thread(render_shop, page) if is_large else render_shop(page)
         response = replace(rendered, keep_session=answer.keep_session)
-        return _with_cookie(response, self._messages.clear_cookie()) if message else response
+        if message:
+            return _with_cookie(response, self._messages.clear_cookie(request))
+        look = answer.headers.get("Set-Cookie")
+        return _with_cookie(response, look) if look else response
 
     async def form(self, request: Request) -> Response:
         """Makes the change that a form asks for, and redirects to the page."""
@@ -86,17 +90,17 @@ class ShopPages:
         answer = await self._endpoint.host.answer(api_request(call, fields, request))
         if answer.status >= 500:
             return render_error(answer.status, *_OUTCOME_UNKNOWN, request.path, fields)
-        redirect = self._redirect(request.path, fields, answer)
+        redirect = self._redirect(request, fields, answer)
         return replace(redirect, keep_session=answer.keep_session)
 
-    def _redirect(self, path: str, fields: FormFields, answer: Response) -> Response:
+    def _redirect(self, request: Request, fields: FormFields, answer: Response) -> Response:
         response = Response(
             status=303, headers={"Location": AFTER_A_FORM, "Cache-Control": "no-store"}
         )
         if answer.status != 200:
             problem = msgspec.json.decode(answer.body, type=Problem)
             message = FlashMessage(_TEXT_BY_CODE.get(problem.code) or _sentence(problem.detail))
-        elif path == "/shop/remove":
+        elif request.path == "/shop/remove":
             undo = {
                 "sku": fields.get("sku", ""),
                 "quantity": fields.get("quantity", ""),
@@ -105,7 +109,7 @@ class ShopPages:
             message = FlashMessage(f"{fields.get('title', '')} is out of the cart.", undo)
         else:
             return response
-        return _with_cookie(response, self._messages.set_cookie(message))
+        return _with_cookie(response, self._messages.set_cookie(message, request))
 
     async def _products(self, query: str) -> tuple[ProductCards | None, bool]:
         """The products to show, if the catalog can list them; and whether it cannot be read now."""

@@ -5,7 +5,6 @@ else of the cart. There are no models and no migrations.
 """
 
 from ecart.integrations.django.visitors import (
-    SESSION_KEY,
     CartRequest,
     acart_from,
     asign_in,
@@ -14,6 +13,7 @@ from ecart.integrations.django.visitors import (
     sign_in,
     sign_out,
 )
+from ecart.integrations.mapped_session import SESSION_KEY
 
 __all__ = [
     "SESSION_KEY",

@@ -11,7 +11,7 @@ from django.core.checks import Tags, register
 
 from ecart.errors import StoreError
 from ecart.integrations.django import checks
-from ecart.integrations.django.visitors import merge_at_log_in, sign_out
+from ecart.integrations.django.visitors import forget_session, merge_at_log_in, sign_out
 
 _log = logging.getLogger("ecart.django")
 
@@ -43,5 +43,14 @@ def _at_log_in(request: Any, user: Any, **_: Any) -> None:
 
 
 def _at_log_out(request: Any, **_: Any) -> None:
-    if hasattr(request, "session"):
+    """Ends the session of the cart. If the engine fails, the log-out succeeds all the same.
+
+    Where Django keeps its sessions on the server, the cookie opens nothing after it anyway.
+    """
+    if not hasattr(request, "session"):
+        return
+    try:
         sign_out(request)
+    except StoreError as error:
+        _log.warning("a log-out could not end the session of the cart: %s", error)
+        forget_session(request)

@@ -9,10 +9,9 @@ from django.http import HttpRequest
 
 from ecart.errors import StoreError
 from ecart.integrations.django.state import host
-from ecart.integrations.django.visitors import current_cart_id
+from ecart.integrations.django.visitors import forget_session, session_of_request
 from ecart.model import CartSummary
 from ecart.money import display_text
-from ecart.operations import GetSummary
 
 _log = logging.getLogger("ecart.django")
 
@@ -51,12 +50,11 @@ class Badge:
     @cached_property
     def _summary(self) -> CartSummary | None:
         here = host()
-        read = GetSummary(rules=here.settings.rules)
         try:
-            cart_id = current_cart_id(self._request)
-            if cart_id is None:
+            session = session_of_request(self._request)
+            if session is None:
                 return CartSummary(cart_id="", currency=here.settings.rules.currency)
-            return here.store.execute(cart_id, read)
+            return here.cart(session, lambda: forget_session(self._request)).summary()
         except StoreError as error:
             _log.warning("the badge is empty: %s", error)
             return None

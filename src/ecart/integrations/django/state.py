@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from msgspec import UNSET, UnsetType
 
 from ecart.catalog import Catalog, as_catalog
+from ecart.http import HttpSettings
 from ecart.integrations.config_keys import KEYS, settings_from
 from ecart.integrations.host import AsyncHost, Host
 from ecart.operations import Operation
@@ -79,7 +80,7 @@ def _make_hosts(setting: Any) -> tuple[Host, AsyncHost]:
     given = {name: value for name, value in given.items() if value is not UNSET}
     settings = settings_from(given, accept_unknown_skus=setting.catalog is None)
     catalog = as_catalog(_catalog_source(setting.catalog), settings.rules.currency)
-    tokens = _tokens()
+    tokens = _tokens(settings)
     return (
         Host(store, tokens=tokens, catalog=catalog, settings=settings),
         AsyncHost(
@@ -91,9 +92,9 @@ def _make_hosts(setting: Any) -> tuple[Host, AsyncHost]:
     )
 
 
-def _tokens() -> SignedTokens:
+def _tokens(settings: HttpSettings) -> SignedTokens:
     secrets = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
-    return SignedTokens([s if isinstance(s, str) else s.hex() for s in secrets])
+    return SignedTokens([s if isinstance(s, str) else s.hex() for s in secrets], settings)
 
 
 def _imported(value: Any) -> Any:

@@ -16,7 +16,8 @@ from ecart.errors import EcartError
 from ecart.http import Request, Response, Session, declares_oversized_body, session_of
 from ecart.http.problems import HttpError
 from ecart.integrations.django.state import async_host, host
-from ecart.integrations.django.visitors import SESSION_KEY, current_cart_id
+from ecart.integrations.django.visitors import session_of_request
+from ecart.integrations.mapped_session import write_session
 
 _UNKNOWN_SESSION = Session("")
 """For a request whose session is not read: the browser keeps the one that it has."""
@@ -58,8 +59,10 @@ def _to_request(request: HttpRequest, path: str) -> tuple[Request, Response | No
         body = _body(request, headers, host().settings.body_limit)
         # Django's session is not read for the back office, nor for a client with a token.
         is_by_session = api_request.is_of_shopper and "cart-token" not in headers
-        session = session_of(current_cart_id(request) if is_by_session else None)
-        api_request = replace(api_request, body=body, session=session)
+        session = (session_of_request(request) if is_by_session else None) or session_of(None)
+        api_request = replace(
+            api_request, body=body, session=session, is_secure=request.is_secure()
+        )
     except EcartError as error:
         return api_request, host().api.refuse(api_request, error)
     return api_request, None
@@ -96,7 +99,7 @@ def _with_session(request: HttpRequest, response: Response) -> HttpResponse:
     """The response to a client whose session begins."""
     made = _to_django(response)
     if response.keep_session:
-        request.session[SESSION_KEY] = response.keep_session.cart_id
+        write_session(request.session, response.keep_session)
     if response.status >= 500:
         # Django saves no session with a 5xx, but the first change of this cart may have been made.
         saved = SessionMiddleware(lambda _: HttpResponse()).process_response(

@@ -14,11 +14,14 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from ecart.cart import AsyncCart, Cart
-from ecart.http import SignIn, session_of, user_cart_id
+from ecart.http import Session, SignIn, session_of, user_cart_id
 from ecart.http.login import is_of_user
 from ecart.integrations.django.state import async_host, host
-
-SESSION_KEY = "ecart_cart_id"
+from ecart.integrations.mapped_session import (
+    clear_session,
+    read_session,
+    write_session,
+)
 
 
 class CartRequest(HttpRequest):
@@ -45,12 +48,13 @@ def cart_from(request: HttpRequest) -> Cart:
     Raises:
         StoreError: the merge of a log-in during an outage is due, and failed again.
     """
-    return host().cart(_start_session(request))
+    return host().cart(_start_session(request), lambda: forget_session(request))
 
 
 async def acart_from(request: HttpRequest) -> AsyncCart:
     """`cart_from` for asyncio."""
-    return async_host().cart(await sync_to_async(_start_session)(request))
+    session = await sync_to_async(_start_session)(request)
+    return async_host().cart(session, lambda: forget_session(request))
 
 
 def sign_in(request: HttpRequest, user_id: str | int) -> SignIn:
@@ -68,9 +72,15 @@ def sign_in(request: HttpRequest, user_id: str | int) -> SignIn:
 
 
 def sign_out(request: HttpRequest) -> None:
-    """Has the session forget its cart. Django's own log-out does this already."""
-    request.session.pop(SESSION_KEY, None)
-    attach(request)
+    """Ends the session of the cart. Django's own log-out does this already.
+
+    Raises:
+        StoreError: the engine failed; the session goes on, and the call can be repeated.
+    """
+    session = read_session(request.session)
+    if session is not None:
+        host().sign_out(session)
+    forget_session(request)
 
 
 asign_in = sync_to_async(sign_in)
@@ -82,40 +92,42 @@ def merge_at_log_in(request: Any, user: Any, **_: Any) -> None:
     _merge(request, str(user.pk))
 
 
-def current_cart_id(request: HttpRequest) -> str | None:
-    """The id of the cart of a request: the user's, where Django knows one, else the session's.
+def forget_session(request: HttpRequest) -> None:
+    """Has Django's session forget the cart."""
+    clear_session(request.session)
+    attach(request)
+
+
+def session_of_request(request: HttpRequest) -> Session | None:
+    """The session of the cart of a request: the user's, where Django knows one.
 
     Raises:
         StoreError: as `cart_from`.
     """
     if USER_KEY not in request.session:
-        return _session_cart_id(request)
+        return read_session(request.session)
     # Reading the user ends a session that Django no longer trusts: so it comes first.
     user: Any = getattr(request, "user", None)
     is_authenticated = bool(user and user.is_authenticated)
-    cart_id = _session_cart_id(request)
+    session = read_session(request.session)
+    cart_id = session.cart_id if session else ""
     if is_authenticated and cart_id != user_cart_id(str(user.pk)):
-        return _merge(request, str(user.pk)).cart_id
-    if user is not None and not is_authenticated and cart_id and is_of_user(cart_id):
+        return _merge(request, str(user.pk)).session
+    if user is not None and not is_authenticated and is_of_user(cart_id):
         return None
-    return cart_id
+    return session
 
 
-def _start_session(request: HttpRequest) -> str:
-    session = session_of(current_cart_id(request))
+def _start_session(request: HttpRequest) -> Session:
+    session = session_of_request(request) or session_of(None)
     if session.is_new:
-        request.session[SESSION_KEY] = session.cart_id
-    return session.cart_id
+        write_session(request.session, session)
+    return session
 
 
 def _merge(request: HttpRequest, user_id: str | int) -> SignIn:
-    signed_in = host().sign_in(_session_cart_id(request), user_id)
-    request.session[SESSION_KEY] = signed_in.cart_id
+    signed_in = host().sign_in(read_session(request.session), user_id)
+    write_session(request.session, signed_in.session)
     attach(request)
     cast(CartRequest, request).cart_sign_in = signed_in
     return signed_in
-
-
-def _session_cart_id(request: HttpRequest) -> str | None:
-    cart_id = request.session.get(SESSION_KEY)
-    return cart_id if isinstance(cart_id, str) else None

@@ -16,7 +16,7 @@ from werkzeug.routing import BaseConverter
 
 from ecart.http import Request, Response, declares_oversized_body, session_of
 from ecart.integrations.flask.state import host_of
-from ecart.integrations.flask.visitors import SESSION_KEY, session_cart_id
+from ecart.integrations.mapped_session import read_session, write_session
 
 
 def add_routes(state: BlueprintSetupState) -> None:
@@ -78,7 +78,7 @@ def _answer(path: str) -> flask.Response:
         raise RuntimeError("the session holds the cart: set app.secret_key")
     response = host.answer(_request(path, host.settings.body_limit))
     if response.keep_session:
-        flask.session[SESSION_KEY] = response.keep_session.cart_id
+        write_session(flask.session, response.keep_session)
     return _to_flask(response)
 
 
@@ -95,7 +95,8 @@ def _request(path: str, body_limit: int) -> Request:
         path=path,
         headers=headers,
         body=body,
-        session=session_of(session_cart_id()),
+        session=read_session(flask.session) or session_of(None),
+        is_secure=request.is_secure,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import flask
 
+from ecart.http import HttpSettings, Session
 from ecart.integrations.config_keys import KEYS, settings_from
 from ecart.integrations.host import Host
 from ecart.store import Store
@@ -24,15 +25,16 @@ class AppTokens:
     looked up each time, and the signer is made again when it has changed.
     """
 
-    def __init__(self, config: flask.Config) -> None:
+    def __init__(self, config: flask.Config, settings: HttpSettings) -> None:
         self._config = config
+        self._settings = settings
         self._made: tuple[list[str | bytes], SignedTokens] | None = None
 
-    def sign(self, cart_id: str, /) -> str:
+    def sign(self, session: Session, /) -> str:
         """As `SignedTokens.sign`."""
-        return self._current().sign(cart_id)
+        return self._current().sign(session)
 
-    def read(self, token: str, /) -> str | None:
+    def read(self, token: str, /) -> Session | None:
         """As `SignedTokens.read`."""
         return self._current().read(token)
 
@@ -40,7 +42,8 @@ class AppTokens:
         keys = [self._config["SECRET_KEY"], *(self._config.get("SECRET_KEY_FALLBACKS") or ())]
         made = self._made  # read once: another thread may replace it
         if made is None or made[0] != keys:
-            tokens = SignedTokens([key if isinstance(key, str) else key.hex() for key in keys])
+            secrets = [key if isinstance(key, str) else key.hex() for key in keys]
+            tokens = SignedTokens(secrets, self._settings)
             made = self._made = (keys, tokens)
         return made[1]
 
@@ -54,7 +57,10 @@ def install(app: flask.Flask, store: Store | Client | str | None, catalog: Any) 
     catalog = catalog or given.get("CATALOG")
     settings = settings_from(given, accept_unknown_skus=catalog is None)
     app.extensions["ecart"] = Host(
-        store_for(store), tokens=AppTokens(app.config), catalog=catalog, settings=settings
+        store_for(store),
+        tokens=AppTokens(app.config, settings),
+        catalog=catalog,
+        settings=settings,
     )
 
 

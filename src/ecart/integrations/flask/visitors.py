@@ -8,23 +8,19 @@ from werkzeug.local import LocalProxy
 from ecart.cart import Cart
 from ecart.http import SignIn, session_of
 from ecart.integrations.flask.state import host_of
-
-SESSION_KEY = "ecart_cart_id"
-
-
-def session_cart_id() -> str | None:
-    """The cart id in Flask's session, if it holds one."""
-    found = flask.session.get(SESSION_KEY)
-    return found if isinstance(found, str) else None
+from ecart.integrations.mapped_session import (
+    clear_session,
+    read_session,
+    write_session,
+)
 
 
 def cart_from(request: flask.Request) -> Cart:
     """The cart of the session of this request; a session without one gets one."""
-    host = host_of(flask.current_app)
-    session = session_of(session_cart_id())
+    session = read_session(flask.session) or session_of(None)
     if session.is_new:
-        flask.session[SESSION_KEY] = session.cart_id
-    return host.cart(session.cart_id)
+        write_session(flask.session, session)
+    return host_of(flask.current_app).cart(session, lambda: clear_session(flask.session))
 
 
 current_cart: Cart = LocalProxy(lambda: cart_from(flask.request))  # type: ignore[assignment]
@@ -35,23 +31,30 @@ def sign_in(request: flask.Request, user_id: str | int) -> SignIn:
     """Merges the visitor's cart into the user's, once; the session then holds the user's.
 
     Call it when your own code has let the user in; `ECART_MERGE_POLICY` applies. A further call
-    costs nothing. A session on the server that can get another key (Flask-Session) gets one.
+    is one read. A session on the server that can get another key (Flask-Session) gets one.
 
     Raises:
         InvalidCartIdError: not an int, or text of 1 to 251 characters.
         StoreError: the engine failed; the session is as it was, and the call can be repeated.
     """
-    cart_id = session_cart_id()
-    done = host_of(flask.current_app).sign_in(cart_id, user_id)
-    if done.cart_id != cart_id:  # else each response would carry a cookie
-        flask.session[SESSION_KEY] = done.cart_id
+    session = read_session(flask.session)
+    done = host_of(flask.current_app).sign_in(session, user_id)
+    if done.session != session:  # else each response would carry a cookie
+        write_session(flask.session, done.session)
         _regenerate_session()
     return done
 
 
 def sign_out(request: flask.Request) -> None:
-    """Has the session forget the cart; the next request that needs one gets a new one."""
-    flask.session.pop(SESSION_KEY, None)
+    """Ends the session, of which no copy opens the cart any more; the cart stays for the user.
+
+    Raises:
+        StoreError: the engine failed; the session goes on, and the call can be repeated.
+    """
+    session = read_session(flask.session)
+    if session is not None:
+        host_of(flask.current_app).sign_out(session)
+    clear_session(flask.session)
 
 
 def _regenerate_session() -> None:

@@ -15,6 +15,7 @@ DEFAULT_PARTITIONS = 1024
 _MINUTE = re.compile(r":minutes:\d{1,12}", re.ASCII)
 _CART = re.compile(r":\{\d{1,5}\}:cart:[A-Za-z0-9_.~%-]+", re.ASCII)
 _INDEX = re.compile(r":\{\d{1,5}\}:index", re.ASCII)
+_ENDED = re.compile(r":\{\d{1,5}\}:ended:[A-Za-z0-9_-]+", re.ASCII)
 _PLAIN = re.compile(r"[\w.~-]+", re.ASCII)
 
 
@@ -33,6 +34,11 @@ def place_in_index(key: str) -> tuple[str, str]:
     """The index that a cart's key belongs in, and what it is called there."""
     partition, _, member = key.rpartition(":cart:")
     return f"{partition}:index", member
+
+
+def key_of_ended_session(key: str, session_id: str) -> str:
+    """The key that is there once a session on the cart of this key has ended, in its slot."""
+    return f"{key.partition(':cart:')[0]}:ended:{session_id}"
 
 
 class Keyspace(msgspec.Struct, frozen=True):
@@ -86,6 +92,10 @@ class Keyspace(msgspec.Struct, frozen=True):
     def names_upkeep(self, key: str) -> bool:
         """Whether the service keeps something of its own under the key, for a while."""
         return key in (self.survey, self.survey_turn, self.sweep_turn)
+
+    def names_ended_session(self, key: str) -> bool:
+        """Whether the key has the form of one that says that a session has ended."""
+        return _ENDED.fullmatch(key, len(self.prefix)) is not None and key.startswith(self.prefix)
 
     @property
     def pattern(self) -> str:

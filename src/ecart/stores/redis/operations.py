@@ -46,6 +46,7 @@ from ecart.stores.redis.codec import (
 )
 from ecart.stores.redis.deduplication import Lane
 from ecart.stores.redis.index import Effect
+from ecart.stores.redis.keys import key_of_ended_session
 from ecart.stores.redis.scripts import Script, load_script
 
 Argument = str | int
@@ -226,8 +227,11 @@ def build_call(key: str, change: Change, lane: Lane) -> ScriptCall:
         record, sequence = record_of(operation_id, sent.row.record)
         digest = _digest(operation_id, 6)
     arguments = change.__dict__.get("encoded_arguments") or _encode_arguments(sent.row, change)
-    once = (key, record, sequence, digest, lane.epoch)
-    command = ("EVALSHA", sent.script.sha, 1, *once, *arguments)
+    once = (record, sequence, digest, lane.epoch)
+    keys: tuple[Argument, ...] = (1, key)
+    if change.session_id:
+        keys = (2, key, key_of_ended_session(key, change.session_id))
+    command = ("EVALSHA", sent.script.sha, *keys, *once, *arguments)
     return ScriptCall(sent.script, command, operation_id, lane, sent.row.index_effect)
 
 

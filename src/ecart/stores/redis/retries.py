@@ -30,15 +30,20 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import force_setattr
 
-from ecart.errors import CorruptCartError, OutcomeUnknownError, StoreUnavailableError
+from ecart.errors import (
+    CorruptCartError,
+    OutcomeUnknownError,
+    SessionEndedError,
+    StoreUnavailableError,
+)
 from ecart.flows import Flow
-from ecart.operations import Change, Operation
+from ecart.operations import Change, EndSession, Operation
 from ecart.stores.redis.clients import REPLY_TIMEOUT
 from ecart.stores.redis.deduplication import acquire_lane, release_lane
 from ecart.stores.redis.durability import Durability
 from ecart.stores.redis.failures import Failure, classify
 from ecart.stores.redis.index import Index
-from ecart.stores.redis.keys import Keyspace, key_of_cart
+from ecart.stores.redis.keys import Keyspace, key_of_cart, key_of_ended_session
 from ecart.stores.redis.operations import (
     APPLIED,
     EPOCH_UNUSED,
@@ -130,6 +135,11 @@ def execute(execution: Execution, cart_id: str, operation: Operation[Any]) -> Fl
     """The flow that executes an operation and returns its result."""
     began = time.monotonic()
     key = key_of_cart(execution.keys.prefix, execution.keys.partitions, cart_id)
+    if isinstance(operation, EndSession):
+        ended = key_of_ended_session(key, operation.ended_id)
+        command = ("SET", ended, "1", "PX", operation.life_ms)
+        yield from _ask(execution, _Attempts(execution, began), key, command)
+        return None
     if not isinstance(operation, Change):
         return (yield from _execute_read(execution, key, cart_id, operation, began))
     index, lane = execution.index, acquire_lane(key)
@@ -193,7 +203,10 @@ def _execute_read(
     if read is None:
         raise TypeError(f"{type(operation).__name__} is not an operation that this store knows")
     attempts, command = _Attempts(execution, began), read.command(key, operation)
-    reply = yield from _ask(execution, attempts, key, command)
+    has_ended = None
+    if operation.session_id:
+        has_ended = ("EXISTS", key_of_ended_session(key, operation.session_id))
+    reply = yield from _ask(execution, attempts, key, command, has_ended)
     if not read.finds_cart(reply):
         # Either there is no cart, or another hash is under its key. `EXISTS` decides; the command
         # is sent again, since the cart may have been created in between.
@@ -211,15 +224,28 @@ def _execute_read(
     return result
 
 
-def _ask(execution: Execution, attempts: _Attempts, key: str, command: Command) -> Flow[Any]:
-    """The reply to a command that reads, retried until the deadline."""
+def _ask(
+    execution: Execution,
+    attempts: _Attempts,
+    key: str,
+    command: Command,
+    has_ended: Command | None = None,
+) -> Flow[Any]:
+    """The reply to a command that can be repeated, retried until the deadline.
+
+    `has_ended` is sent behind it, in the same packet: a reply of 1 refuses the command's.
+    """
     attempts.reset_pause()
     left = execution.first_attempt
     while True:
         try:
-            return (yield SendStep(key, command, left))[0]
+            replies = yield SendStep(key, command, left, has_ended)
         except Exception as error:
             failed = error
+        else:
+            if has_ended is not None and replies[-1]:
+                raise SessionEndedError
+            return replies[0]
         failure = attempts.record(failed, key)
         if failure is Failure.DENIED or attempts.are_over():
             raise StoreUnavailableError(str(failed)) from failed

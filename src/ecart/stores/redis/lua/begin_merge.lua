@@ -5,7 +5,7 @@ local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, merge_id, policy, target = unpack(ARGV)
 
 local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
-  begin_change(key, "merging", record, sequence, fingerprint, expected, ttl, "")
+  begin_change(key, KEYS[2], "merging", record, sequence, fingerprint, expected, ttl, "")
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
 if not m or header.s or counters.lines == 0 then return reply(key, want_cart, "0", v, c, m, header.s, "") end

@@ -5,7 +5,7 @@ local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, currency = unpack(ARGV)
 
 local refusal, is_repeat, now, header, counters, v, c, m, s, recorded =
-  begin_change(key, "open", record, sequence, fingerprint, expected, ttl, "")
+  begin_change(key, KEYS[2], "open", record, sequence, fingerprint, expected, ttl, "")
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, "") end
 local is_named, exists = string.sub(record, 1, 1) == "#", m and s ~= "gone"

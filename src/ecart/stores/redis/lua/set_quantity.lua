@@ -5,7 +5,7 @@ local key = KEYS[1]
 local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, line, quantity = unpack(ARGV)
 
 local refusal, is_repeat, now, header, counters, v, c, m, s, recorded, stored_line =
-  begin_change(key, "open", record, sequence, fingerprint, expected, ttl, line)
+  begin_change(key, KEYS[2], "open", record, sequence, fingerprint, expected, ttl, line)
 if refusal then return refusal end
 if is_repeat then return reply(key, want_cart, "1", v, c, m, s, stored_line or "") end
 if not stored_line then return { "line_not_found" } end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecart_server.admin.login_attempts import MAX_ADDRESSES, LoginAttempts
+from ecart_server.rate_limits.wrong_keys import MAX_ADDRESSES, WrongKeys
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 def test_five_at_once_then_one_in_twelve_seconds() -> None:
     """For one address; another has its own."""
     clock = Clock()
-    attempts = LoginAttempts(clock)
+    attempts = WrongKeys(clock)
     for _ in range(5):
         assert attempts.wait_seconds("192.0.2.1") == 0
         attempts.record_failure("192.0.2.1")
@@ -39,7 +39,7 @@ def test_five_at_once_then_one_in_twelve_seconds() -> None:
 def test_a_hundred_from_everywhere() -> None:
     """Then everybody waits a second for each."""
     clock = Clock()
-    attempts = LoginAttempts(clock)
+    attempts = WrongKeys(clock)
     for n in range(100):
         attempts.record_failure(f"192.0.2.{n}")
 
@@ -50,7 +50,7 @@ def test_a_hundred_from_everywhere() -> None:
 
 def test_a_network_of_ipv6_is_one_address() -> None:
     """Who has one address of it has all."""
-    attempts = LoginAttempts(Clock())
+    attempts = WrongKeys(Clock())
     for n in range(5):
         attempts.record_failure(f"2001:db8::{n}")
 
@@ -62,7 +62,7 @@ def test_a_network_of_ipv6_is_one_address() -> None:
 def test_memory_is_bounded() -> None:
     """Of too many addresses the longest quiet ones are forgotten."""
     clock = Clock()
-    attempts = LoginAttempts(clock)
+    attempts = WrongKeys(clock)
     for n in range(3 * MAX_ADDRESSES):
         attempts.record_failure(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}")
 
