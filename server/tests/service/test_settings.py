@@ -129,6 +129,7 @@ def test_options_are_fields_by_their_names() -> None:
 
 ARGUMENTS = """
     --workers 2 --prefix tenant --partitions 64 --catalog {catalog} --currency JPY --ttl 1000
+    --user-session 40 --cookie-name shop --cookie-path /shop --cookie-from-http
     --first-ttl 30 --trusted-origin https://a.example --trusted-origin https://b.example --hold 60
     --keep-additions --merge-policy max --durability fsync --replicas 0 --rate-limit all
     --session-rate 0 --address-rate 1/2 --new-session-rate 3/4 --session-read-rate 5/6

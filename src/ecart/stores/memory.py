@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ecart.errors import SessionEndedError
 from ecart.operations import EndSession, Operation, StoredCart, absent_cart
@@ -35,10 +35,7 @@ class MemoryStore:
         """Applies the operation to the cart, one at a time."""
         with self._lock:
             now_ms = self._clock()
-            if now_ms < self._ended.get((cart_id, operation.session_id), 0):
-                raise SessionEndedError
-            if isinstance(operation, EndSession):
-                self._ended[cart_id, operation.ended_id] = now_ms + operation.life_ms
+            self._check_session(cart_id, operation, now_ms)
             try:
                 stored, result = operation.apply(self._cart(cart_id, operation, now_ms), now_ms)
             except RecordedRefusalError as refusal:
@@ -49,6 +46,13 @@ class MemoryStore:
             else:
                 self._carts.pop(cart_id, None)
             return result
+
+    def _check_session(self, cart_id: str, operation: Operation[Any], now_ms: int) -> None:
+        if now_ms < self._ended.get((cart_id, operation.session_id), 0):
+            raise SessionEndedError
+        if isinstance(operation, EndSession):
+            self._ended = {key: until for key, until in self._ended.items() if now_ms < until}
+            self._ended[cart_id, operation.ended_id] = now_ms + operation.life_ms
 
     def _cart(self, cart_id: str, operation: Operation[_Result], now_ms: int) -> StoredCart:
         stored = self._carts.get(cart_id)
