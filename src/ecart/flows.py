@@ -29,6 +29,7 @@ from ecart.operations import (
     EndMerge,
     GetCart,
     GetLine,
+    GetMergeSource,
     GetSummary,
     GetTtl,
     MergeLines,
@@ -183,7 +184,8 @@ def finish_merge(source_id: str, merge: Merge, epoch: str, rules: Rules) -> Flow
 
     `epoch` is the target's, read before: later than it, the source is seen to be in the merge.
     """
-    source = yield from _step(source_id, GetCart(rules=rules))
+    read = yield from _step(source_id, GetMergeSource(rules=rules))
+    source = read.cart
     if source.merge is None or source.merge.merge_id != merge.merge_id:
         raise MergeRefusedError  # the lines are those of a cart that is not in this merge
     lines = MergeLines(
@@ -193,6 +195,7 @@ def finish_merge(source_id: str, merge: Merge, epoch: str, rules: Rules) -> Flow
         lines=source.lines,
         currency=source.currency,
         other=source.other,
+        records=dict(sorted(read.records.items(), key=lambda record: -record[1].time_ms)),
         rules=rules,
     )
     try:

@@ -39,7 +39,8 @@ def browser() -> Iterator[Browser]:
 
     with sync_playwright() as playwright:
         as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-        running = playwright.chromium.launch(executable_path=chromium, args=as_root)
+        hosts = "--host-resolver-rules=MAP *.example.test 127.0.0.1"
+        running = playwright.chromium.launch(executable_path=chromium, args=[hosts, *as_root])
         yield running
         running.close()
 

@@ -14,6 +14,7 @@ from ecart.errors import (
     CartMergedError,
     CatalogError,
     EcartError,
+    IdempotencyKeyReusedError,
     SessionEndedError,
     StoreError,
 )
@@ -89,6 +90,9 @@ class Api:
             except SessionEndedError:
                 request = replace(request, session=_replacement())
                 response = yield from self._answer(request)
+            except IdempotencyKeyReusedError:
+                former = replace(request, has_former_fingerprint=True)
+                response = yield from _in_session(request.session, self._answer(former))
         except EcartError as error:
             if isinstance(error, StoreError | CatalogError):
                 _log.warning("%s: %s", error.code, error)

@@ -109,7 +109,11 @@ def _is_of_a_client(key: str) -> bool:
         return False
 
 
-def fingerprint(request: Request, cart_id: str) -> str:
-    """The digest in which a repeat under the same key must agree: method, path, cart and body."""
-    parts = (request.method, request.path, cart_id, request.body.decode(errors="replace"))
+def fingerprint(request: Request) -> str:
+    """The digest in which a repeat under the same key must agree: method, path and body.
+
+    Not the cart: a change made as a visitor may be repeated in the user's cart.
+    """
+    cart = (request.session.cart_id,) if request.has_former_fingerprint else ()
+    parts = (request.method, request.path, *cart, request.body.decode(errors="replace"))
     return short_digest("\x1f".join(parts).encode(errors="replace").decode())

@@ -203,7 +203,7 @@ def terms_of(request: Request, rules: Rules) -> dict[str, Any]:
         "rules": rules,
         "expected": expected_versions(request),
         "operation_id": key,
-        "fingerprint": fingerprint(request, request.session.cart_id) if key else "",
+        "fingerprint": fingerprint(request) if key else "",
         "want_cart": True,
     }
 

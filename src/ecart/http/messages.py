@@ -21,7 +21,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `body` may be cut off one byte after the limit: that is enough to refuse it. `params` are the
     parts of the path that the route names. `address` is the client's, as far as the server trusts
-    what it knows of it, or empty. `is_secure`: it came by https.
+    what it knows of it, or empty. `is_secure`: it came by https. A request
+    that `has_former_fingerprint` is compared with a record that names the cart, as those of before
+    2.0 did for a day.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, str] = {}
     address: str = ""
     is_secure: bool = False
+    has_former_fingerprint: bool = False
 
     @property
     def is_of_shopper(self) -> bool:

@@ -35,7 +35,15 @@ from ecart.operations.checkout import (
 from ecart.operations.life import Destroy, EndSession, Prolong, Purge, SetTtl
 from ecart.operations.lines import AddItem, Clear, PutLines, RemoveLine, SetQuantity, make_add_item
 from ecart.operations.merge import BeginMerge, EndMerge, MergeLines, check_policy
-from ecart.operations.reads import GetCart, GetLine, GetOperation, GetSummary, GetTtl
+from ecart.operations.reads import (
+    GetCart,
+    GetLine,
+    GetMergeSource,
+    GetOperation,
+    GetSummary,
+    GetTtl,
+    MergeSource,
+)
 
 __all__ = [
     "QUARTER_HOUR",
@@ -52,10 +60,12 @@ __all__ = [
     "EndSession",
     "GetCart",
     "GetLine",
+    "GetMergeSource",
     "GetOperation",
     "GetSummary",
     "GetTtl",
     "MergeLines",
+    "MergeSource",
     "Operation",
     "Prolong",
     "Purge",

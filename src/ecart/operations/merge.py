@@ -35,6 +35,7 @@ from ecart.money import check_currency
 from ecart.operations.arguments import check_distinct, check_token
 from ecart.operations.carts import created, find_line, grown, without
 from ecart.operations.change import (
+    MAX_KEYS,
     Change,
     Record,
     RecordedRefusalError,
@@ -95,6 +96,9 @@ class MergeLines(Change, frozen=True, kw_only=True):
     A refusal is remembered like a success: no second try may come between it and the opening of
     the source. What the target remembers goes with its epoch, so a target of another than the
     given one, the target's before the source was read, takes nothing: `VersionConflictError`.
+
+    A change that the source knows by its operation id is known here from then on, too: a repeat
+    after the merge is a repeat. Of `records`, the youngest come first; those without room are left.
     """
 
     identity = ("merge_id",)
@@ -105,6 +109,7 @@ class MergeLines(Change, frozen=True, kw_only=True):
     lines: tuple[LineItem, ...]
     currency: str
     other: Mapping[str, str] = {}
+    records: Mapping[str, Record] = {}
 
     def __post_init__(self) -> None:
         check_currency(self.currency)
@@ -135,8 +140,15 @@ class MergeLines(Change, frozen=True, kw_only=True):
         stamped = self._stamp(merged, now_ms)
         report = MergeReport(self.merge_id, taken.added, taken.raised, taken.clamped, taken.left)
         record = Record(self.fingerprint, now_ms, HORIZON_MS, report)
-        records = {**stored.records, f"&{self.merge_id}": record}
+        records = {**self._with_records_of_source(stored, now_ms), f"&{self.merge_id}": record}
         return StoredCart(stamped, records), self._result(stamped, None, False, report)
+
+    def _with_records_of_source(self, stored: StoredCart, now_ms: int) -> Mapping[str, Record]:
+        young = {k: r for k, r in stored.records.items() if now_ms < r.time_ms + r.horizon_ms}
+        for name, record in self.records.items():
+            if len(young) < MAX_KEYS and now_ms < record.time_ms + record.horizon_ms:
+                young.setdefault(name, record)
+        return young
 
     def _recorded_refusal(self, error: RefusedError, stored: StoredCart, now_ms: int) -> Exception:
         if not stored.snapshot.epoch:  # a cart that is not there cannot remember

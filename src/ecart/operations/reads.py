@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+
+import msgspec
 
 from ecart.model import CartSnapshot, CartSummary, LineItem, check_line_id
 from ecart.operations.arguments import check_operation_id, parse_operation_id
 from ecart.operations.carts import as_readers_see, find_line, summary_of
-from ecart.operations.change import Read, StoredCart
+from ecart.operations.change import Read, Record, StoredCart
 
 
 class GetCart(Read[CartSnapshot], frozen=True):
@@ -15,6 +18,24 @@ class GetCart(Read[CartSnapshot], frozen=True):
 
     def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, CartSnapshot]:
         return stored, as_readers_see(stored.snapshot)
+
+
+class MergeSource(msgspec.Struct, frozen=True):
+    """A cart that is being merged into another, with its records of callers' operation ids.
+
+    A store names records as it likes; it finds its own again.
+    """
+
+    cart: CartSnapshot
+    records: Mapping[str, Record] = {}
+
+
+class GetMergeSource(Read[MergeSource], frozen=True):
+    """Reads what a merge takes out of a cart: its lines, and what it remembers of repeats."""
+
+    def apply(self, stored: StoredCart, now_ms: int) -> tuple[StoredCart, MergeSource]:
+        records = {k: r for k, r in stored.records.items() if not k.startswith("&")}
+        return stored, MergeSource(as_readers_see(stored.snapshot), records)
 
 
 class GetSummary(Read[CartSummary], frozen=True):

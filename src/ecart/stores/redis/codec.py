@@ -196,6 +196,11 @@ class StoredRecord(NamedTuple):
     outcome: str = ""
 
 
+def is_of_caller(name: bytes) -> bool:
+    """Whether a field records an operation id of a caller, not a lane of ours or a merge."""
+    return name.startswith(b"#") or (name.startswith(b"~") and name.endswith(b".0"))
+
+
 def read_record(key: str, field: str, text: bytes) -> StoredRecord:
     """The record in a field."""
     match = _RECORD.fullmatch(text)

@@ -104,6 +104,13 @@ def _lines(change: Any) -> Iterable[str]:
         yield from pair
 
 
+def _lines_and_records(change: Any) -> Iterable[str]:
+    yield from _lines(change)
+    for name, record in change.records.items():
+        yield name
+        yield f"{record.number}|{record.fingerprint}|{record.time_ms // 1000}"
+
+
 def _is_priced(change: Any) -> str:
     return "1" if any(line.unit_price is not None for line in change.lines) else "0"
 
@@ -167,9 +174,10 @@ _ROWS: dict[type[Change], _Row] = {
             "max_bytes": op.rules.max_cart_bytes,
             "priced": _is_priced(op),
             "count": len(op.lines),
+            "records": len(op.records),
         },
         "creates",
-        tail=_lines,
+        tail=_lines_and_records,
         record="&",
     ),
     operations.EndMerge: _Row(

@@ -7,10 +7,21 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ecart.model import CartSnapshot, CartSummary, LineItem
-from ecart.operations import GetCart, GetLine, GetOperation, GetSummary, GetTtl, Operation
+from ecart.operations import (
+    GetCart,
+    GetLine,
+    GetMergeSource,
+    GetOperation,
+    GetSummary,
+    GetTtl,
+    MergeSource,
+    Operation,
+    Record,
+)
 from ecart.stored_text import line_field
 from ecart.stores.redis.codec import (
     as_mapping,
+    is_of_caller,
     read_header,
     read_line,
     read_record,
@@ -48,6 +59,20 @@ def _cart(key: str, cart_id: str, read: GetCart, reply: Any) -> CartSnapshot:
     return read_snapshot(key, cart_id, read.rules.currency, as_mapping(reply))
 
 
+def _merge_source(key: str, cart_id: str, read: GetMergeSource, reply: Any) -> MergeSource:
+    fields = as_mapping(reply)
+    cart = read_snapshot(key, cart_id, read.rules.currency, fields)
+    names = [name.decode() for name in fields if is_of_caller(name)]
+    stored = {name: read_record(key, name, fields[name.encode()]) for name in names}
+    return MergeSource(
+        cart,
+        {
+            name: Record(record.fingerprint, record.at * 1000, number=record.sequence)
+            for name, record in stored.items()
+        },
+    )
+
+
 def _summary(key: str, cart_id: str, read: GetSummary, values: Any) -> CartSummary:
     return read_header(key, cart_id, read.rules.currency, values)
 
@@ -74,6 +99,7 @@ def _ttl(key: str, cart_id: str, read: GetTtl, values: Any) -> Any:
 
 READS: dict[type[Operation[Any]], ReadCall] = {
     GetCart: ReadCall(None, _cart),
+    GetMergeSource: ReadCall(None, _merge_source),
     GetSummary: ReadCall(lambda read: ("v", "c", "s"), _summary),
     GetLine: ReadCall(lambda read: (line_field(read.line_id), "s"), _line),
     GetOperation: ReadCall(lambda read: (record_of(read.operation_id)[0],), _operation),

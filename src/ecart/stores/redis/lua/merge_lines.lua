@@ -1,8 +1,8 @@
--- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line without position; other.
--- @include line_bytes, read_cart, check_change, new_cart, add_amount, count_record, delete_fields, expire, write_cart, refuse_merge, merge_line, reply
+-- Takes another cart's lines in, by policy: the commit point of a merge. The tail: field, line without position; other; records.
+-- @include line_bytes, read_cart, check_change, new_cart, add_amount, count_record, take_records, delete_fields, expire, write_cart, refuse_merge, merge_line, reply
 
 local key = KEYS[1]
-local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, max_bytes, priced, count = unpack(ARGV, 1, 16)
+local record, sequence, digest, epoch, fingerprint, expected, ttl, want_cart, target_epoch, policy, currency, max_quantity, max_lines, max_bytes, priced, count, records = unpack(ARGV, 1, 17)
 
 local refusal, now, header, counters, v, c, m, s, recorded = read_cart(key, record, "", ttl)
 if refusal then return refusal end
@@ -29,8 +29,8 @@ elseif counters.lines == 0 then
   header.m = string.gsub(header.m, "^(1|[%w_-]+|)%u+", "%1" .. currency)
 end
 local writes, added, raised, clamped, left = { record, "" }, 0, 0, 0, 0
-local last = 16 + 2 * count
-for i = 17, last, 2 do
+local last, last_other = 17 + 2 * count, #ARGV - 2 * records
+for i = 18, last, 2 do
   local stored = redis.call("HGET", key, ARGV[i])
   refusal, merged = merge_line(counters, ARGV[i], stored, ARGV[i + 1], policy, max_quantity + 0, max_lines + 0, max_bytes + 0)
   if refusal then return refusal end
@@ -43,7 +43,7 @@ for i = 17, last, 2 do
     left = left + 1
   end
 end
-for i = last + 1, #ARGV, 2 do
+for i = last + 1, last_other, 2 do
   if policy == "replace" or redis.call("HEXISTS", key, ARGV[i]) == 0 then
     writes[#writes + 1] = ARGV[i]
     writes[#writes + 1] = ARGV[i + 1]
@@ -51,6 +51,9 @@ for i = last + 1, #ARGV, 2 do
 end
 refusal = count_record(key, now, record, recorded, header, false)
 if refusal then return refusal end
+local offered = {}
+for i = last_other + 1, #ARGV do offered[#offered + 1] = ARGV[i] end
+take_records(key, now, header, offered, writes)
 local shown = string.format("%.0f|%.0f|%.0f|%.0f", added, raised, clamped, left)
 writes[2] = record_text(now, sequence, fingerprint, "|" .. shown)
 v, c = write_cart(key, now, header.ttl, digest, header, counters, m, s, writes)
