@@ -96,7 +96,10 @@ def test_each_version_is_reported(
     third = following_it.event()
     print(f"own: {told_after:.3f} s, of others: {time.monotonic() - began:.2f} s")
 
-    assert (head["content-type"], head["cache-control"]) == ("text/event-stream", "no-store")
+    assert (head["content-type"], head["cache-control"]) == (
+        "text/event-stream",
+        "private, no-store",
+    )
     assert (first[0], first[1]["version"]) == ("none", 0)
     assert (second[0], second[1]["total_quantity"]) == (added, 1)
     assert (third[1]["version"], third[1]["subtotal"]) == (2, "5.35")

@@ -22,7 +22,7 @@ from ecart.flows import Flow, Perform, perform
 from ecart.http.cookies import LOOK, read_look
 from ecart.http.documents import document_routes
 from ecart.http.guards import check_accept, check_key, check_origin, check_size, is_cross_site
-from ecart.http.messages import Request, Response
+from ecart.http.messages import PRIVATE_HEADERS, SECURITY_HEADERS, Request, Response
 from ecart.http.problems import HttpError, problem_response
 from ecart.http.provisional import provisional_settings
 from ecart.http.rate_gate import ALLOWED, ALLOWED_WITHOUT_SESSION, Gate, RateDecision
@@ -36,12 +36,7 @@ MERGE_GRACE_MS = 60_000
 
 _log = logging.getLogger("ecart.http")
 
-_COMMON_HEADERS = {
-    "Cache-Control": "private, no-store",
-    "Vary": "Cookie",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+_COMMON_HEADERS = {**PRIVATE_HEADERS, **SECURITY_HEADERS}
 
 
 class Api:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ecart.flows import Flow
+from ecart.http.conditional import is_unchanged
 from ecart.http.messages import Request, Response
 from ecart.http.openapi import DEFAULT_RULES, openapi_document
 from ecart.http.routes import Route
@@ -29,12 +30,14 @@ def document_routes(routes: Sequence[Route], rules: Rules = DEFAULT_RULES) -> tu
 
 
 def _fixed(path: str, media: str, body: bytes, headers: Mapping[str, str] = {}) -> Route:
-    headers = {"Content-Type": f"{media}; charset=utf-8", **headers}
+    etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+    cached = {"ETag": etag, "Cache-Control": "public, max-age=300", "Vary": "Accept"}
+    headers = {"Content-Type": f"{media}; charset=utf-8", **headers, **cached}
     answer = Response(status=200, headers=headers, body=body)
 
     def show(request: Request, settings: HttpSettings) -> Flow[Response]:
-        """Returns the response, which was made once."""
-        return answer
+        """Returns the response, which was made once; any cache may keep it for five minutes."""
+        return Response(status=304, headers=cached) if is_unchanged(request, etag) else answer
         yield
 
     return Route("GET", path, show, "", media=media, access="all")

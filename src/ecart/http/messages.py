@@ -52,6 +52,13 @@ def is_of_browser(headers: Mapping[str, str]) -> bool:
     return "sec-fetch-site" in headers or headers.get("user-agent", "").startswith("Mozilla/")
 
 
+PRIVATE_HEADERS = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
+"""Those of every answer that does not say itself who may cache it."""
+
+SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+"""Those of every answer."""
+
+
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """A response. With `keep_session`, the framework's session is to keep that cart id."""
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ecart.http import Request, Response, session_of
 from ecart.http.guards import check_key
+from ecart.http.messages import SECURITY_HEADERS
 from ecart.http.problems import HttpError, problem_response
 from ecart.integrations.asgi_messages import address_of, headers_of, send_response
 from ecart_server.observability.series import CellLayout
@@ -96,7 +97,7 @@ class MetricsPage:
         return Response(status=200, headers={"Content-Type": media}, body=body)
 
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {"Cache-Control": "no-store", **SECURITY_HEADERS}
 
 
 class FixedRegistry:

@@ -16,6 +16,7 @@ from pathlib import PurePath
 import msgspec
 
 from ecart.http import Request, Response
+from ecart.http.conditional import is_unchanged
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """`Cache-Control` for a URL that contains a hash of the content."""
@@ -29,7 +30,10 @@ _REFUSED = re.compile(r"q=0(\.0*)?")
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """A static file. `digest` is the SHA-256 of `body` in hex, `gzipped` the body compressed."""
+    """A static file. `digest` is the SHA-256 of `body` in hex, `gzipped` the body compressed.
+
+    The two forms have tags of their own: a strong tag names bytes (RFC 9110 §8.8.3.3).
+    """
 
     name: str
     media_type: str
@@ -39,17 +43,13 @@ class Asset(msgspec.Struct, frozen=True):
 
     def response(self, request: Request) -> Response:
         """The file, gzipped if the client accepts that; 304 if it has this content already."""
-        etag = f'"{self.digest[:16]}"'
-        headers = {
-            "Cache-Control": IMMUTABLE,
-            "ETag": etag,
-            "Vary": "Accept-Encoding",
-            "X-Content-Type-Options": "nosniff",
-        }
-        if etag in request.headers.get("if-none-match", ""):
+        is_gzipped = _accepts_gzip(request.headers)
+        etag = f'"{self.digest[:16]}{".gz" if is_gzipped else ""}"'
+        headers = {"Cache-Control": IMMUTABLE, "ETag": etag, "Vary": "Accept-Encoding"}
+        if is_unchanged(request, etag):
             return Response(status=304, headers=headers)
         body = self.body
-        if _accepts_gzip(request.headers):
+        if is_gzipped:
             body, headers["Content-Encoding"] = self.gzipped, "gzip"
         return Response(status=200, headers={"Content-Type": self.media_type, **headers}, body=body)
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ecart.errors import SessionEndedError
 from ecart.http import Request, Response
+from ecart.http.messages import PRIVATE_HEADERS, SECURITY_HEADERS
 from ecart.http.problems import HttpError, problem_response
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.integrations.asgi_messages import (
@@ -99,7 +100,7 @@ def _events_app(endpoint: CartEndpoint, subscriptions: Subscriptions) -> App:
     return app
 
 
-_NO_STREAM = Response(status=204, headers={"Cache-Control": "no-store", "Vary": "Cookie"})
+_NO_STREAM = Response(status=204)
 """There is no cart to follow. A browser does not reconnect after 204 (HTML, server-sent events)."""
 
 
@@ -140,10 +141,13 @@ def _unless_method(request: Request, method: str) -> Response | None:
 
 
 def _finished(request: Request, response: Response) -> Response:
-    """The response with its `Content-Length`, and without its body for HEAD."""
+    """The response with the headers that all have, and without its body for HEAD."""
+    headers = {**SECURITY_HEADERS, **response.headers}
+    if "Cache-Control" not in headers:
+        headers |= PRIVATE_HEADERS
     if response.status in (204, 304):
-        return response
-    headers = {**response.headers, "Content-Length": str(len(response.body))}
+        return replace(response, headers=headers)
+    headers["Content-Length"] = str(len(response.body))
     body = b"" if request.method == "HEAD" else response.body
     return replace(response, headers=headers, body=body)
 

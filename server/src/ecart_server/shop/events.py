@@ -13,8 +13,9 @@ import msgspec
 
 from ecart.errors import EcartError, SessionEndedError, StoreError
 from ecart.http import Request, Session
+from ecart.http.messages import PRIVATE_HEADERS, SECURITY_HEADERS
 from ecart.http.views import summary_view
-from ecart.integrations.asgi_messages import Receive, Send
+from ecart.integrations.asgi_messages import Receive, Send, encode_headers
 from ecart.model import CartSummary
 from ecart.operations import GetSummary, Rules
 from ecart.store import AsyncStore
@@ -25,13 +26,14 @@ HEARTBEAT_SECONDS = 15.0
 RETRY_MS = 2000
 """How long a browser waits before it reconnects."""
 
-_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-store"),
-    (b"vary", b"Cookie"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-accel-buffering", b"no"),  # nginx would buffer the events
-]
+_HEADERS = encode_headers(
+    {
+        "Content-Type": "text/event-stream",
+        **PRIVATE_HEADERS,
+        **SECURITY_HEADERS,
+        "X-Accel-Buffering": "no",  # nginx would buffer the events
+    }
+)
 
 
 class EventStream:

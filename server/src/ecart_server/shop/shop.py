@@ -134,7 +134,6 @@ def picture(request: Request, query: str) -> Response:
             "Content-Type": "image/svg+xml",
             "Cache-Control": IMMUTABLE if is_current else "no-cache",
             "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-            "X-Content-Type-Options": "nosniff",
         },
         body=picture_of(parameters.get("sku", "")),
     )
