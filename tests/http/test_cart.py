@@ -27,6 +27,7 @@ def timeless(answer: Answer) -> Any:
     assert answer.headers["content-type"] == "application/json"
     cart = answer.json
     assert re.fullmatch(r"[\w-]{22}", cart.pop("cart_id"))
+    assert answer.headers["etag"] == f'"{cart.pop("etag")}"'
     times = [cart.pop(name) for name in ("created_at", "updated_at", "expires_at")]
     assert times == [None] * 3 or all(TIME.fullmatch(time) for time in times)
     return cart
@@ -45,6 +46,7 @@ def test_an_empty_cart(shopper: Shopper) -> None:
         "subtotal": "0.00",
         "currency": "USD",
         "version": 0,
+        "etag": answer.headers["etag"].strip('"'),
         "created_at": None,
         "updated_at": None,
         "expires_at": None,
@@ -103,6 +105,7 @@ def test_the_summary_has_no_lines(shopper: Shopper) -> None:
         "subtotal": "12.60",
         "currency": "USD",
         "version": 1,
+        "etag": answer.headers["etag"].strip('"'),
     }
 
 

@@ -61,6 +61,7 @@ def test_the_hand_over(shopper: Shopper, apple: dict[str, Any]) -> None:
         "cart": {
             **apple,
             "version": 2,
+            "etag": answer.headers["etag"].strip('"'),
             "updated_at": held["cart"]["updated_at"],
             "expires_at": held["cart"]["expires_at"],
             "checkout": {"checkout_id": held["checkout_id"], "expires_at": held["expires_at"]},

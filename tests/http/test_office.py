@@ -458,6 +458,7 @@ def test_completing(office: Office, shopper: Shopper, held: Answer) -> None:
         "total_quantity": 0,
         "subtotal": "0.00",
         "version": 3,
+        "etag": mine.json["etag"],
         "checkout": None,
         "updated_at": mine.json["updated_at"],
         "expires_at": mine.json["expires_at"],

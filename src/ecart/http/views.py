@@ -9,6 +9,7 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
+from ecart.http.conditional import entity_tag
 from ecart.model import CartSnapshot, CartSummary, Details, LineItem, Options, sku_of
 from ecart.money import display_text, multiply
 
@@ -42,7 +43,7 @@ class HoldView(msgspec.Struct, frozen=True):
 
 
 class SummaryView(msgspec.Struct, frozen=True):
-    """The cart without its lines."""
+    """The cart without its lines. `etag` names its state, as the header does between quotes."""
 
     cart_id: str
     line_count: int
@@ -50,10 +51,11 @@ class SummaryView(msgspec.Struct, frozen=True):
     subtotal: str
     currency: str
     version: int
+    etag: str
 
 
 class CartView(msgspec.Struct, frozen=True):
-    """The cart. Items stand in the order in which each was first added."""
+    """The cart. Items stand in the order of their first addition; `etag` is that of a summary."""
 
     cart_id: str
     items: list[ItemView]
@@ -62,6 +64,7 @@ class CartView(msgspec.Struct, frozen=True):
     subtotal: str
     currency: str
     version: int
+    etag: str
     created_at: datetime | None
     updated_at: datetime | None
     expires_at: datetime | None
@@ -123,6 +126,7 @@ def cart_view(cart: CartSnapshot) -> CartView:
         subtotal=display_text(cart.subtotal, cart.currency),
         currency=cart.currency,
         version=cart.version,
+        etag=entity_tag(cart)[1:-1],
         created_at=cart.created_at,
         updated_at=cart.updated_at,
         expires_at=cart.expires_at,
@@ -140,6 +144,7 @@ def summary_view(cart: CartSummary) -> SummaryView:
         subtotal=display_text(cart.subtotal, cart.currency),
         currency=cart.currency,
         version=cart.version,
+        etag=entity_tag(cart)[1:-1],
     )
 
 
