@@ -1,6 +1,7 @@
 # Everything a fresh machine needs is python3 (3.11 or newer) and make.
 #   make run     the cart service on http://localhost:8000      make run ARGS="--port 8123"
 #   make test    all tests, on real engines
+#   make test-outside   with other people's programs: nginx, Apache, Java, curl
 #   make test-matrix    the tests that depend on it, with the oldest and newest of each library
 #   make soak    the proofs that draw at random, long; ECART_SEED repeats a run
 #   make check   format, lint, layers, types
@@ -15,7 +16,7 @@ BIN := .venv/bin
 JOBS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 ARGS ?=
 
-.PHONY: run test test-matrix soak bench screenshots check format lock clean
+.PHONY: run test test-outside test-matrix soak bench screenshots check format lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/run.stamp
@@ -23,6 +24,9 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-outside: .venv/dev.stamp
+	$(BIN)/python -m pytest server/tests/outside $(ARGS)
 
 test-matrix: .venv/made.stamp
 	@$(BIN)/python tests/matrix.py $(ARGS)

@@ -68,6 +68,18 @@ class MetricsSettings(msgspec.Struct, frozen=True, kw_only=True):
     folder: str | None = None
 
 
+class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The proxies in front of the service.
+
+    `trusted` are addresses and networks with commas, or `*`, whose `Forwarded` and `X-Forwarded-*`
+    headers are believed; None: `FORWARDED_ALLOW_IPS`, else 127.0.0.1. `root_path` is the path that
+    they serve the service below, such as `/shop`, where none sends `X-Forwarded-Prefix`.
+    """
+
+    trusted: str | None = None
+    root_path: str = ""
+
+
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a worker process needs to know.
 
@@ -85,6 +97,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     admin: AdminSettings = AdminSettings()
     logs: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    proxies: ProxySettings = ProxySettings()
     sweep_every: int = 3600
     parent_pid: int = 0
 
@@ -93,8 +106,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What only the parent of the workers needs: where it listens, and the embedded engine.
 
     `data_dir` is the folder of the embedded engine and of the session secret; `engine` is as in
-    `find_binary`, `fsync` as in `open_engine`. `trusted_proxies` are addresses and networks with
-    commas, whose `X-Forwarded-*` headers are believed; None: uvicorn's default.
+    `find_binary`, `fsync` as in `open_engine`.
     """
 
     data_dir: Path
@@ -103,7 +115,6 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     engine: str = "auto"
     fsync: Fsync = "always"
-    trusted_proxies: str | None = None
 
 
 class ConfigurationError(EcartError):

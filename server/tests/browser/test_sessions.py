@@ -5,10 +5,8 @@ The certificate is signed by itself. A front in this process ends https, and tel
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
+from certificates import make_certificate
 from ecart.http import Request, Session
 from ecart.http.cookies import CookieSettings
 from ecart.integrations.cookies import SignedCookie
 from ecart_server.shop.flash import FlashMessage, FlashMessages
-from engines import missing
 
 from .conftest import SECRET
 
@@ -105,18 +103,7 @@ class Front:
 
 @pytest.fixture
 def front(address: str, tmp_path: Path) -> Iterator[Front]:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        missing("no openssl: apt-get install openssl")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-            "-subj", "/CN=example.test", "-addext", "subjectAltName=DNS:*.example.test",
-            "-keyout", key, "-out", certificate,
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate, key = make_certificate(tmp_path, "DNS:*.example.test")
     front = Front(address, certificate, key)
     yield front
     front.close()

@@ -20,6 +20,7 @@ from ecart_server.settings import (
     ConfigurationError,
     LogSettings,
     MetricsSettings,
+    ProxySettings,
     ServiceSettings,
     StoreSettings,
     hand_to_workers,
@@ -76,6 +77,7 @@ GIVEN = ServiceSettings(
     admin=AdminSettings(key="an operator's key", can_write=True),
     logs=LogSettings(format="json", level="debug", access=True),
     metrics=MetricsSettings(keys=("a key of metrics",), is_open=True, folder="/tmp/numbers"),
+    proxies=ProxySettings(trusted="10.0.0.0/8", root_path="/shop"),
     sweep_every=7,
     parent_pid=4321,
 )
@@ -129,7 +131,7 @@ def test_options_are_fields_by_their_names() -> None:
 
 ARGUMENTS = """
     --workers 2 --prefix tenant --partitions 64 --catalog {catalog} --currency JPY --ttl 1000
-    --user-session 40 --cookie-name shop --cookie-path /shop --cookie-from-http
+    --user-session 40 --cookie-name shop --cookie-path /shop --cookie-from-http --root-path /shop --trusted-proxies 10.0.0.0/8
     --first-ttl 30 --trusted-origin https://a.example --trusted-origin https://b.example --hold 60
     --keep-additions --merge-policy max --durability fsync --replicas 0 --rate-limit all
     --session-rate 0 --address-rate 1/2 --new-session-rate 3/4 --session-read-rate 5/6
@@ -190,7 +192,10 @@ def test_every_option_reaches_the_workers(
         admin=AdminSettings(key="an operator's key", can_write=True),
         logs=LogSettings(format="json", level="debug", access=True),
         metrics=MetricsSettings(
-            keys=("a key of metrics",), is_open=True, folder=found.metrics.folder
+            keys=("a key of metrics",),
+            proxies=ProxySettings(trusted="10.0.0.0/8", root_path="/shop"),
+            is_open=True,
+            folder=found.metrics.folder,
         ),
         sweep_every=7,
         parent_pid=service.process.pid,

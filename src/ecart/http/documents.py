@@ -65,7 +65,7 @@ def _page(document: dict[str, Any], routes: Sequence[Route]) -> tuple[str, str]:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>ecart: HTTP API</title><style>{_STYLE}</style></head><body>"
         f"<h1>ecart</h1><p>{escape(document['info']['description'])} "
-        'The same for machines: <a href="/openapi.json">openapi.json</a>.</p>'
+        'The same for machines: <a href="openapi.json">openapi.json</a>.</p>'
         f"<pre>{escape(_FIRST_STEPS)}</pre>{sections}</body></html>"
     )
     digest = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

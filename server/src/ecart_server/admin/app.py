@@ -43,6 +43,7 @@ from ecart_server.admin.access import SESSION_SECONDS, Access, Visitor, new_visi
 from ecart_server.admin.rendering import STYLESHEET_PATH, PageRenderer, redirect, stylesheet
 from ecart_server.admin.views import AdminRequest, AdminViews
 from ecart_server.pages.forms import FormFields, parse_form
+from ecart_server.pages.prefix import at
 from ecart_server.rate_limits.wrong_keys import WrongKeys
 from ecart_server.settings import ServiceSettings
 
@@ -226,7 +227,7 @@ class Admin:
             _cookie_name(request),
             self._access.cookie_for(visitor) if visitor else "",
             max_age=SESSION_SECONDS if visitor else 0,
-            path=ROOT,
+            path=at(ROOT),
             secure=is_secure(request.scope),
             httponly=True,
             samesite="strict",

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from ecart_server.pages.assets import IMMUTABLE, load_assets
+from ecart_server.pages.prefix import at
 from ecart_server.pages.templates import make_environment
 
 _POLICY = (
@@ -62,7 +63,7 @@ class PageRenderer:
 
 def cart_url(cart_id: str, path: str = "/admin/cart") -> str:
     """The URL of a cart's page. The id is in the query, since it may be `..` or have slashes."""
-    return f"{path}?{urlencode({'id': cart_id})}"
+    return at(f"{path}?{urlencode({'id': cart_id})}")
 
 
 def stylesheet() -> Response:
@@ -73,4 +74,4 @@ def stylesheet() -> Response:
 
 def redirect(path: str) -> Response:
     """Sends the browser to another page, which it gets with GET (303, RFC 9110 §15.4.4)."""
-    return Response(status_code=303, headers={**_SECURITY_HEADERS, "Location": path})
+    return Response(status_code=303, headers={**_SECURITY_HEADERS, "Location": at(path)})

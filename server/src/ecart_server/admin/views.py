@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -93,7 +94,8 @@ class AdminViews:
     async def _query(self, query: Callable[..., _Result], *arguments: Any) -> _Result:
         """Runs a query in a thread: it waits for the engine."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, query, *arguments)
+        run = copy_context().run  # with the prefix of the request, which links begin with
+        return await loop.run_in_executor(self._threads, run, query, *arguments)
 
     async def _render(self, name: str, **values: Any) -> Response:
         """Renders what a store holds, in a thread: shoppers' requests do not wait for it."""

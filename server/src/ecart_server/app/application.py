@@ -17,10 +17,12 @@ from ecart.catalog import as_catalog
 from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.stores.redis import AsyncRedisStore
 from ecart_server.admin import Admin, is_admin_path
+from ecart_server.app.forwarded import ForwardedHeaders
 from ecart_server.app.protocol import ON_SHUTDOWN
 from ecart_server.app.sweeper import Sweeper
 from ecart_server.observability import Observability
 from ecart_server.observability.logs import configure_logs
+from ecart_server.pages.prefix import PREFIX
 from ecart_server.rate_limits import RateGate
 from ecart_server.settings import ServiceSettings, inherited_settings
 from ecart_server.shop.dispatch import ROUTES, shop_apps
@@ -36,14 +38,23 @@ class Service(Starlette):
     """An app with one endpoint for all paths, called without a router, and the admin view."""
 
     def __init__(
-        self, endpoint: ASGIApp, lifespan: Lifespan[Starlette], admin: ASGIApp | None = None
+        self,
+        endpoint: ASGIApp,
+        lifespan: Lifespan[Starlette],
+        forwarded: ForwardedHeaders,
+        admin: ASGIApp | None = None,
     ) -> None:
         super().__init__(lifespan=lifespan)
         self._endpoint = endpoint
         self._admin = admin
+        self._forwarded = forwarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request; lifespan and WebSockets are Starlette's."""
+        if scope["type"] == "http":
+            scope, prefix = self._forwarded.read(scope)
+            if prefix or PREFIX.get():
+                PREFIX.set(prefix)
         if self._admin is not None and is_admin_path(scope):
             await self._admin(scope, receive, send)
         elif scope["type"] == "http":
@@ -95,7 +106,9 @@ def create_app(settings: ServiceSettings | None = None) -> Service:
         await store.close()
 
     pages = shop_apps(endpoint, settings.secrets, subscriptions)
-    return Service(observed.observe_app(endpoint, pages, endpoint.answer), lifespan, admin)
+    forwarded = ForwardedHeaders(settings.proxies.trusted, settings.proxies.root_path)
+    app = observed.observe_app(endpoint, pages, endpoint.answer)
+    return Service(app, lifespan, forwarded, admin)
 
 
 def tune_garbage_collector() -> None:

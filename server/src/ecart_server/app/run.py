@@ -60,7 +60,7 @@ def _serve_until_stopped(process: ProcessSettings) -> None:
             host=process.host,
             port=process.port,
             workers=process.workers,
-            forwarded_allow_ips=process.trusted_proxies,
+            proxy_headers=False,  # `ForwardedHeaders` reads them
             http=service_protocol(),
             ws="none",
             log_config=None,

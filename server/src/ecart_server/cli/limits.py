@@ -67,10 +67,10 @@ _OPTIONS = (
     ),
     setting(
         "--trusted-proxies",
-        "process__trusted_proxies",
+        "proxies__trusted",
         metavar="ADDRESSES",
         callback=_checked_proxies,
-        help="Proxies whose X-Forwarded-For and -Proto are believed; without it, 127.0.0.1.",
+        help="Proxies whose Forwarded and X-Forwarded-* are believed; without it, 127.0.0.1.",
     ),
 )
 

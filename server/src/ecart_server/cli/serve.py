@@ -13,6 +13,7 @@ from ecart.model import MergePolicy
 from ecart.money import check_currency
 from ecart.stores.redis.durability import Mode, durability_of
 from ecart_server.app.credentials import check_admin_key, find_keys, find_secrets
+from ecart_server.app.forwarded import checked_prefix
 from ecart_server.app.run import serve
 from ecart_server.cli.limits import rate_limit_options
 from ecart_server.cli.location_options import location_options
@@ -20,6 +21,13 @@ from ecart_server.cli.settings_options import default_of, nested, setting
 from ecart_server.settings import LogFormat, LogLevel, ProcessSettings, ServiceSettings
 
 _YEAR = 365 * 24 * 3600
+
+
+def _checked_prefix(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        return checked_prefix(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _none_if_empty(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -70,6 +78,13 @@ def _none_if_empty(context: click.Context, parameter: click.Parameter, value: An
     "http__user_session_seconds",
     type=click.IntRange(1, _YEAR),
     help="Seconds that a user's session lasts after the log-in, or after its renewal by a change.",
+)
+@setting(
+    "--root-path",
+    "proxies__root_path",
+    metavar="PATH",
+    callback=_checked_prefix,
+    help="Path that requests begin with, such as /shop; X-Forwarded-Prefix comes first.",
 )
 @setting(
     "--cookie-name",

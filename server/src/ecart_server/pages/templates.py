@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ecart_server.pages.formatting import FILTERS
+from ecart_server.pages.prefix import at
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,4 +25,5 @@ def make_environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
+    environment.globals["at"] = at
     return environment

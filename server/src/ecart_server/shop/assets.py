@@ -12,6 +12,7 @@ from functools import cache
 import msgspec
 
 from ecart_server.pages.assets import Asset, load_assets
+from ecart_server.pages.prefix import at
 
 
 class ShopAssets(msgspec.Struct, frozen=True):
@@ -21,8 +22,8 @@ class ShopAssets(msgspec.Struct, frozen=True):
     by_path: Mapping[str, Asset]
 
     def path(self, name: str) -> str:
-        """The path of the file of this name."""
-        return f"/assets/{self.version}/{name}"
+        """The URL of the file of this name, for the browser of this request."""
+        return at(f"/assets/{self.version}/{name}")
 
 
 @cache

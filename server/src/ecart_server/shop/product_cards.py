@@ -12,6 +12,7 @@ import msgspec
 from ecart.catalog import Product
 from ecart.money import display_text
 from ecart_server.pages.formatting import option_value, price
+from ecart_server.pages.prefix import at
 from ecart_server.shop.forms import OPTION_PREFIX
 
 CARDS_PER_PAGE = 60
@@ -69,7 +70,7 @@ def product_cards(products: Sequence[Product], number: int, version: str) -> Pro
 
 def drawing_url(sku: str, version: str) -> str:
     """The URL of the picture that this service draws for a SKU."""
-    return f"/pictures?v={version}&sku={quote(sku, safe='')}"
+    return at(f"/pictures?v={version}&sku={quote(sku, safe='')}")
 
 
 def _picture_url(product: Product, version: str) -> str:

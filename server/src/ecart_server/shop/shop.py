@@ -24,6 +24,7 @@ from ecart.integrations.asgi_endpoint import CartEndpoint
 from ecart.integrations.host import list_products
 from ecart_server.pages.assets import IMMUTABLE
 from ecart_server.pages.forms import FormFields, FormTokens
+from ecart_server.pages.prefix import at
 from ecart_server.shop.assets import shop_assets
 from ecart_server.shop.flash import FlashMessage, FlashMessages
 from ecart_server.shop.forms import FORMS, api_request, option_fields, options_in, read_form
@@ -95,7 +96,7 @@ class ShopPages:
 
     def _redirect(self, request: Request, fields: FormFields, answer: Response) -> Response:
         response = Response(
-            status=303, headers={"Location": AFTER_A_FORM, "Cache-Control": "no-store"}
+            status=303, headers={"Location": at(AFTER_A_FORM), "Cache-Control": "no-store"}
         )
         if answer.status != 200:
             problem = msgspec.json.decode(answer.body, type=Problem)

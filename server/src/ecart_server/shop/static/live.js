@@ -8,7 +8,7 @@ export function follow(onVersion) {
     clearTimeout(timer);
     source?.close();
     if (document.hidden) return;
-    source = new EventSource("/cart/events");
+    source = new EventSource(new URL("../../cart/events", import.meta.url));
     source.addEventListener("cart", (event) => onVersion(event.lastEventId));
     source.onerror = () => {
       // After an HTTP error the browser does not reconnect by itself.

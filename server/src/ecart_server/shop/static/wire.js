@@ -22,7 +22,9 @@ export async function send(call, trouble) {
 
 async function once({ method, path, body }, headers) {
   const options = { method, headers, body: body && JSON.stringify(body), cache: "no-store" };
-  const response = await fetch(path, { ...options, signal: AbortSignal.timeout(15000) });
+  // Scripts are two folders below the root, wherever a proxy serves that. It may also have weakened the ETag header.
+  const response = await fetch(new URL(`../..${path}`, import.meta.url), { ...options, signal: AbortSignal.timeout(15000) });
   if (AGAIN.has(response.status)) return null;
-  return { status: response.status, etag: response.headers.get("ETag"), body: await response.json() };
+  const answer = await response.json();
+  return { status: response.status, etag: answer.etag ? `"${answer.etag}"` : response.headers.get("ETag"), body: answer };
 }
