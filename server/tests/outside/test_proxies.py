@@ -134,7 +134,7 @@ def test_pages_below_a_path(shop: tuple[Proxy, str]) -> None:
         assert front.status_code == 200
         assert all(link.startswith(f"{root}/") or link == front.url for link in links(front))
         for link in links(front):
-            if "/shop/shop/" not in link:
+            if not link.startswith(f"{root}/shop/"):  # of forms
                 assert visitor.get(link, timeout=10).status_code == 200, link
         token, mark = (value_of(front.text, name) for name in ("token", "mark"))
         form = {"token": token, "mark": mark, "sku": "apple"}

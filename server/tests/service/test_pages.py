@@ -131,11 +131,11 @@ def test_assets_are_kept_for_ever(shopper: Shopper) -> None:
 
 
 def test_the_script_is_short(shopper: Shopper) -> None:
-    """All of it has less than 300 lines; it is our own, and no build made it."""
+    """All of it has less than 310 lines; it is our own, and no build made it."""
     scripts = {path for path in assets_in(text_of(shopper.get("/"))) if path.endswith(".js")}
 
     assert len(scripts) == 5
-    assert sum(shopper.get(path).body.count(b"\n") for path in scripts) < 300
+    assert sum(shopper.get(path).body.count(b"\n") for path in scripts) < 310
 
 
 def test_no_asset_has_another_version(shopper: Shopper) -> None:

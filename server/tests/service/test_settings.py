@@ -131,7 +131,8 @@ def test_options_are_fields_by_their_names() -> None:
 
 ARGUMENTS = """
     --workers 2 --prefix tenant --partitions 64 --catalog {catalog} --currency JPY --ttl 1000
-    --user-session 40 --cookie-name shop --cookie-path /shop --cookie-from-http --root-path /shop --trusted-proxies 10.0.0.0/8
+    --user-session 40 --cookie-name shop --cookie-path /shop --cookie-from-http
+    --root-path /shop --trusted-proxies 10.0.0.0/8
     --first-ttl 30 --trusted-origin https://a.example --trusted-origin https://b.example --hold 60
     --keep-additions --merge-policy max --durability fsync --replicas 0 --rate-limit all
     --session-rate 0 --address-rate 1/2 --new-session-rate 3/4 --session-read-rate 5/6
@@ -192,11 +193,9 @@ def test_every_option_reaches_the_workers(
         admin=AdminSettings(key="an operator's key", can_write=True),
         logs=LogSettings(format="json", level="debug", access=True),
         metrics=MetricsSettings(
-            keys=("a key of metrics",),
-            proxies=ProxySettings(trusted="10.0.0.0/8", root_path="/shop"),
-            is_open=True,
-            folder=found.metrics.folder,
+            keys=("a key of metrics",), is_open=True, folder=found.metrics.folder
         ),
+        proxies=ProxySettings(trusted="10.0.0.0/8", root_path="/shop"),
         sweep_every=7,
         parent_pid=service.process.pid,
     )

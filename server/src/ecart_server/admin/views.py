@@ -94,8 +94,9 @@ class AdminViews:
     async def _query(self, query: Callable[..., _Result], *arguments: Any) -> _Result:
         """Runs a query in a thread: it waits for the engine."""
         loop = asyncio.get_running_loop()
-        run = copy_context().run  # with the prefix of the request, which links begin with
-        return await loop.run_in_executor(self._threads, run, query, *arguments)
+        # With the prefix of the request, which links begin with.
+        in_context = partial(copy_context().run, query, *arguments)
+        return await loop.run_in_executor(self._threads, in_context)
 
     async def _render(self, name: str, **values: Any) -> Response:
         """Renders what a store holds, in a thread: shoppers' requests do not wait for it."""

@@ -25,6 +25,6 @@ async function once({ method, path, body }, headers) {
   // Scripts are two folders below the root, wherever a proxy serves that. It may also have weakened the ETag header.
   const response = await fetch(new URL(`../..${path}`, import.meta.url), { ...options, signal: AbortSignal.timeout(15000) });
   if (AGAIN.has(response.status)) return null;
-  const answer = await response.json();
-  return { status: response.status, etag: answer.etag ? `"${answer.etag}"` : response.headers.get("ETag"), body: answer };
+  const answer = await response.json(), etag = answer.etag ? `"${answer.etag}"` : response.headers.get("ETag");
+  return { status: response.status, etag, body: answer };
 }
