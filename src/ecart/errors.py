@@ -14,9 +14,20 @@ from typing import Any, ClassVar
 
 
 class EcartError(Exception):
-    """The root of all errors that ecart raises on purpose."""
+    """The root of all errors that ecart raises on purpose.
+
+    Its `args` are those it was made with, so that it crosses processes as it is: `pickle`, `copy`,
+    multiprocessing, and job queues, which make it again of its class and its `args`.
+    """
 
     code: ClassVar[str] = "ecart_error"
+    message: ClassVar[str] = ""
+    """What it says, with the names of its attributes in braces; empty: its first argument."""
+
+    def __str__(self) -> str:
+        if self.message:
+            return self.message.format_map(vars(self))
+        return str(self.args[0]) if self.args else ""
 
 
 class InvalidInputError(EcartError, ValueError):
@@ -119,9 +130,10 @@ class LineNotFoundError(RefusedError, LookupError):
     """The cart has no line with this id."""
 
     code = "line_not_found"
+    message = "the cart has no line {line_id!r}"
 
     def __init__(self, line_id: str = "") -> None:
-        super().__init__(f"the cart has no line {line_id!r}")
+        super().__init__(line_id)
         self.line_id = line_id
 
 
@@ -129,9 +141,10 @@ class QuantityLimitExceededError(RefusedError):
     """The line would hold more units than the limit allows."""
 
     code = "quantity_limit_exceeded"
+    message = "a line holds at most {limit} units"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"a line holds at most {limit} units")
+        super().__init__(limit)
         self.limit = limit
 
 
@@ -139,9 +152,10 @@ class LineLimitExceededError(RefusedError):
     """The cart would hold more lines than the limit allows."""
 
     code = "line_limit_exceeded"
+    message = "a cart holds at most {limit} lines"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"a cart holds at most {limit} lines")
+        super().__init__(limit)
         self.limit = limit
 
 
@@ -149,9 +163,10 @@ class LineTooLargeError(RefusedError):
     """The line's title, options and details together have more bytes than the limit allows."""
 
     code = "line_too_large"
+    message = "title, options and details of a line are at most {limit} bytes"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"title, options and details of a line are at most {limit} bytes")
+        super().__init__(limit)
         self.limit = limit
 
 
@@ -159,9 +174,10 @@ class CartTooLargeError(RefusedError):
     """The lines of the cart would have more bytes than the limit allows."""
 
     code = "cart_too_large"
+    message = "the lines of a cart are at most {limit} bytes"
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"the lines of a cart are at most {limit} bytes")
+        super().__init__(limit)
         self.limit = limit
 
 
@@ -169,18 +185,17 @@ class AmountOutOfRangeError(RefusedError):
     """A product or a sum of amounts would pass what is computed exactly (2^53)."""
 
     code = "amount_out_of_range"
-
-    def __init__(self) -> None:
-        super().__init__("the amount is larger than the cart can add up exactly")
+    message = "the amount is larger than the cart can add up exactly"
 
 
 class CurrencyMismatchError(RefusedError):
     """The price is in another currency than the cart; a cart has one."""
 
     code = "currency_mismatch"
+    message = "the cart is in {cart_currency}, the price in {currency}"
 
     def __init__(self, cart_currency: str, currency: str) -> None:
-        super().__init__(f"the cart is in {cart_currency}, the price in {currency}")
+        super().__init__(cart_currency, currency)
         self.cart_currency = cart_currency
         self.currency = currency
 
@@ -189,9 +204,10 @@ class VersionConflictError(RefusedError):
     """The cart has moved on from the version that the caller expected."""
 
     code = "version_conflict"
+    message = "the cart is at version {version}, not at the expected one"
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"the cart is at version {version}, not at the expected one")
+        super().__init__(version)
         self.version = version
 
 
@@ -199,18 +215,14 @@ class IdempotencyKeyReusedError(RefusedError):
     """This operation id has already named another operation on this cart."""
 
     code = "idempotency_key_reused"
-
-    def __init__(self) -> None:
-        super().__init__("this operation id was already used for another operation")
+    message = "this operation id was already used for another operation"
 
 
 class StaleOperationError(RefusedError):
     """A straggler: the same caller has made later changes since; this attempt was abandoned."""
 
     code = "stale_operation"
-
-    def __init__(self) -> None:
-        super().__init__("a later change of the same caller has already been applied")
+    message = "a later change of the same caller has already been applied"
 
 
 class TooManyOperationsError(RefusedError):
@@ -220,9 +232,10 @@ class TooManyOperationsError(RefusedError):
     """
 
     code = "too_many_operations"
+    message = "the cart has had too many distinct operations lately"
 
     def __init__(self, retry_after: int = 60) -> None:
-        super().__init__("the cart has had too many distinct operations lately")
+        super().__init__(retry_after)
         self.retry_after = retry_after
 
 
@@ -230,36 +243,31 @@ class CartLockedError(RefusedError):
     """A check-out has begun on the cart."""
 
     code = "cart_locked"
-
-    def __init__(self) -> None:
-        super().__init__("the cart is locked by a check-out")
+    message = "the cart is locked by a check-out"
 
 
 class CartEmptyError(RefusedError):
     """There is nothing in the cart to check out."""
 
     code = "cart_empty"
-
-    def __init__(self) -> None:
-        super().__init__("the cart is empty")
+    message = "the cart is empty"
 
 
 class CheckoutNotOpenError(RefusedError):
     """The cart is not held by this check-out: it was completed, released, or ran out of time."""
 
     code = "checkout_not_open"
-
-    def __init__(self) -> None:
-        super().__init__("this check-out does not hold the cart")
+    message = "this check-out does not hold the cart"
 
 
 class CartMergingError(RefusedError):
     """A merge of the cart into another is half done; flows finish it and try again."""
 
     code = "cart_merging"
+    message = "the cart is being merged into another"
 
     def __init__(self, merge: Any) -> None:
-        super().__init__("the cart is being merged into another")
+        super().__init__(merge)
         self.merge = merge
 
 
@@ -267,18 +275,17 @@ class MergeRefusedError(RefusedError):
     """This merge has been refused once and for all; the source is open again, or about to be."""
 
     code = "merge_refused"
-
-    def __init__(self) -> None:
-        super().__init__("the merge was refused; nothing was moved")
+    message = "the merge was refused; nothing was moved"
 
 
 class CartMergedError(RefusedError):
     """The cart was merged into another one, named by `target_id`."""
 
     code = "cart_merged"
+    message = "the cart was merged into {target_id!r}"
 
     def __init__(self, target_id: str = "") -> None:
-        super().__init__(f"the cart was merged into {target_id!r}")
+        super().__init__(target_id)
         self.target_id = target_id
 
 
@@ -286,18 +293,17 @@ class SessionEndedError(RefusedError):
     """The user has logged out: what their session held is no longer opened by it."""
 
     code = "session_ended"
-
-    def __init__(self) -> None:
-        super().__init__("the user has logged out of this session")
+    message = "the user has logged out of this session"
 
 
 class UnknownSkuError(RefusedError, LookupError):
     """The catalog does not sell this SKU."""
 
     code = "unknown_sku"
+    message = "the catalog has no SKU {sku!r}"
 
     def __init__(self, sku: str) -> None:
-        super().__init__(f"the catalog has no SKU {sku!r}")
+        super().__init__(sku)
         self.sku = sku
 
 
@@ -323,8 +329,8 @@ class OutcomeUnknownError(StoreError):
 
     code = "outcome_unknown"
 
-    def __init__(self, message: str, operation_id: str) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, operation_id: str) -> None:
+        super().__init__(text, operation_id)
         self.operation_id = operation_id
 
 
@@ -332,9 +338,10 @@ class CorruptCartError(StoreError):
     """What is stored under `key` is not a cart that this version can read; it was left alone."""
 
     code = "corrupt_cart"
+    message = "{key!r} does not hold a readable cart (see {field!r})"
 
     def __init__(self, key: str, field: str) -> None:
-        super().__init__(f"{key!r} does not hold a readable cart (see {field!r})")
+        super().__init__(key, field)
         self.key = key
         self.field = field
 

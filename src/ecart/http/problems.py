@@ -58,10 +58,13 @@ _RETRY_AFTER = {429: "60", 503: "1"}
 class HttpError(EcartError):
     """A request that is refused before any operation."""
 
+    message = "{detail}"
+
     def __init__(
         self, code: str, detail: str, *, pointer: str = "", headers: Mapping[str, str] = {}
     ) -> None:
-        super().__init__(detail)
+        super().__init__(code, detail)
+        self.detail = detail
         self.wire_code = code
         self.pointer = pointer
         self.headers = headers

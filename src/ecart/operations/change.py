@@ -109,7 +109,7 @@ class RecordedRefusalError(Exception):
     """A refusal that leaves a record: the store keeps `stored` and raises `error`."""
 
     def __init__(self, error: RefusedError, stored: StoredCart) -> None:
-        super().__init__(str(error))
+        super().__init__(error, stored)
         self.error = error
         self.stored = stored
 

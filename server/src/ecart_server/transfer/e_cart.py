@@ -35,6 +35,10 @@ class BrokenProductError(EcartError):
 
     code = "broken_product"
 
+    def __init__(self, text: str, code: str = code) -> None:
+        super().__init__(text, code)
+        self.code = code  # type: ignore[misc]  # that of what is wrong with it
+
 
 class OldCart(msgspec.Struct, frozen=True):
     """An old cart, converted. `ttl_ms`: the time to live that it has left; 0: it never expires."""
@@ -77,8 +81,7 @@ def _line(field: bytes, text: bytes) -> LineItem:
     try:
         return _product(field.decode(), text)
     except EcartError as error:
-        error.args = (f"product {product_id!r}: {error}",)
-        raise
+        raise BrokenProductError(f"product {product_id!r}: {error}", error.code) from error
     except (ValueError, RecursionError) as error:
         raise BrokenProductError(f"product {product_id!r}: no JSON of E-Cart's") from error
 
