@@ -59,6 +59,24 @@ def stored_as(letter: str) -> msgspec.Meta:
     return msgspec.Meta(extra={"letter": letter})
 
 
+class EmptyMapping(dict[str, Any]):
+    """An empty dict that stays empty, so that values which are shared can have it.
+
+    It is a `dict` for what encodes and pickles them; a copy is a plain one.
+    """
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("this value is shared: copy it before you change it")
+
+    __setitem__: Any = _refuse
+    __ior__: Any = _refuse
+    setdefault: Any = _refuse
+    update: Any = _refuse
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
+        return dict, ()
+
+
 class LineItem(msgspec.Struct, frozen=True):
     """A row of the cart: one SKU in one choice of options.
 

@@ -5,6 +5,7 @@ It runs each operation's `apply()`. Nothing outlives the process; nothing is sha
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable
@@ -45,7 +46,8 @@ class MemoryStore:
                 self._carts[cart_id] = stored
             else:
                 self._carts.pop(cart_id, None)
-            return result
+        # Callers may do with it what they like: nothing in it is what is stored.
+        return copy.deepcopy(result)
 
     def _check_session(self, cart_id: str, operation: Operation[Any], now_ms: int) -> None:
         if now_ms < self._ended.get((cart_id, operation.session_id), 0):

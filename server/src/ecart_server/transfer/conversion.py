@@ -84,7 +84,7 @@ def _exported_line(line: LineItem) -> Any:
     values = msgspec.structs.asdict(line)
     line_id, price = values.pop("line_id"), values["unit_price"]
     values["unit_price"] = None if price is None else canonical_text(price)
-    values["options"] = dict(line.options)
+    values["options"], values["other"] = dict(line.options), dict(line.other)
     is_usual = line_id_for(line.sku, line.options) == line_id
     return CartLine(sku=line.sku, **values, line_id=None if is_usual else line_id)
 

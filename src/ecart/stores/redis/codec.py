@@ -36,6 +36,7 @@ from ecart.model import (
     LINE_ATTRIBUTES,
     CartSnapshot,
     CartSummary,
+    EmptyMapping,
     LineItem,
     Lock,
     Merge,
@@ -153,8 +154,9 @@ def _line(field: bytes, text: bytes) -> LineItem:
         parse_amount(price.decode()) if price else None,
         int(position),
         _unescaped(title[1:].decode()) if title else None,
-        parts.get("o", {}),
+        parts.get("o", _EMPTY),
         parts.get("d"),
+        _EMPTY,
     )
     return _with_attributes(line, attributes.decode()) if attributes else line
 
@@ -175,6 +177,8 @@ def _with_attributes(line: LineItem, text: str) -> LineItem:
         raise ValueError
     return replace(line, other=other, **known)
 
+
+_EMPTY = EmptyMapping()
 
 # A change touches one line, so the others are read again unchanged; and carts of other shoppers
 # have the same ones. Only lines without mutable parts are shared.
