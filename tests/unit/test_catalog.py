@@ -390,3 +390,43 @@ def test_products_are_asked_for_as_a_lookup_is() -> None:
     assert asyncio.run(list_products(CallableCatalog(lambda skus: {}))) is None
     with pytest.raises(CatalogError, match="title"):
         asyncio.run(list_products(Wrong()))
+
+
+@pytest.mark.parametrize(
+    "mark", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"], ids=ascii
+)
+def test_only_line_ends_end_a_row(tmp_path: Path, mark: str) -> None:
+    """What Python's `splitlines` takes for a line end is part of a cell, as any character."""
+    path = tmp_path / "wares.csv"
+    path.write_bytes(f'sku,image,unit_price\r\nmug,"a{mark}b",3\r\ntea,c{mark}d,4\r\n'.encode())
+    products = FileCatalog(path).products()
+
+    assert [(p.sku, p.image, p.unit_price) for p in products] == [
+        ("mug", f"a{mark}b", Decimal(3)), ("tea", f"c{mark}d", Decimal(4)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
+def test_line_ends_inside_of_quotes_are_text(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "wares.csv"
+    path.write_bytes(f'sku,image,unit_price{end}mug,"a{end}b",3{end}tea,c,4'.encode())
+    products = FileCatalog(path).products()
+
+    assert [(p.sku, p.image, p.unit_price) for p in products] == [
+        ("mug", f"a{end}b", Decimal(3)), ("tea", "c", Decimal(4)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ['sku,title\nmug,"a', 'sku,title\nmug,"a"b\n'])
+def test_quotes_that_do_not_fit_are_an_error(tmp_path: Path, text: str) -> None:
+    """Not a product that swallows all that follow."""
+    with pytest.raises(CatalogError, match="after line [12]: "):
+        csv(tmp_path, text).products()
+
+
+@pytest.mark.parametrize("name", ["wares.JSON", "wares.Json", "WARES.json"])
+def test_a_name_in_capitals(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text('[{"sku": "mug", "unit_price": "3"}]')
+
+    assert [product.sku for product in FileCatalog(path).products()] == ["mug"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import threading
 from collections.abc import Sequence
@@ -53,8 +54,8 @@ class FileCatalog:
         return self._products
 
     def _read(self) -> Products:
-        text = self.path.read_text(encoding="utf-8-sig")
-        rows = _json_rows(text) if self.path.suffix == ".json" else _csv_rows(text)
+        text = self.path.read_bytes().decode("utf-8-sig")
+        rows = _json_rows(text) if self.path.suffix.lower() == ".json" else _csv_rows(text)
         products = [_product(row, number, self._currency) for number, row in enumerate(rows, 1)]
         by_sku = {product.sku: product for product in products}
         if len(by_sku) < len(products):
@@ -70,10 +71,15 @@ def _json_rows(text: str) -> list[Any]:
 
 
 def _csv_rows(text: str) -> list[dict[str, Any]]:
-    return [
-        {name: value for name, value in row.items() if value not in (None, "")}
-        for row in csv.DictReader(text.splitlines())
-    ]
+    # Only CR and LF end a row, and not inside of quotes (RFC 4180 §2): the reader decides that.
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return [
+            {name: value for name, value in row.items() if value not in (None, "")}
+            for row in reader
+        ]
+    except csv.Error as error:
+        raise ValueError(f"after line {reader.line_num}: {error}") from error
 
 
 def _product(row: dict[str, Any], number: int, currency: str) -> Product:

@@ -106,7 +106,7 @@ def _imported(value: Any) -> Any:
 
 
 def _catalog_source(value: Any) -> Any:
-    is_file = isinstance(value, str) and value.endswith((".csv", ".json"))
+    is_file = isinstance(value, str) and value.lower().endswith((".csv", ".json"))
     return value if is_file else _imported(value)
 
 
