@@ -38,7 +38,8 @@ class TextSigner:
         # itsdangerous signs with the last key of the list.
         self._signer = Signer(list(reversed(secrets)), salt=purpose, digest_method=hashlib.sha256)
 
-        # Verifying takes two hashes; a visitor shows the same token with each request.
+        # Verifying takes two hashes; a visitor shows the same token with each request. What is
+        # not signed raises, so that no stranger fills the cache.
         self._text_in = lru_cache(maxsize=16_384)(self._verified)
 
     def sign(self, text: str, /) -> str:
@@ -47,13 +48,15 @@ class TextSigner:
 
     def read(self, token: str, /) -> str | None:
         """The text, or None if the token was not written with one of these secrets."""
-        return self._text_in(token) if len(token) <= _LONGEST else None
-
-    def _verified(self, token: str) -> str | None:
+        if len(token) > _LONGEST:
+            return None
         try:
-            return self._signer.unsign(token).decode()
+            return self._text_in(token)
         except (BadSignature, UnicodeError):
             return None
+
+    def _verified(self, token: str) -> str:
+        return self._signer.unsign(token).decode()
 
 
 class SignedTokens:

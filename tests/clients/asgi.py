@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -123,13 +124,13 @@ async def ask(app: Any, sent: Sent) -> Answer:
         "client": ("127.0.0.1", 50_000),
         "server": ("shop.test", 80),
     }
-    left = list(sent.pieces or (b"",))
+    left = deque(sent.pieces or (b"",))
     said: list[Any] = []
 
     async def receive() -> dict[str, Any]:
         if not left:
             await asyncio.Event().wait()  # a client that stays for its answer
-        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+        return {"type": "http.request", "body": left.popleft(), "more_body": bool(left)}
 
     async def send(message: Any) -> None:
         said.append(message)

@@ -130,7 +130,7 @@ class DjangoShop(Shop):
 
     def _refuse(self) -> None:
         """Does not start with what `manage.py check` finds to be wrong."""
-        self._be_present()
+        self.be_present()
         try:
             host()
         except ImproperlyConfigured as error:
@@ -149,14 +149,14 @@ class DjangoShop(Shop):
             )
             self._store = RedisStore(self._client, deadline=setup.patience)
 
-    def _be_present(self) -> None:
+    def be_present(self) -> None:
         if DjangoShop._present is not self:
             self._make_room()
             DjangoShop._present = self
             self._settings.enable()
 
     def send(self, sent: Sent) -> Answer:
-        self._be_present()
+        self.be_present()
         return self._send(sent)
 
     def _send(self, sent: Sent) -> Answer:

@@ -420,7 +420,7 @@ def test_line_ends_inside_of_quotes_are_text(tmp_path: Path, end: str) -> None:
 @pytest.mark.parametrize("text", ['sku,title\nmug,"a', 'sku,title\nmug,"a"b\n'])
 def test_quotes_that_do_not_fit_are_an_error(tmp_path: Path, text: str) -> None:
     """Not a product that swallows all that follow."""
-    with pytest.raises(CatalogError, match="after line [12]: "):
+    with pytest.raises(CatalogError, match=r"after line [12]: "):
         csv(tmp_path, text).products()
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import ecart
 import ecart_server
+from ecart.http.cookies import cookie_values
+from ecart.http.guards import accepts, declared_length
 from ecart.http.messages import USED_HEADERS
 from ecart.integrations.asgi_messages import (
     cookies_of,
@@ -75,3 +77,49 @@ def test_headers_are_sent_in_lower_case_and_as_they_are() -> None:
             (b"etag", b'"a.1.b"'), (b"content-type", b"application/json"), (b"x", b"\xe9"),
         ]  # fmt: skip
     assert encode_headers({"ETag": '"a.2.b"'}) == [(b"etag", b'"a.2.b"')]
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("note=1", "1"),
+        ("other=2; note=1", "1"),
+        ("note=1; note=2", "1"),
+        (' a ;\tnote="1" ; b', "1"),
+        ("note=", ""),
+        ("note=a=b", "a=b"),
+        ("another-note=2; notes=3", None),
+        ("other=note=1", None),
+        ("NOTE=1", None),
+        ("", None),
+    ],
+)
+def test_a_cookie_of_a_header(header: str, value: str | None) -> None:
+    """The first of that very name."""
+    assert next(cookie_values(header, "note"), None) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "length"),
+    [
+        ("0", 0), ("15", 15), ("0" * 5000 + "15", 15), ("0" * 5000, 0),
+        ("9" * 5000, 10**20 - 1), ("", None), ("-1", None), ("1.5", None), ("²", None),
+    ],
+)  # fmt: skip
+def test_a_declared_length(value: str, length: int | None) -> None:
+    """A number of any digits: Python reads none of more than 4,300."""
+    assert declared_length({"content-length": value}) == length
+    assert declared_length({}) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "is_accepted"),
+    [
+        ("gzip", True), ("br, GZIP ;q=0.5", True), ("gzip;q=1.0,*", True), ("gzip;level=0", True),
+        ("gzip;q=0.001", True), ("gzip;q=0", False), ("gzip; Q=0.00", False), ("gzip;x;q=0", False),
+        ("xgzip", False), ("", False), (",;,", False),
+    ],
+)  # fmt: skip
+def test_a_preference(header: str, is_accepted: bool) -> None:
+    """Named, and not with weight 0 (RFC 9110 §12.4.2)."""
+    assert accepts(header, ("gzip",)) is is_accepted

@@ -6,7 +6,7 @@ import hmac
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 MAX_DEPTH = 16
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_REFUSED = re.compile(r"q=0(\.0*)?")
+_WEIGHT_ZERO = re.compile(r"q=0(\.0*)?")
 
 
 def check_size(request: Request, limit: int) -> None:
@@ -35,8 +35,16 @@ def check_size(request: Request, limit: int) -> None:
 
 def declares_oversized_body(headers: Mapping[str, str], limit: int) -> bool:
     """Whether `Content-Length` is more than `limit` bytes: then the body need not be read."""
-    length = headers.get("content-length")
-    return length is not None and length.isdecimal() and int(length[:20]) > limit
+    return (declared_length(headers) or 0) > limit
+
+
+def declared_length(headers: Mapping[str, str]) -> int | None:
+    """The bytes of the body by `Content-Length`, exact up to 20 digits; None if it is no number."""
+    digits = headers.get("content-length", "")
+    if not digits.isdecimal():
+        return None
+    # Python raises ValueError for an integer of more than 4,300 digits, zeros included.
+    return int(digits.lstrip("0")[:20] or "0")
 
 
 def check_origin(request: Request, trusted: frozenset[str]) -> None:
@@ -80,11 +88,23 @@ def check_accept(request: Request, offered: str) -> None:
     if header is None or header.strip() in ("", "*/*", offered):
         return
     wanted = ("*/*", offered.partition("/")[0] + "/*", offered)
+    if not accepts(header, wanted):
+        raise HttpError("not_acceptable", f"this is answered as {offered}")
+
+
+def accepts(header: str, wanted: Collection[str]) -> bool:
+    """Whether a list of preferences names one of these without weight 0 (RFC 9110 §12.4.2)."""
     for part in header.split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if media in wanted and not any(_REFUSED.fullmatch(parameter) for parameter in parameters):
-            return
-    raise HttpError("not_acceptable", f"this is answered as {offered}")
+        name, _, parameters = part.partition(";")
+        if name.strip().lower() in wanted and not _is_refused(parameters):
+            return True
+    return False
+
+
+def _is_refused(parameters: str) -> bool:
+    return any(
+        _WEIGHT_ZERO.fullmatch(parameter.strip().lower()) for parameter in parameters.split(";")
+    )
 
 
 def check_key(request: Request, keys: tuple[str, ...]) -> None:

@@ -234,18 +234,22 @@ class Router:
             return None
 
 
-_PARAMETER = re.compile(r"\\{(\w+)\\}")
+_ESCAPED_PARAMETER = re.compile(r"\\{(\w+)\\}")
 
 
 def path_pattern(template: str) -> re.Pattern[str]:
-    """What the paths of a template match; it takes time in proportion to a path's length.
-
-    At most one parameter of a template may hold slashes: two would be tried in every combination.
-    """
-    return re.compile(_PARAMETER.sub(_pattern_of, re.escape(template)), re.DOTALL)
+    """What the paths of a template match; it takes time in proportion to a path's length."""
+    return re.compile(_ESCAPED_PARAMETER.sub(_pattern_of, re.escape(template)), re.DOTALL)
 
 
 def _pattern_of(parameter: re.Match[str]) -> str:
-    # A SKU or a cart id may hold slashes, so it takes all that is not the rest of the route.
-    characters = "[^/]" if parameter[1] == "checkout_id" else "."
+    characters = "." if may_hold_slashes(parameter[1]) else "[^/]"
     return f"(?P<{parameter[1]}>{characters}+)"
+
+
+def may_hold_slashes(parameter: str) -> bool:
+    """Whether a parameter of a path takes all that is not the rest of it, as SKUs and cart ids do.
+
+    A template has at most one of these: two would be tried in every combination.
+    """
+    return parameter != "checkout_id"

@@ -39,15 +39,14 @@ async def send_response(send: Send, answer: Answer | None) -> None:
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:
     """The body, cut off one byte after the limit; None if the client has gone."""
-    body = b""
+    body = bytearray()  # it grows in place, however small the pieces are
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        piece: bytes = message.get("body", b"")
-        body += piece
+        body += message.get("body", b"")
         if len(body) > limit or not message.get("more_body", False):
-            return body[: limit + 1]
+            return bytes(body[: limit + 1])
 
 
 async def read_body_in_time(receive: Receive, limit: int) -> bytes | None:

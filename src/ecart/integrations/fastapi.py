@@ -6,6 +6,7 @@ It runs the dependencies that the app gave the router, and shows the routes in i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ from starlette.types import Message, Receive, Scope
 
 from ecart.cart import AsyncCart, Cart
 from ecart.http.openapi import embedded_document
-from ecart.http.routes import Route
+from ecart.http.routes import Route, may_hold_slashes
 from ecart.integrations import starlette
 from ecart.integrations.asgi_messages import below_root
 from ecart.integrations.starlette import cart_from, sign_in, sign_out
@@ -33,6 +34,7 @@ __all__ = [
     "sign_out",
 ]  # fmt: skip
 
+_PARAMETER = re.compile(r"{(\w+)}")
 _PREFIX = "ecart."
 """In front of the names of the cart's components in the app's document."""
 
@@ -91,7 +93,7 @@ class ECart(starlette.ECart):
         if route is not None:
             operation = {**self._document["paths"][path][route.method.lower()]}
         router.add_api_route(
-            path.replace("id}", "id:path}").replace("rest}", "rest:path}"),
+            _PARAMETER.sub(_with_convertor, path),
             self._endpoint_for(path),
             methods=[route.method] if route else [],
             name=operation.pop("operationId", "cart"),
@@ -128,6 +130,11 @@ class ECart(starlette.ECart):
             return document
 
         return openapi_with_schemas
+
+
+def _with_convertor(parameter: re.Match[str]) -> str:
+    """A parameter as Starlette writes it: `{sku:path}` may hold slashes."""
+    return f"{{{parameter[1]}:path}}" if may_hold_slashes(parameter[1]) else parameter[0]
 
 
 class _CartRoute(APIRoute):

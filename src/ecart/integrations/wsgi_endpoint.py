@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from ecart.http import HttpSettings, Request, Session, declares_oversized_body
+from ecart.http.guards import declared_length
 from ecart.integrations.cookies import CONTEXT_KEY, CookieSession, SignedCookie
 from ecart.integrations.host import Host
 from ecart.store import Store
@@ -72,7 +73,7 @@ def _request(environ: Environ, session: Session, limit: int) -> Request:
         method=environ["REQUEST_METHOD"],
         path=path_of(environ),
         headers=headers,
-        body=b"" if declares_oversized_body(headers, limit) else _body(environ, limit),
+        body=b"" if declares_oversized_body(headers, limit) else _body(environ, headers, limit),
         session=session,
         is_secure=environ["wsgi.url_scheme"] == "https",
     )
@@ -87,12 +88,11 @@ def _headers_of(environ: Environ) -> dict[str, str]:
     return headers
 
 
-def _body(environ: Environ, limit: int) -> bytes:
+def _body(environ: Environ, headers: Mapping[str, str], limit: int) -> bytes:
     """The body, cut off one byte after the limit; nothing of a body without an end."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    left = limit + 1 if environ.get("wsgi.input_terminated") else 0
-    if length.isdecimal():
-        left = min(int(length), limit + 1)
+    left = declared_length(headers)
+    if left is None:
+        left = limit + 1 if environ.get("wsgi.input_terminated") else 0
     pieces: list[bytes] = []
     while left > 0 and (piece := environ["wsgi.input"].read(left)):
         pieces.append(piece)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import PurePath
 
@@ -17,6 +15,7 @@ import msgspec
 
 from ecart.http import Request, Response
 from ecart.http.conditional import is_unchanged
+from ecart.http.guards import accepts
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """`Cache-Control` for a URL that contains a hash of the content."""
@@ -26,7 +25,6 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_REFUSED = re.compile(r"q=0(\.0*)?")
 
 
 class Asset(msgspec.Struct, frozen=True):
@@ -43,7 +41,7 @@ class Asset(msgspec.Struct, frozen=True):
 
     def response(self, request: Request) -> Response:
         """The file, gzipped if the client accepts that; 304 if it has this content already."""
-        is_gzipped = _accepts_gzip(request.headers)
+        is_gzipped = accepts(request.headers.get("accept-encoding", ""), ("gzip",))
         etag = f'"{self.digest[:16]}{".gz" if is_gzipped else ""}"'
         headers = {"Cache-Control": IMMUTABLE, "ETag": etag, "Vary": "Accept-Encoding"}
         if is_unchanged(request, etag):
@@ -67,12 +65,3 @@ def load_assets(package: str) -> dict[str, Asset]:
 def _asset(name: str, media_type: str, body: bytes) -> Asset:
     digest = hashlib.sha256(body).hexdigest()
     return Asset(name, media_type, body, gzip.compress(body, 9, mtime=0), digest)
-
-
-def _accepts_gzip(headers: Mapping[str, str]) -> bool:
-    """Whether `Accept-Encoding` lists gzip, and not with weight 0 (RFC 9110 §12.5.3)."""
-    for part in headers.get("accept-encoding", "").split(","):
-        coding, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if coding == "gzip":
-            return not any(_REFUSED.fullmatch(parameter) for parameter in parameters)
-    return False

@@ -24,14 +24,15 @@ def visible(text: object) -> Markup:
 
     `<bdi>` isolates its writing direction from the text around it.
     """
-    shown = Markup()
-    for character in str(text):
-        if character.isprintable():
-            shown += character
-        else:
-            code = character.encode("unicode_escape", "surrogatepass").decode()
-            shown += Markup('<span class="spelled">{}</span>').format(code)
-    return Markup("<bdi>{}</bdi>").format(shown)
+    shown = str(escape(str(text)))
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else _spelled(c) for c in shown)
+    return Markup(f"<bdi>{shown}</bdi>")
+
+
+def _spelled(character: str) -> str:
+    code = character.encode("unicode_escape", "surrogatepass").decode()
+    return f'<span class="spelled">{code}</span>'
 
 
 def excerpt(text: object) -> str:
