@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def service_in_thread(engine: Engine, protocol: Any) -> Iterator[int]:
-    """The port of a service with this HTTP protocol."""
-    store = StoreSettings(url=engine.url)
-    app = create_app(ServiceSettings(secrets=("a secret of the tests",), store=store))
+def service_in_thread(engine: Engine, protocol: Any, **settings: Any) -> Iterator[int]:
+    """The port of a service with this HTTP protocol; settings are those of `ServiceSettings`."""
+    known = {"secrets": ("a secret of the tests",), "store": StoreSettings(url=engine.url)}
+    app = create_app(ServiceSettings(**(known | settings)))
     with in_thread(app, http=protocol, log_level="critical") as address:
         port = urlsplit(address).port
         assert port is not None

@@ -20,6 +20,10 @@ class H11Protocol(ClientTimeouts, RequestLimits, UvicornProtocol):
         super().__init__(*arguments, **options)
         self.conn = _Connection(self)
 
+    def is_ahead(self) -> bool:
+        """Whether h11 pauses: it parses nothing more before the response."""
+        return self._place == "done"
+
     def feed(self, piece: bytes) -> None:
         """Handles the events in the piece."""
         self._unset_keepalive_if_required()

@@ -14,7 +14,13 @@ from ecart_server.app.request_limits import RequestLimits, bad_request
 class HttptoolsProtocol(ClientTimeouts, RequestLimits, HttpToolsProtocol):
     """HTTP/1.1 with the parser httptools, whose callbacks follow a request as it comes."""
 
+    url = b""
+    """The target so far; there is none before the first request line begins."""
     _is_resuming = False
+
+    def is_ahead(self) -> bool:
+        """Whether uvicorn's queue of pipelined requests has any."""
+        return bool(self.pipeline)
 
     def feed(self, piece: bytes) -> None:
         """Calls the callbacks below for what is in the piece."""

@@ -1,8 +1,17 @@
 """Limits of what a connection takes in, for both parsers of uvicorn: httptools and h11.
 
-uvicorn bounds a body by flow control, and nothing else: a head grows for as long as lines come, and
-a body that was refused is parsed on to its end. `RequestLimits` stands before the parser, and feeds
-it in pieces, so that no piece can hold much that was not counted yet. It counts
+uvicorn bounds a body by flow control, and nothing else: a head grows for as long as lines come, a
+body that was refused is parsed on to its end, and of what one read brings, up to 256 KiB, all is
+parsed at once, be it thousands of requests. `RequestLimits` stands before the parser, and feeds it
+in pieces:
+
+- One piece in each iteration of the event loop, so that other clients are served in between. A
+  client that pipelines requests (RFC 9112 §9.3.2) waits for responses after each piece: no more of
+  its requests wait than one piece holds. What has not been fed is the backlog. Nothing is read from
+  the client while there is one, so it is never more than what one read has brought.
+- No piece can hold much that was not counted yet.
+
+It counts
 
 - the bytes of a head that has not ended (431 `head_too_large`, 414 `target_too_long`),
 - the bytes of a body that are not its data: chunk extensions and trailers (400), which no
@@ -58,35 +67,69 @@ class RequestLimits(asyncio.Protocol, ABC):
     To be put before a protocol of uvicorn among the bases of a class.
     """
 
+    loop: asyncio.AbstractEventLoop
     transport: Any
     cycle: Any
     logger: logging.Logger
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins in the first head."""
+        self._backlog = bytearray()
+        self._next_piece: asyncio.Handle | None = None
         self._place: Place = "head"
         self._messages = 0
         self._head_bytes = self._framing_bytes = self._unread_bytes = 0
         self._refusal: HttpError | None = None
         super().connection_made(transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drops the backlog."""
+        self._drop_backlog()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
-        """Parses the data in pieces, as long as nothing was refused."""
+        """Parses the data at once if it is one piece, as most requests are."""
         if self.transport.is_closing():
             self.transport.discard(len(data))
+        elif self._refusal is not None:
             return
-        if len(data) <= PIECE_BYTES and self._head_bytes == 0:  # as most requests are
+        elif self._backlog or self.is_ahead() or self._head_bytes or len(data) > PIECE_BYTES:
+            self._backlog += data
+            self.transport.hold_reading()
+            self._schedule_piece()
+        else:
             self._feed_and_count(data)
-            return
-        position = 0
-        while position < len(data) and self._refusal is None:
+
+    def _schedule_piece(self) -> None:
+        """Has a piece parsed in the next iteration of the event loop, or after a response."""
+        if self._next_piece is None and not self.is_ahead():
+            self._next_piece = self.loop.call_soon(self._parse_piece)
+
+    def _parse_piece(self) -> None:
+        self._next_piece = None
+        if not self._has_ended():
             room = min(PIECE_BYTES, MAX_HEAD_BYTES - self._head_bytes)
-            self._feed_and_count(data[position : position + room])
-            position += room
+            piece = bytes(self._backlog[:room])
+            del self._backlog[:room]
+            self._feed_and_count(piece)
+        if self._has_ended():
+            self._drop_backlog()
+        elif self._backlog:
+            self._schedule_piece()
+        else:
+            self.transport.release_reading()
+
+    def _has_ended(self) -> bool:
+        """Whether nothing more of the connection is to be parsed."""
+        return self._refusal is not None or self.transport.is_closing()
+
+    def _drop_backlog(self) -> None:
+        self._backlog.clear()
+        if self._next_piece is not None:
+            self._next_piece.cancel()
+            self._next_piece = None
 
     def _feed_and_count(self, piece: bytes) -> None:
-        if self._refusal is not None:
-            return
         where = self._place, self._messages
         try:
             self.feed(piece)
@@ -152,10 +195,12 @@ class RequestLimits(asyncio.Protocol, ABC):
         self.refuse(bad_request())
 
     def on_response_complete(self) -> None:
-        """Sends a refusal that has waited for this response."""
+        """Sends a refusal that has waited for this response, or goes on with the backlog."""
         super().on_response_complete()  # type: ignore[misc]  # uvicorn's, not asyncio's
         if self._refusal is not None and self.cycle.response_complete:
             self._send_refusal(self._refusal)
+        if self._backlog:
+            self._schedule_piece()
 
     def _send_refusal(self, error: HttpError) -> None:
         if self.transport.is_closing():
@@ -173,6 +218,10 @@ class RequestLimits(asyncio.Protocol, ABC):
 
     def _should_upgrade(self) -> bool:
         return False
+
+    @abstractmethod
+    def is_ahead(self) -> bool:
+        """Whether requests have been parsed that wait for the response to an earlier one."""
 
     @abstractmethod
     def feed(self, piece: bytes) -> None:

@@ -68,7 +68,7 @@ class BufferedTransport:
 
     __slots__ = (
         *("_chunks", "_coalescer", "_discarded", "_is_client_sending", "_transport"),
-        "is_closing",
+        *("_is_held", "_is_paused", "is_closing"),
     )
 
     def __init__(
@@ -82,6 +82,7 @@ class BufferedTransport:
         self._is_client_sending = is_client_sending
         self._chunks: list[bytes] = []
         self._discarded = 0
+        self._is_held = self._is_paused = False
         self.is_closing = transport.is_closing  # bound here, since each response calls it
 
     def __getattr__(self, name: str) -> Any:
@@ -102,6 +103,28 @@ class BufferedTransport:
         self._chunks.clear()
         if data and not self.is_closing():
             self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """Reads nothing until `resume_reading`."""
+        self._is_paused = True
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads again, unless reading is held."""
+        self._is_paused = False
+        if not self._is_held:
+            self._transport.resume_reading()
+
+    def hold_reading(self) -> None:
+        """Reads nothing until `release_reading`, whoever pauses and resumes meanwhile."""
+        self._is_held = True
+        self._transport.pause_reading()
+
+    def release_reading(self) -> None:
+        """Reads again, unless reading is paused."""
+        self._is_held = False
+        if not self._is_paused:
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """Sends the buffer, and closes; of a client that is still sending, our side first."""
