@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from . import engine_time, library, memory, parallel, servers, service, startup
+from . import engine_time, hostile, library, memory, parallel, servers, service, startup
 from .figures import Figure, Measurement
 from .lab import ROOT, Lab
 from .report import as_json, machine, machine_sentence, table, write_into
@@ -26,6 +26,7 @@ FAMILIES: Mapping[str, Sequence[Measurement]] = {
     "memory": memory.MEASUREMENTS,
     "startup": startup.MEASUREMENTS,
     "servers": servers.MEASUREMENTS,
+    "hostile": hostile.MEASUREMENTS,
 }
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from benchmarks.engine_time import COMMANDS_ALONE, Overhearing, without_records
 from benchmarks.figures import Figure, at_least, at_most
+from benchmarks.hostile_requests import ROWS
 from benchmarks.library import ready_made
 from benchmarks.load import Command, bring
 from benchmarks.rivals import BlobCart, ECartCart
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 
-FIGURES = {"library": 82, "parallel": 12, "engine": 3, "service": 12, "memory": 8, "startup": 2}
+FIGURES = {
+    "library": 82,
+    "parallel": 12,
+    "engine": 3,
+    "service": 12,
+    "memory": 8,
+    "startup": 2,
+    "hostile": len(ROWS),
+}
 
 TARGETS = {
     "Cart.add / bare EVALSHA, 10 lines, Unix socket": "≤ 1.25",
@@ -61,6 +70,7 @@ TARGETS = {
     "used_memory a cart of 5 lines, 200 carts": "≤ 500",
     "import ecart, less bare Python": "≤ 60",
     "first answer of ecart serve": "≤ 0.60",
+    **{f"longest wait beside {row.name}": "≤ 300" for row in ROWS},
 }
 
 
