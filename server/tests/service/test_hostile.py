@@ -154,6 +154,25 @@ def test_what_has_been_read_is_bounded(engine: Engine, protocol: type[Any]) -> N
 
 
 @PROTOCOLS
+def test_a_body_that_nobody_reads_is_bounded(engine: Engine, protocol: type[Any]) -> None:
+    """While a page waits for the engine, the megabytes that come with the request wait outside."""
+    bodies = [0]
+
+    class Watched(protocol):  # type: ignore[misc]
+        def feed(self, piece: bytes) -> None:
+            super().feed(piece)
+            bodies[0] = max(bodies[0], len(self.cycle.body))
+
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % 2**23
+    with hostile_service(engine, Watched) as port:
+        with engine.connected() as client:
+            client.client_pause(1000)
+        exchanged(port, head + b"x" * 2**23)  # which is cut off then
+
+    assert PIECE_BYTES < bodies[0] <= LARGEST_READ + 65_536
+
+
+@PROTOCOLS
 @pytest.mark.parametrize("size", [1, 999, PIECE_BYTES, PIECE_BYTES + 1, 50_000])
 def test_a_pipeline_cut_anywhere(engine: Engine, protocol: Any, size: int) -> None:
     """However the requests come, each is answered once, in order."""
