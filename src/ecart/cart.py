@@ -8,7 +8,7 @@ state; what is worth keeping is found again for the same client or URL.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ecart import flows
 from ecart.errors import CartMergingError
@@ -30,6 +30,7 @@ from ecart.money import Amount
 from ecart.operations import (
     QUARTER_HOUR,
     WEEK,
+    AddItem,
     Clear,
     CompleteCheckout,
     Destroy,
@@ -57,6 +58,9 @@ from ecart.store import (
 )
 from ecart.stores.redis import Client, async_store_for, store_for
 
+if TYPE_CHECKING:
+    from ecart.catalog import Product
+
 _Result = TypeVar("_Result")
 
 
@@ -69,6 +73,33 @@ def _terms(
 ) -> dict[str, Any]:
     expected = () if expected_version is None else (expected_version,)
     return {"rules": rules, "expected": expected, "operation_id": operation_id}
+
+
+def _sale(
+    product: Product,
+    quantity: int,
+    options: Options | None,
+    details: Details | None,
+    rules: Rules,
+    expected_version: Version | None,
+    operation_id: str | None,
+) -> AddItem:
+    # Imported with the first product: who has no catalog needs none.
+    from ecart.catalog.product import check_choice, limited
+
+    check_choice(product, {} if options is None else options)
+    return make_add_item(
+        product.sku,
+        quantity,
+        product.unit_price,
+        product.title,
+        options,
+        limited(rules, product),
+        () if expected_version is None else (expected_version,),
+        operation_id,
+        details,
+        product.currency,
+    )
 
 
 class Cart:
@@ -173,6 +204,28 @@ class Cart:
                 operation_id,
                 details,
             )
+        )
+
+    def add_product(
+        self,
+        product: Product,
+        quantity: int = 1,
+        *,
+        options: Options | None = None,
+        details: Details | None = None,
+        expected_version: Version | None = None,
+        operation_id: str | None = None,
+    ) -> CartChange:
+        """Adds units of a product of a catalog, with its price, currency, title and limit.
+
+        Raises:
+            InvalidOptionsError: the product does not have these options.
+            QuantityLimitExceededError: the line would hold more than the product's `max_quantity`,
+                or than the limit of the rules.
+            CurrencyMismatchError: the cart holds lines in another currency.
+        """
+        return self.perform(
+            _sale(product, quantity, options, details, self.rules, expected_version, operation_id)
         )
 
     def set_quantity(
@@ -415,6 +468,28 @@ class AsyncCart:
                 operation_id,
                 details,
             )
+        )
+
+    async def add_product(
+        self,
+        product: Product,
+        quantity: int = 1,
+        *,
+        options: Options | None = None,
+        details: Details | None = None,
+        expected_version: Version | None = None,
+        operation_id: str | None = None,
+    ) -> CartChange:
+        """Adds units of a product of a catalog, with its price, currency, title and limit.
+
+        Raises:
+            InvalidOptionsError: the product does not have these options.
+            QuantityLimitExceededError: the line would hold more than the product's `max_quantity`,
+                or than the limit of the rules.
+            CurrencyMismatchError: the cart holds lines in another currency.
+        """
+        return await self.perform(
+            _sale(product, quantity, options, details, self.rules, expected_version, operation_id)
         )
 
     async def set_quantity(

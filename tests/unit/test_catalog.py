@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import StaticPool, create_engine, text
 
+from ecart import MemoryStore, Rules
 from ecart.catalog import (
     CallableCatalog,
     FileCatalog,
@@ -19,8 +21,11 @@ from ecart.catalog import (
     SampleCatalog,
     as_catalog,
 )
+from ecart.catalog.sql import SqlCatalog
 from ecart.errors import CatalogError, InvalidCurrencyError
-from ecart.integrations.host import list_products
+from ecart.http import HttpSettings, Request, Session
+from ecart.integrations.host import Host, list_products
+from ecart.tokens import SignedTokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +55,12 @@ def test_the_sample() -> None:
     found = sample.lookup(skus)
 
     assert list(found) == skus
-    assert found["apple"] == Product(sku="apple", title="Apple", unit_price=Decimal("0.50"))
-    assert found["banana"] == Product(sku="banana", title="Banana", unit_price=Decimal("0.25"))
+    assert found["apple"] == Product(
+        sku="apple", title="Apple", unit_price=Decimal("0.50"), currency="USD"
+    )
+    assert found["banana"] == Product(
+        sku="banana", title="Banana", unit_price=Decimal("0.25"), currency="USD"
+    )
     assert all(product.unit_price and product.title for product in found.values())
 
 
@@ -355,7 +364,7 @@ def test_a_product_in_order() -> None:
         options={"size": ("M", "L"), "packs": range(3)},
     )
 
-    assert (bare.unit_price, bare.currency, bare.options) == (None, "USD", None)
+    assert (bare.unit_price, bare.currency, bare.options) == (None, "", None)
     assert (full.unit_price, full.max_quantity) == (Decimal("1E-9"), 1)
 
 
@@ -384,12 +393,12 @@ def test_products_are_asked_for_as_a_lookup_is() -> None:
         async def products(self) -> list[Any]:
             return [Product(sku="tea", title="\n")]
 
-    listed = asyncio.run(list_products(Slow()))
+    listed = asyncio.run(list_products(Slow(), "USD"))
 
-    assert listed == (Product(sku="tea"),)
-    assert asyncio.run(list_products(CallableCatalog(lambda skus: {}))) is None
+    assert listed == (Product(sku="tea", currency="USD"),)
+    assert asyncio.run(list_products(CallableCatalog(lambda skus: {}), "USD")) is None
     with pytest.raises(CatalogError, match="title"):
-        asyncio.run(list_products(Wrong()))
+        asyncio.run(list_products(Wrong(), "USD"))
 
 
 @pytest.mark.parametrize(
@@ -430,3 +439,49 @@ def test_a_name_in_capitals(tmp_path: Path, name: str) -> None:
     path.write_text('[{"sku": "mug", "unit_price": "3"}]')
 
     assert [product.sku for product in FileCatalog(path).products()] == ["mug"]
+
+
+def currencies(catalog: Any) -> list[tuple[str, str]]:
+    """What a shop in francs adds of it, by HTTP and from its list of products."""
+    settings = HttpSettings(rules=Rules(currency="CHF"))
+    host = Host(
+        MemoryStore(), tokens=SignedTokens(["a secret"]), catalog=catalog, settings=settings
+    )
+    body = b'{"sku": "mug"}'
+    headers = {"content-type": "application/json"}
+    answer = host.answer(
+        Request(method="POST", path="/cart/items", headers=headers, body=body, session=Session("c"))
+    )
+    added = [("added", json.loads(answer.body)["currency"])]
+    listed = asyncio.run(list_products(host.catalog, "CHF")) or ()
+    return added + [("listed", product.currency) for product in listed]
+
+
+def catalogs_without_a_currency(folder: Path) -> dict[str, Any]:
+    mug = Product(sku="mug", unit_price=Decimal(3))
+    (folder / "wares.csv").write_text("sku,unit_price\nmug,3\n")
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE products (sku TEXT, unit_price TEXT)"))
+        connection.execute(text("INSERT INTO products VALUES ('mug', '3')"))
+    return {
+        "products": MappingCatalog([mug]),
+        "a function": lambda skus: {"mug": mug},
+        "a file": FileCatalog(folder / "wares.csv"),
+        "its path": str(folder / "wares.csv"),
+        "a database": SqlCatalog(engine),
+    }
+
+
+def test_a_product_without_a_currency_has_that_of_the_settings(tmp_path: Path) -> None:
+    """In every kind of catalog, made by the app or named by its settings."""
+    for name, catalog in catalogs_without_a_currency(tmp_path).items():
+        assert {found for _, found in currencies(catalog)} == {"CHF"}, name
+
+
+def test_a_currency_of_its_own_stays(tmp_path: Path) -> None:
+    """That of the product, else that of its catalog."""
+    euro = Product(sku="mug", unit_price=Decimal(3), currency="EUR")
+    (tmp_path / "wares.csv").write_text("sku,unit_price\nmug,3\n")
+    for catalog in (MappingCatalog([euro]), FileCatalog(tmp_path / "wares.csv", currency="EUR")):
+        assert {found for _, found in currencies(catalog)} == {"EUR"}

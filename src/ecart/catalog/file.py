@@ -19,15 +19,16 @@ class FileCatalog:
     """A CSV or JSON file of products, read again when it changes.
 
     CSV: a header line with `sku` and any of `title, unit_price, currency, max_quantity, image`.
-    JSON: a list of objects with these names and `options`; prices as strings. A file that cannot
-    be read is a `CatalogError`; so is one that changes into something unreadable.
+    JSON: a list of objects with these names and `options`; prices as strings. `currency` is that of
+    rows without one; else they have that of the settings. A file that cannot be read is a
+    `CatalogError`; so is one that changes into something unreadable.
     """
 
     in_memory = True
 
-    def __init__(self, path: str | Path, *, currency: str = "USD") -> None:
+    def __init__(self, path: str | Path, *, currency: str = "") -> None:
         self.path = Path(path)
-        self._currency = check_currency(currency)
+        self._currency = check_currency(currency) if currency else ""
         self._lock = threading.Lock()
         self._read_at: tuple[int, int, int] | None = None
         self._products: Products = {}

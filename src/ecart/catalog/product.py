@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
+from msgspec.structs import replace
 
+from ecart.errors import InvalidOptionsError
 from ecart.model import OptionValue, check_sku, has_only_characters
 from ecart.money import check_currency, parse_amount
 
@@ -16,7 +18,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     """What is sold under a SKU.
 
     `unit_price` None: not priced yet. `max_quantity` limits one line. `options` names the choices
-    a shopper has and the values of each; None accepts any.
+    a shopper has and the values of each; None accepts any. Without a `currency` it has that of the
+    settings of whoever sells it.
 
     Raises:
         ValueError: no cart could take it. That is the catalog's fault, and no shopper's.
@@ -25,7 +28,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     sku: str
     title: str | None = None
     unit_price: Decimal | None = None
-    currency: str = "USD"
+    currency: str = ""
     max_quantity: int | None = None
     image: str | None = None
     options: Mapping[str, Sequence[OptionValue]] | None = None
@@ -33,7 +36,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.unit_price is not None:
             parse_amount(self.unit_price)
-        check_currency(self.currency)
+        if self.currency != "":
+            check_currency(self.currency)
         title, most = self.title, self.max_quantity
         if title is not None and not (
             isinstance(title, str) and has_only_characters(title, 0, 256)
@@ -50,6 +54,32 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Products = Mapping[str, Product]
+
+RulesLike = TypeVar("RulesLike", bound=Any)
+
+
+def check_choice(product: Product, options: Any) -> None:
+    """Refuses options that the product does not have.
+
+    Raises:
+        InvalidOptionsError: a name, or a value of one, that its `options` do not list.
+    """
+    if not isinstance(options, Mapping):
+        raise InvalidOptionsError("options are an object of names and values")
+    if product.options is None:
+        return  # any choice goes; AddItem refuses what is no choice at all
+    for name, value in options.items():
+        # True == 1 in Python; a shopper who may choose 1 may not choose true.
+        choices = product.options.get(name, ())
+        if not any(value == choice and type(value) is type(choice) for choice in choices):
+            raise InvalidOptionsError(f"{product.sku!r} has no such {str(name)[:64]!r}")
+
+
+def limited(rules: RulesLike, product: Product) -> RulesLike:
+    """The rules with the product's `max_quantity`, where that is less."""
+    if product.max_quantity is None or product.max_quantity >= rules.max_quantity:
+        return rules
+    return replace(rules, max_quantity=product.max_quantity)
 
 
 def _are_choices(options: Any) -> bool:
@@ -77,7 +107,7 @@ def product_of(row: dict[str, Any], currency: str) -> Product:
     return Product(
         sku=check_sku(row.pop("sku", None)),
         unit_price=None if price is None else parse_amount(price),
-        currency=check_currency(row.pop("currency", currency)),
+        currency=row.pop("currency", currency),
         max_quantity=int(most) if isinstance(most, str) else most,
         title=row.pop("title", None),
         image=row.pop("image", None),

@@ -47,8 +47,8 @@ class SqlCatalog:
     `database` is an engine, which stays the caller's, or a URL. `source` has a row for each SKU.
     Its columns are named as the fields of `Product`, or as `columns` maps them by field; of a plain
     name, those that the table has are found at the first lookup. A NULL is a field not given, and
-    `currency` that of prices without one. With `minor_units` a price is a whole number of them,
-    such as cents.
+    `currency` that of prices without one; else they have that of the settings. With `minor_units` a
+    price is a whole number of them, such as cents.
 
     Raises:
         ValueError: `columns` without `sku`, or that names what is no field.
@@ -61,7 +61,7 @@ class SqlCatalog:
         source: Source = "products",
         *,
         columns: Mapping[str, str] | None = None,
-        currency: str = "USD",
+        currency: str = "",
         minor_units: bool = False,
     ) -> None:
         self._wares = _Wares(source, columns, currency, minor_units)
@@ -89,7 +89,7 @@ class AsyncSqlCatalog:
         source: Source = "products",
         *,
         columns: Mapping[str, str] | None = None,
-        currency: str = "USD",
+        currency: str = "",
         minor_units: bool = False,
     ) -> None:
         self._wares = _Wares(source, columns, currency, minor_units)
@@ -120,7 +120,7 @@ class _Wares:
         if columns is None and not isinstance(self._source, str):
             columns = _fields_among(self._source.c.keys())
         self._columns = None if columns is None else _checked(columns)
-        self._currency = check_currency(currency)
+        self._currency = check_currency(currency) if currency else ""
         self._minor_units = minor_units
 
     def found(self, connection: Connection, skus: Sequence[str]) -> Products:
@@ -151,7 +151,8 @@ class _Wares:
         fields = {field: value for field, value in row.items() if value is not None}
         try:
             if "unit_price" in fields:
-                currency = check_currency(fields.get("currency", self._currency))
+                # A whole number of minor units can be read only in some currency.
+                currency = check_currency(fields.get("currency", self._currency) or "USD")
                 fields["unit_price"] = self._exact(fields["unit_price"], currency)
             if isinstance(fields.get("options"), str):
                 fields["options"] = json.loads(fields["options"])

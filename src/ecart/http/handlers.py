@@ -7,12 +7,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ecart.catalog import Product
+from ecart.catalog.product import Product, check_choice, limited
 from ecart.errors import (
     CartMergedError,
     InvalidLineIdError,
     InvalidOperationIdError,
-    InvalidOptionsError,
     LineNotFoundError,
     UnknownSkuError,
     VersionConflictError,
@@ -72,8 +71,8 @@ def add_item(request: Request, settings: HttpSettings) -> Flow[Response]:
     body = decode_body(request, AddItemBody)
     sku = check_sku(body.sku)
     product = yield from _product(sku, settings)
-    _check_options(product, body.options)
-    rules = _with_limit_of(settings.rules, product)
+    check_choice(product, body.options)
+    rules = limited(settings.rules, product)
     terms = terms_of(request, rules)
     quantity = _integer(body.quantity)
     if type(quantity) is not int:  # AddItem's message names unit_price, which no request has
@@ -111,7 +110,7 @@ def _set_quantity(
     request: Request, settings: HttpSettings, line_id: str, quantity: Any
 ) -> Flow[Response]:
     product = yield from _product(sku_of(line_id), settings, is_in_cart=True)
-    terms = terms_of(request, _with_limit_of(settings.rules, product))
+    terms = terms_of(request, limited(settings.rules, product))
     change = SetQuantity(line_id=line_id, quantity=_integer(quantity), **terms)
     return (yield from change_cart(request.session.cart_id, change))
 
@@ -228,21 +227,3 @@ def _product(sku: str, settings: HttpSettings, is_in_cart: bool = False) -> Flow
     if not settings.accept_unknown_skus and not is_in_cart:
         raise UnknownSkuError(sku)
     return Product(sku=sku, currency=settings.rules.currency)
-
-
-def _check_options(product: Product, options: Any) -> None:
-    if not isinstance(options, dict):
-        raise InvalidOptionsError("options are an object of names and values")
-    if product.options is None:
-        return  # any choice goes; AddItem refuses what is no choice at all
-    for name, value in options.items():
-        # True == 1 in Python; a shopper who may choose 1 may not choose true.
-        choices = product.options.get(name, ())
-        if not any(value == choice and type(value) is type(choice) for choice in choices):
-            raise InvalidOptionsError(f"{product.sku!r} has no such {name[:64]!r}")
-
-
-def _with_limit_of(rules: Rules, product: Product) -> Rules:
-    if product.max_quantity is None or product.max_quantity >= rules.max_quantity:
-        return rules
-    return replace(rules, max_quantity=product.max_quantity)

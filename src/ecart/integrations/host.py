@@ -95,7 +95,7 @@ class Host(_BaseHost[Store, Store | Client | str]):
     def _do(self, step: Perform | Quote) -> Any:
         if isinstance(step, Perform):
             return self.store.execute(step.cart_id, step.operation)
-        return _checked(lambda: self.catalog.lookup(step.skus))
+        return _checked(lambda: self.catalog.lookup(step.skus), self.settings.rules.currency)
 
     def cart(self, session: Session | str, forget: Callable[[], object] = bool) -> Cart:
         """The cart of a session, or of a cart id, under the rules of the settings.
@@ -153,7 +153,7 @@ class AsyncHost(_BaseHost[AsyncStore, AsyncStore | Client | str]):
     def _do(self, step: Perform | Quote) -> Awaitable[Any]:
         if isinstance(step, Perform):
             return self.store.execute(step.cart_id, step.operation)
-        return _looked_up(self.catalog, step.skus)
+        return _looked_up(self.catalog, step.skus, self.settings.rules.currency)
 
     def cart(self, session: Session | str, forget: Callable[[], object] = bool) -> AsyncCart:
         """As `Host.cart`."""
@@ -220,8 +220,10 @@ class _AsyncSessionStore(_BaseSessionStore[AsyncStore]):
             return self._read_after_log_out(cart_id, operation)
 
 
-async def list_products(catalog: Catalog) -> tuple[Product, ...] | None:
+async def list_products(catalog: Catalog, currency: str) -> tuple[Product, ...] | None:
     """All products of the catalog; None from a catalog that cannot list them.
+
+    Those without a currency get this one.
 
     Raises:
         CatalogError: it cannot be read, or what it returned are no products.
@@ -234,24 +236,28 @@ async def list_products(catalog: Catalog) -> tuple[Product, ...] | None:
         else:
             listed = await asyncio.to_thread(catalog.products)
         products = await listed if inspect.isawaitable(listed) else listed
-        return tuple(_checked(lambda: {product.sku: product for product in products}).values())
+        by_sku = _checked(lambda: {product.sku: product for product in products}, currency)
+        return tuple(by_sku.values())
     except Exception as error:
         raise _as_catalog_error(error) from error
 
 
-async def _looked_up(catalog: Catalog, skus: tuple[str, ...]) -> Products:
+async def _looked_up(catalog: Catalog, skus: tuple[str, ...], currency: str) -> Products:
     if getattr(catalog, "in_memory", False):
-        return _checked(lambda: catalog.lookup(skus))
+        return _checked(lambda: catalog.lookup(skus), currency)
     try:
         found = await asyncio.to_thread(catalog.lookup, skus)
         products = await found if inspect.isawaitable(found) else found
     except Exception as error:
         raise _as_catalog_error(error) from error
-    return _checked(lambda: products)
+    return _checked(lambda: products, currency)
 
 
-def _checked(look_up: Callable[[], Any]) -> Products:
-    """What a catalog returned, if it is products; whatever else it did is a `CatalogError`."""
+def _checked(look_up: Callable[[], Any], currency: str) -> Products:
+    """What a catalog returned, if it is products; whatever else it did is a `CatalogError`.
+
+    Products without a currency get this one.
+    """
     try:
         products = look_up()
     except Exception as error:
@@ -263,7 +269,12 @@ def _checked(look_up: Callable[[], Any]) -> Products:
             raise CatalogError(
                 f"the catalog answered for {sku!r} with something that is no Product"
             )
-    return products
+    if all(product.currency for product in products.values()):
+        return products
+    return {
+        sku: product if product.currency else replace(product, currency=currency)
+        for sku, product in products.items()
+    }
 
 
 def _as_catalog_error(error: Exception) -> CatalogError:

@@ -115,7 +115,8 @@ class ShopPages:
     async def _products(self, query: str) -> tuple[ProductCards | None, bool]:
         """The products to show, if the catalog can list them; and whether it cannot be read now."""
         try:
-            products = await list_products(self._endpoint.host.catalog)
+            host = self._endpoint.host
+            products = await list_products(host.catalog, host.settings.rules.currency)
         except CatalogError:
             return None, True
         if products is None:
