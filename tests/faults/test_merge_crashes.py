@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(TIMEOUT)
 
 RULES = Rules()
-STEPS = ("GetSummary", "BeginMerge", "GetCart", "MergeLines", "EndMerge")
+STEPS = ("GetSummary", "BeginMerge", "GetMergeSource", "MergeLines", "EndMerge")
 OURS = ("guest", "user", "other")
 
 
