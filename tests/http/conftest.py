@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients import ALL, Setup, Shop, Shopper
+from ecart import MemoryStore, RedisStore
 from engines import Engine, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ecart.store import Store
 
 
 @pytest.fixture(params=ALL)
@@ -63,3 +66,14 @@ def apple(shopper: Shopper) -> dict[str, Any]:
     answer = shopper.post("/cart/items", json={"sku": "apple"})
     cart: dict[str, Any] = answer.json
     return cart
+
+
+@pytest.fixture(params=["memory", "engine"])
+def store(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Store]:
+    """The memory's, and one on an engine: for what is between a host and its store."""
+    if request.param == "memory":
+        yield MemoryStore()
+    else:
+        made = RedisStore(engine.url)
+        yield made
+        made.close()

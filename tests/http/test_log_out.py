@@ -16,7 +16,7 @@ from ecart.operations import AddItem, EndSession, GetSummary, SetTtl
 from ecart.tokens import SignedTokens, TextSigner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from clients import Shop, Shopper
     from ecart.store import Store
@@ -179,16 +179,6 @@ def test_only_the_session_of_that_user_is_ended(make_shop: Callable[..., Shop]) 
 
 
 # What it means to a store.
-
-
-@pytest.fixture(params=["memory", "engine"])
-def store(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-    else:
-        made = RedisStore(engine.url)
-        yield made
-        made.close()
 
 
 def test_operations_of_an_ended_session_are_refused(store: Store) -> None:

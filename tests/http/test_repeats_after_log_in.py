@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients import INTEGRATIONS
-from ecart import Cart, MemoryStore, RedisStore
+from ecart import Cart, RedisStore
 from ecart.errors import IdempotencyKeyReusedError
 from ecart.operations import short_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from clients import Answer, Shop, Shopper
     from ecart.store import Store
@@ -57,16 +57,6 @@ def test_a_record_of_before_names_its_cart(make_shop: Callable[..., Shop], engin
 
     assert add(shopper, "k1").headers["idempotency-replayed"] == "true"
     assert add(shopper, "k1", sku="pear").code == "idempotency_key_reused"
-
-
-@pytest.fixture(params=["memory", "engine"])
-def store(request: pytest.FixtureRequest, engine: Engine) -> Iterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-    else:
-        made = RedisStore(engine.url)
-        yield made
-        made.close()
 
 
 @pytest.mark.parametrize("policy", ["sum", "max", "keep_target", "replace"])
