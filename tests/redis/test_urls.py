@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
     from engines import Engines
 
 ADDRESSES = {
-    "redis://h:1/2?a=b": Address("", "redis://h:1/2?a=b"),
+    "redis://h:1/2?protocol=3": Address("", "redis://h:1/2?protocol=3"),
     "valkey://h": Address("", "redis://h"),
     "valkeys://h": Address("", "rediss://h"),
     "unix:///run/s?db=1": Address("", "unix:///run/s?db=1"),
     "redis+cluster://a:1,b": Address(
         "cluster", "redis://localhost/", (("a", 1), ("b", 6379))
     ),
-    "rediss+cluster://u:p@a:1/0?x=y": Address(
-        "cluster", "rediss://u:p@localhost/0?x=y", (("a", 1),)
+    "rediss+cluster://u:p@a:1/0?protocol=3": Address(
+        "cluster", "rediss://u:p@localhost/0?protocol=3", (("a", 1),)
     ),
     "valkey+sentinel://a,[::1]:3/shop": Address(
         "sentinel", "redis://localhost/", (("a", 26379), ("::1", 3)), "shop"
@@ -54,6 +55,50 @@ def test_what_is_no_url_is_refused_at_once(kind: type[RedisStore], url: str) -> 
         kind(url)
 
     assert refused.value.code == "invalid_url"
+
+
+SECRET_PARTS = ("s3cr", "3tpart")
+
+UNREADABLE = [
+    "redis://:s3cr/3tpart@h", "redis://:s3cr#3tpart@h:6379/0", "redis://:s3cr?3tpart@h",
+    "redis://:s3cr[3tpart@h", "redis://:s3cr]3tpart@h", "redis://:s3cr@3tpart@h",
+    "redis://u:12/s3cr3tpart@h", "redis://:12?s3cr3tpart@h", "rediss://:s3cr/3tpart@h",
+    "redis+cluster://:s3cr/3tpart@h:1", "redis+sentinel://:s3cr#3tpart@h:1/shop",
+    "redis+sentinel://:s3cr?3tpart@h:1/shop", "redis://:s3cr3tpart@h:port",
+    "redis://:s3cr3tpart@h:0", "redis://:s3cr3tpart@h:-1", "redis://:s3cr3tpart@h:65536",
+    "redis://:s3cr3tpart@h/x", "redis://:s3cr3tpart@h/0?bogus=1", "REDIS://:s3cr3tpart@h",
+    "redis://:s3cr3tpart@h?socket_timeout=soon", "redis://:s3cr3tpart@h?db=first",
+    "rediss://:s3cr3tpart@h?ssl_cert_reqs=bogus", "redis://:s3cr3tpart@h?Socket_timeout=1",
+    "redis+cluster://:s3cr3tpart@h:1?bogus=1", "redis+sentinel://:s3cr3tpart@h:x/shop",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", UNREADABLE)
+@pytest.mark.parametrize("kind", [RedisStore, AsyncRedisStore])
+def test_nothing_of_the_password_is_shown(kind: type[RedisStore], url: str) -> None:
+    """Neither in the message nor by a cause; and the store is not made."""
+    with pytest.raises(InvalidUrlError) as refused:
+        kind(url)
+
+    text = "".join(traceback.format_exception(refused.value)).replace(url, "")
+    shown = text + str(refused.value) + repr(refused.value)
+    assert [part for part in SECRET_PARTS if part in shown] == []
+    assert refused.value.__cause__ is None
+    assert "%2F" in shown or "begins with redis://" in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://", "redis://h", "redis://h/", "redis://h:1/15", "redis://:p%2Fw%23%3F%40%5B%5D@h",
+        "redis://u:p@[::1]:6379/0", "redis://h?db=1&socket_timeout=0.5&client_name=a%40b",
+        "redis://h?health_check_interval=10&max_connections=5&protocol=3", "unix:///a@b/c?db=1",
+        "rediss://h?ssl_cert_reqs=none&ssl_ca_certs=/ca", "redis+sentinel://:p%2Fw@a,b:1/s/0",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [RedisStore, AsyncRedisStore])
+def test_what_redis_py_takes_is_taken(kind: type[RedisStore], url: str) -> None:
+    kind(url)
 
 
 @pytest.mark.parametrize("options", ["", "?socket_timeout=0.5"])

@@ -7,6 +7,7 @@ ours: neither client has a form for several servers.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -32,11 +33,19 @@ class Address(msgspec.Struct, frozen=True):
     service: str = ""
 
 
+_HINT = (
+    "in user and password write %2F for /, %23 for #, %3F for ?, %40 for @, %5B for [ and %5D for ]"
+)
+_DATABASE = re.compile(r"/?\d{0,9}/?")
+_RESERVED = re.compile(r"[\[\]@]")
+
+
 def read_url(url: str) -> Address:
-    """Parses a store URL.
+    """Parses a store URL. No message holds a part of it, which could be one of the password.
 
     Raises:
-        InvalidUrlError: its scheme or its form is unknown.
+        InvalidUrlError: its scheme, its form or an option is unknown, or a character in user or
+            password is not percent-encoded.
     """
     scheme, separator, rest = url.partition("://")
     name, _, kind = scheme.partition("+")
@@ -45,9 +54,51 @@ def read_url(url: str) -> Address:
             "a store URL begins with redis://, rediss://, unix:// or valkey://; "
             "for clusters with redis+cluster://, for Sentinel with redis+sentinel://"
         )
-    if not kind:
-        return Address("", f"{_SCHEMES[name]}://{rest}")
-    return _several(_SCHEMES[name], kind, rest)
+    if name != "unix":
+        _check_encoding(rest)
+    address = _one(_SCHEMES[name], rest) if not kind else _several(_SCHEMES[name], kind, rest)
+    _check_options(address.url)
+    return address
+
+
+def _check_encoding(rest: str) -> None:
+    """Refuses what a reserved character in the password has cut into pieces."""
+    authority, after = _split(rest)
+    credentials = authority.rpartition("@")[0]
+    path, _, query = after.partition("?")
+    is_query = all("=" in option for option in query.split("&")) if query else True
+    if "#" in after or "@" in path or not is_query or _RESERVED.search(credentials):
+        raise InvalidUrlError(f"the store URL cannot be read: {_HINT}")
+
+
+def _split(rest: str) -> tuple[str, str]:
+    """`user:password@host:port`, and what follows it."""
+    end = next((at for at, character in enumerate(rest) if character in "/?#"), len(rest))
+    return rest[:end], rest[end:]
+
+
+def _one(scheme: str, rest: str) -> Address:
+    if scheme != "unix":
+        authority, after = _split(rest)
+        _host_and_port(authority.rpartition("@")[2], 0, may_lack_host=True)
+        if not _DATABASE.fullmatch(after.partition("?")[0]):
+            raise InvalidUrlError(f"a database is a number, as in redis://host/0; {_HINT}")
+    return Address("", f"{scheme}://{rest}")
+
+
+def _check_options(url: str) -> None:
+    """Refuses options that redis-py does not know, as it would at the first command."""
+    import redis
+
+    try:
+        redis.ConnectionPool.from_url(url).make_connection()
+    except (TypeError, ValueError, redis.RedisError) as error:
+        named = re.search(r"argument '(\w+)'|Invalid value for '(\w+)'", str(error))
+        option = f" {named[1] or named[2]!r}" if named else ""
+        # Without its cause, whose text may hold what stands in the URL.
+        raise InvalidUrlError(
+            f"an option{option} of the store URL, or its value, is not known; {_HINT}"
+        ) from None
 
 
 def _several(scheme: str, kind: str, rest: str) -> Address:
@@ -69,11 +120,11 @@ def _several(scheme: str, kind: str, rest: str) -> Address:
     )
 
 
-def _host_and_port(text: str, port: int) -> tuple[str, int]:
+def _host_and_port(text: str, port: int, may_lack_host: bool = False) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text}")
-        if parts.hostname:
-            return parts.hostname, parts.port or port
-    except ValueError as error:
-        raise InvalidUrlError(f"{text!r} is no host:port") from error
-    raise InvalidUrlError("hosts are given as host:port,host:port")
+        if parts.port != 0 and (parts.hostname or may_lack_host):
+            return parts.hostname or "", parts.port or port
+    except ValueError:  # whose text would hold a part of the password
+        pass
+    raise InvalidUrlError(f"hosts are given as host:port, ports are 1 to 65535; {_HINT}") from None
