@@ -92,14 +92,6 @@ def test_etags_name_states_of_one_cart(make_cart: Callable[..., Cart]) -> None:
         make_cart("a").add("apple", expected_version=one.etag)
 
 
-def test_an_etag_is_no_number(cart: Cart) -> None:
-    """The text "1" is the etag of no cart, whatever the cart's version."""
-    cart.add("apple")
-
-    with pytest.raises(VersionConflictError):
-        cart.add("apple", expected_version="1")
-
-
 def test_etags_change_with_every_change_and_no_read(cart: Cart) -> None:
     """An etag tells two states apart, and stays while nothing happens."""
     seen = [cart.get().etag]
@@ -111,7 +103,42 @@ def test_etags_change_with_every_change_and_no_read(cart: Cart) -> None:
     assert len(set(seen)) == 4
 
 
-@pytest.mark.parametrize("expected", [-1, True, 1.0, 2**53, "", "a\nb", "x" * 256, b"1", (1,)])
+@pytest.mark.parametrize("form", ["{}", '"{}"', 'W/"{}"'])
+def test_an_etag_as_a_header_has_it(cart: Cart, form: str) -> None:
+    """Quoted, as in `ETag`, or weak, as proxies make it."""
+    etag = cart.add("apple").summary.etag
+
+    changed = cart.add("apple", expected_version=form.format(etag))
+
+    assert changed.summary.version == 2
+    with pytest.raises(VersionConflictError):
+        cart.add("apple", expected_version=form.format(etag))
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        -1,
+        True,
+        1.0,
+        2**53,
+        "",
+        "a\nb",
+        "x" * 256,
+        b"1",
+        (1,),
+        "1",
+        '"1"',
+        "nonsense",
+        '""',
+        '"',
+        "W/",
+        "a.b.c",
+        "a.1",
+        "a.1.b.c d",
+        "*",
+    ],
+)
 def test_odd_versions_are_refused(cart: Cart, expected: object) -> None:
     """Neither a version nor an etag: `invalid_version`."""
     with pytest.raises(InvalidVersionError) as refused:

@@ -16,12 +16,15 @@ from ecart.http.messages import Request
 from ecart.http.problems import HttpError
 from ecart.model import CartSummary
 from ecart.operations import Version, is_lane, parse_operation_id, short_digest
+from ecart.operations.arguments import is_state
 
 _TAG = re.compile(r'\s*(?:(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$))')
 _KEY = re.compile(r'"([ -~]{1,255})"|([!#-~](?:[ -~]{0,253}[!#-~])?)')
 _CODING = re.compile(r"(?:--?|;)(?:gzip|br|zstd|deflate)\Z")
 _STATE_PARTS = 3
 _NO_CART = ".0."
+_NO_STATE = "none.0.none"
+"""A state that no cart has: an epoch has eleven characters."""
 
 
 def entity_tag(cart: CartSummary) -> str:
@@ -56,8 +59,10 @@ def expected_versions(request: Request) -> tuple[Version, ...]:
     if not tags:
         raise HttpError("invalid_header", 'If-Match is a list of entity tags: "…", "…"')
     none = _tag_of_none(request.session.cart_id)
-    states = dict.fromkeys(state for tag in tags for state in _states(tag) if state)
-    return tuple(_NO_CART if state == none else state for state in states) or ("no such tag",)
+    states = dict.fromkeys(
+        _NO_CART if state == none else state for tag in tags for state in _states(tag)
+    )
+    return tuple(filter(is_state, states)) or (_NO_STATE,)
 
 
 def _states(tag: str) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from ecart.money import MAX_UNITS
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
+_STATE = re.compile(r"[\w-]*\.\d{1,16}\.[\w-]*", re.ASCII)
 _NUMBERED = re.compile(r"(~[\w-]{11}\.(?:0|[1-9]\d{0,8}))\.([1-9]\d{0,14})", re.ASCII)
 
 YEAR = 365 * 24 * 3600
@@ -120,13 +121,32 @@ def check_token(token: object) -> None:
         raise InvalidOperationIdError("such an id is 1 to 64 of A-Z a-z 0-9 _ -")
 
 
-def check_versions(expected: tuple[Version, ...]) -> None:
-    """Refuses what is no version of any cart (`InvalidVersionError`)."""
-    for version in expected:
-        number = type(version) is int and 0 <= version < MAX_UNITS
-        tag = isinstance(version, str) and has_only_characters(version, 1, 255)
-        if not number and not tag:
-            raise InvalidVersionError("an expected version is a number, or the etag of a cart")
+def is_state(text: str) -> bool:
+    """Whether a text has the form of `CartSummary.etag`: `<epoch>.<version>.<digest>`."""
+    return len(text) < 256 and _STATE.fullmatch(text) is not None
+
+
+def checked_versions(expected: tuple[Version, ...]) -> tuple[Version, ...]:
+    """The versions and etags that a change expects; of an etag as a header has it, what is quoted.
+
+    Raises:
+        InvalidVersionError: a value that is no version of any cart, nor the etag of one.
+    """
+    return tuple(map(_checked_version, expected))
+
+
+def _checked_version(version: object) -> Version:
+    if type(version) is int and 0 <= version < MAX_UNITS:
+        return version
+    if isinstance(version, str):
+        state = version.removeprefix("W/")
+        if len(state) > 1 and state[0] == state[-1] == '"':
+            state = state[1:-1]
+        if is_state(state):
+            return state
+    raise InvalidVersionError(
+        f"an expected version is a number, or the etag of a cart, not {version!r:.60}"
+    )
 
 
 def check_title(title: object) -> None:

@@ -26,7 +26,7 @@ from ecart.money import check_currency
 from ecart.operations.arguments import (
     Version,
     check_operation_id,
-    check_versions,
+    checked_versions,
     is_lane,
     new_token,
     parse_operation_id,
@@ -157,7 +157,7 @@ class Change(Operation[CartChange], frozen=True, kw_only=True, dict=True):
         if self.operation_id is not None:
             check_operation_id(self.operation_id)
         if self.expected:
-            check_versions(self.expected)
+            set_frozen_field(self, "expected", checked_versions(self.expected))
         if not self.fingerprint:
             mark, identity_of = _identity_of(type(self))
             fingerprint = f"{crc32(_encode(identity_of(self)), mark):08x}"
