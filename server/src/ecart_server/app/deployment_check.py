@@ -12,7 +12,7 @@ from typing import Any
 
 from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.clients import open_client
-from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.failures import Failure, classify, reason_of
 from ecart.stores.redis.keys import Keyspace
 from ecart.stores.redis.urls import read_url
 from ecart_server.redis_admin.deployment import (
@@ -81,7 +81,7 @@ def _connected(url: str) -> Iterator[Any]:
     except Exception as error:  # a cluster's client connects at once
         if classify(error) is Failure.NOT_OURS:
             raise
-        raise StoreUnavailableError(str(error)) from error
+        raise StoreUnavailableError(reason_of(error)) from error
     with contextlib.closing(client):
         try:
             yield client

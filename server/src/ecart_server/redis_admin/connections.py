@@ -17,7 +17,7 @@ import msgspec
 
 from ecart.errors import StoreUnavailableError
 from ecart.stores.redis.clients import open_client
-from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.failures import Failure, classify, reason_of
 from ecart.stores.redis.transport.wire import Command
 from ecart.stores.redis.urls import read_url
 
@@ -96,7 +96,7 @@ def with_retries(call: Callable[[], T], timeout: float = RETRY_SECONDS) -> T:
             if failure is Failure.NOT_OURS:
                 raise
             if failure in _FINAL or time.monotonic() > end:
-                raise StoreUnavailableError(str(error)) from error
+                raise StoreUnavailableError(reason_of(error)) from error
         time.sleep(0.1)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from ecart.errors import StoreError, StoreUnavailableError
-from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.failures import Failure, classify, reason_of
 from ecart.stores.redis.keys import Keyspace
 
 SCHEMA = 1
@@ -114,4 +114,4 @@ def _raise_from(error: Exception, keys: Keyspace) -> NoReturn:
         case Failure.WRONG_TYPE:
             raise _unreadable(keys) from error
         case _:
-            raise StoreUnavailableError(str(error)) from error
+            raise StoreUnavailableError(reason_of(error)) from error

@@ -64,6 +64,18 @@ def classify(error: BaseException) -> Failure:
     return Failure.DENIED if "ResponseError" in names else Failure.NOT_OURS
 
 
+def reason_of(error: BaseException) -> str:
+    """What to tell of an error, where the engine's own words do not say it."""
+    text = str(error)
+    names = {kind.__name__ for kind in type(error).__mro__}
+    wants_password = "HELLO must be called" in text or text.startswith(("NOAUTH", "Authentication"))
+    if wants_password:
+        return "the engine wants a password: redis://user:password@host"
+    if "AuthenticationError" in names or text.startswith("WRONGPASS"):
+        return f"the engine refuses this user or password: {text}"
+    return text
+
+
 def _never_connected(error: BaseException, text: str) -> bool:
     cause = error.__cause__ or error.__context__
     return isinstance(cause, _NOT_CONNECTED) or any(words in text for words in _NO_CONNECTION)

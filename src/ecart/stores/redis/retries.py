@@ -41,7 +41,7 @@ from ecart.operations import Change, EndSession, Operation
 from ecart.stores.redis.clients import REPLY_TIMEOUT
 from ecart.stores.redis.deduplication import acquire_lane, release_lane
 from ecart.stores.redis.durability import Durability
-from ecart.stores.redis.failures import Failure, classify
+from ecart.stores.redis.failures import Failure, classify, reason_of
 from ecart.stores.redis.index import Index
 from ecart.stores.redis.keys import Keyspace, key_of_cart, key_of_ended_session
 from ecart.stores.redis.operations import (
@@ -188,7 +188,7 @@ def _call_until_answered(
                 f"no answer within {execution.deadline} s: {failed}", call.operation_id
             ) from failed
         else:
-            raise StoreUnavailableError(str(failed)) from failed
+            raise StoreUnavailableError(reason_of(failed)) from failed
         left = attempts.left()
 
 
@@ -248,7 +248,7 @@ def _ask(
             return replies[0]
         failure = attempts.record(failed, key)
         if failure is Failure.DENIED or attempts.are_over():
-            raise StoreUnavailableError(str(failed)) from failed
+            raise StoreUnavailableError(reason_of(failed)) from failed
         yield WaitStep(attempts.next_pause())
         left = attempts.left()
 
