@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-MUG = Product(sku="mug", title="Mug", unit_price=Decimal("7.5"))
+MUG = Product(sku="mug", title="Mug", unit_price=Decimal("7.5"), currency="USD")
 
 metadata = MetaData()
 goods = Table(
@@ -108,7 +108,7 @@ def test_a_table_named_products(engine: Engine, products: None) -> None:
             image="s.png",
             options={"size": ["M", "L"]},
         ),
-        "soon": Product(sku="soon"),
+        "soon": Product(sku="soon", currency="USD"),
         "mug": MUG,
     }
     assert list(found) == ["shirt", "soon", "mug"]
@@ -200,7 +200,8 @@ def test_a_select_of_the_app(engine: Engine, stocked: None, statements: list[str
 
     found = SqlCatalog(engine, sold).lookup(["mug", "pot"])
 
-    assert found == {"mug": Product(sku="mug", title="MUG", unit_price=Decimal("7.5"))}
+    mug = Product(sku="mug", title="MUG", unit_price=Decimal("7.5"), currency="USD")
+    assert found == {"mug": mug}
     assert len(statements) == 1
 
 

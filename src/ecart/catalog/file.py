@@ -28,10 +28,17 @@ class FileCatalog:
 
     def __init__(self, path: str | Path, *, currency: str = "") -> None:
         self.path = Path(path)
-        self._currency = check_currency(currency) if currency else ""
+        self._has_currency = bool(currency)
+        self._currency = check_currency(currency or "USD")
         self._lock = threading.Lock()
         self._read_at: tuple[int, int, int] | None = None
         self._products: Products = {}
+
+    def adopt_currency(self, currency: str) -> None:
+        """Gives rows without a currency that of the settings, unless the catalog has its own."""
+        with self._lock:
+            if not self._has_currency and currency != self._currency:
+                self._currency, self._read_at = check_currency(currency), None
 
     def lookup(self, skus: Sequence[str], /) -> Products:
         """The products of those SKUs that are sold, by SKU."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from ecart.catalog.product import Product, Products, known_of
 
 
@@ -16,6 +18,13 @@ class MappingCatalog:
 
     def __init__(self, products: Sequence[Product]) -> None:
         self._products = {product.sku: product for product in products}
+
+    def adopt_currency(self, currency: str) -> None:
+        """Gives products without a currency that of the settings."""
+        self._products = {
+            sku: product if product.currency else replace(product, currency=currency)
+            for sku, product in self._products.items()
+        }
 
     def lookup(self, skus: Sequence[str], /) -> Products:
         """The products of those SKUs that are sold, by SKU."""

@@ -29,6 +29,9 @@ def as_catalog(
     if isinstance(source, str | Path):
         return FileCatalog(source, currency=currency)
     if isinstance(source, Catalog):
+        adopt = getattr(source, "adopt_currency", None)
+        if adopt is not None:
+            adopt(currency)
         return source
     return CallableCatalog(source)
 

@@ -71,6 +71,10 @@ class SqlCatalog:
         if self.engine.dialect.is_async:
             raise CatalogError("an asyncio driver: use AsyncSqlCatalog, or another driver")
 
+    def adopt_currency(self, currency: str) -> None:
+        """Gives rows without a currency that of the settings, unless the catalog has its own."""
+        self._wares.adopt_currency(currency)
+
     def lookup(self, skus: Sequence[str], /) -> Products:
         """The products of those SKUs that are sold, by SKU."""
         with _catalog_errors(), self.engine.connect() as connection:
@@ -99,6 +103,10 @@ class AsyncSqlCatalog:
             else _opened(create_async_engine, database)
         )
 
+    def adopt_currency(self, currency: str) -> None:
+        """Gives rows without a currency that of the settings, unless the catalog has its own."""
+        self._wares.adopt_currency(currency)
+
     async def lookup(self, skus: Sequence[str], /) -> Products:
         """As `SqlCatalog.lookup`."""
         with _catalog_errors():
@@ -120,8 +128,13 @@ class _Wares:
         if columns is None and not isinstance(self._source, str):
             columns = _fields_among(self._source.c.keys())
         self._columns = None if columns is None else _checked(columns)
-        self._currency = check_currency(currency) if currency else ""
+        self._has_currency = bool(currency)
+        self._currency = check_currency(currency or "USD")
         self._minor_units = minor_units
+
+    def adopt_currency(self, currency: str) -> None:
+        if not self._has_currency:
+            self._currency = check_currency(currency)
 
     def found(self, connection: Connection, skus: Sequence[str]) -> Products:
         rows = connection.execute(self._statement(connection), {"skus": list(skus)}).mappings()
@@ -151,8 +164,7 @@ class _Wares:
         fields = {field: value for field, value in row.items() if value is not None}
         try:
             if "unit_price" in fields:
-                # A whole number of minor units can be read only in some currency.
-                currency = check_currency(fields.get("currency", self._currency) or "USD")
+                currency = check_currency(fields.get("currency", self._currency))
                 fields["unit_price"] = self._exact(fields["unit_price"], currency)
             if isinstance(fields.get("options"), str):
                 fields["options"] = json.loads(fields["options"])

@@ -7,7 +7,9 @@ ours: neither client has a form for several servers.
 
 from __future__ import annotations
 
+import inspect
 import re
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -88,17 +90,22 @@ def _one(scheme: str, rest: str) -> Address:
 
 def _check_options(url: str) -> None:
     """Refuses options that redis-py does not know, as it would at the first command."""
-    import redis
+    from redis import connection
 
     try:
-        redis.ConnectionPool.from_url(url).make_connection()
-    except (TypeError, ValueError, redis.RedisError) as error:
-        named = re.search(r"argument '(\w+)'|Invalid value for '(\w+)'", str(error))
-        option = f" {named[1] or named[2]!r}" if named else ""
-        # Without its cause, whose text may hold what stands in the URL.
+        options: dict[str, Any] = connection.parse_url(url)  # type: ignore[no-untyped-call]
+    except ValueError:  # whose text may hold what stands in the URL
+        options = {"": ""}
+    kind = options.pop("connection_class", connection.Connection)
+    known = {"max_connections", "timeout"}.union(
+        *(inspect.signature(each.__init__).parameters for each in kind.__mro__[:-1])
+    )
+    unknown = [name for name in options if name not in known]
+    if unknown or options.get("ssl_cert_reqs", "none") not in ("none", "optional", "required"):
+        named = f" {unknown[0]!r}" if unknown and unknown[0].isidentifier() else ""
         raise InvalidUrlError(
-            f"an option{option} of the store URL, or its value, is not known; {_HINT}"
-        ) from None
+            f"an option{named} of the store URL, or its value, is not known; {_HINT}"
+        )
 
 
 def _several(scheme: str, kind: str, rest: str) -> Address:
