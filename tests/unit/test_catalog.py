@@ -104,14 +104,15 @@ def test_csv_with_empty_cells(tmp_path: Path) -> None:
     """What is empty is not there."""
     catalog = csv(tmp_path, "sku,title,unit_price,max_quantity\nmug,,,\n")
 
-    assert catalog.lookup(["mug"]) == {"mug": Product(sku="mug")}
+    assert catalog.lookup(["mug"]) == {"mug": Product(sku="mug", currency="USD")}
 
 
 def test_csv_as_spreadsheets_write_it(tmp_path: Path) -> None:
     """With a byte order mark and Windows line ends, columns in any order."""
     catalog = csv(tmp_path, "\ufeffunit_price,sku\r\n7.5,mug\r\n0.25,été\r\n")
 
-    assert catalog.lookup(["été"]) == {"été": Product(sku="été", unit_price=Decimal("0.25"))}
+    summer = Product(sku="été", unit_price=Decimal("0.25"), currency="USD")
+    assert catalog.lookup(["été"]) == {"été": summer}
 
 
 def test_csv_with_nothing_in_it(tmp_path: Path) -> None:

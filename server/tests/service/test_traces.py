@@ -145,20 +145,20 @@ def made() -> Any:
 
 
 FOUND = {
-    "nobody has imported it": ("", "None False"),
-    "it is not installed": ("sys.modules['opentelemetry'] = None", "None True"),
-    "nobody has set a provider": ("import opentelemetry.trace", "None True"),
+    "nobody has imported it": ("", "None"),
+    "it is not installed": ("sys.modules['opentelemetry'] = None", "None"),
+    "nobody has set a provider": ("import opentelemetry.trace", "None"),
     "a provider is set": (
         "import opentelemetry.trace as t; from opentelemetry.sdk.trace import TracerProvider;"
         "t.set_tracer_provider(TracerProvider())",
-        "Tracer True",
+        "Tracer",
     ),
 }
 
 
 @pytest.mark.parametrize(("before", "told"), FOUND.values(), ids=list(FOUND))
 def test_spans_are_for_who_collects_them(before: str, told: str) -> None:
-    """Without a provider there are none, and the API package is not even imported."""
+    """Without a provider there are none, though redis-py imports the API package itself."""
     code = f"""
 import sys
 {before}
@@ -167,7 +167,7 @@ from ecart_server.settings import ServiceSettings, StoreSettings
 from ecart_server.observability.traces import find_tracer
 create_app(ServiceSettings(secrets=("a secret long enough",), store=StoreSettings(url="unix:///nowhere")))
 tracer = find_tracer()
-print(tracer and type(tracer).__name__, "opentelemetry" in sys.modules)
+print(tracer and type(tracer).__name__)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
