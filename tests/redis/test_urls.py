@@ -69,6 +69,9 @@ UNREADABLE = [
     "redis://:s3cr3tpart@h/x", "redis://:s3cr3tpart@h/0?bogus=1", "REDIS://:s3cr3tpart@h",
     "redis://:s3cr3tpart@h?socket_timeout=soon", "redis://:s3cr3tpart@h?db=first",
     "rediss://:s3cr3tpart@h?ssl_cert_reqs=bogus", "redis://:s3cr3tpart@h?Socket_timeout=1",
+    "redis://:s3cr3tpart@h?self=1", "redis://:s3cr3tpart@h?kwargs=1", "redis://:s3cr3tpart@h?args=1",
+    "redis://:s3cr3tpart@h?timeout=3", "redis://:s3cr3tpart@h?parser_class=x",
+    "redis://:s3cr3tpart@h?protocol=9", "redis://:s3cr3tpart@h?retry=1",
     "redis+cluster://:s3cr3tpart@h:1?bogus=1", "redis+sentinel://:s3cr3tpart@h:x/shop",
 ]  # fmt: skip
 

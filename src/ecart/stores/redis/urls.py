@@ -38,6 +38,15 @@ class Address(msgspec.Struct, frozen=True):
 _HINT = (
     "in user and password write %2F for /, %23 for #, %3F for ?, %40 for @, %5B for [ and %5D for ]"
 )
+_TEXTS = {
+    "host", "port", "path", "username", "password", "client_name", "lib_name", "lib_version",
+    "encoding", "encoding_errors", "protocol",
+}  # fmt: skip
+"""Options whose value stays text in redis-py."""
+_VALUES = {
+    "protocol": ("3", "2", 3, 2),
+    "ssl_cert_reqs": ("required", "optional", "none"),
+}
 _DATABASE = re.compile(r"/?\d{0,9}/?")
 _RESERVED = re.compile(r"[\[\]@]")
 
@@ -97,11 +106,15 @@ def _check_options(url: str) -> None:
     except ValueError:  # whose text may hold what stands in the URL
         options = {"": ""}
     kind = options.pop("connection_class", connection.Connection)
-    known = {"max_connections", "timeout"}.union(
+    taken: set[str] = set().union(
         *(inspect.signature(each.__init__).parameters for each in kind.__mro__[:-1])
     )
-    unknown = [name for name in options if name not in known]
-    if unknown or options.get("ssl_cert_reqs", "none") not in ("none", "optional", "required"):
+    # Others are objects, which no URL can spell.
+    spelt = _TEXTS | connection.URL_QUERY_ARGUMENT_PARSERS.keys() - {"retry_on_error"}
+    known = {name for name in taken if name in spelt or name.startswith("ssl_")}
+    unknown = [name for name in options if name not in known | {"max_connections"}]
+    values = ((options.get(name, good[0]), good) for name, good in _VALUES.items())
+    if unknown or any(value not in good for value, good in values):
         named = f" {unknown[0]!r}" if unknown and unknown[0].isidentifier() else ""
         raise InvalidUrlError(
             f"an option{named} of the store URL, or its value, is not known; {_HINT}"
