@@ -38,11 +38,15 @@ class Address(msgspec.Struct, frozen=True):
 _HINT = (
     "in user and password write %2F for /, %23 for #, %3F for ?, %40 for @, %5B for [ and %5D for ]"
 )
-_TEXTS = {
-    "host", "port", "path", "username", "password", "client_name", "lib_name", "lib_version",
-    "encoding", "encoding_errors", "protocol",
+_OBJECTS = {
+    "self", "args", "kwargs", "command_packer", "credential_provider", "driver_info",
+    "encoder_class", "event_dispatcher", "himport_registry", "maint_notifications_config",
+    "maint_notifications_pool_handler", "maintenance_notification_hash", "maintenance_state",
+    "oss_cluster_maint_notifications_handler", "orig_host_address", "orig_socket_connect_timeout",
+    "orig_socket_timeout", "parser", "parser_class", "socket_type", "redis_connect_func", "retry", "retry_on_error",
+    "socket_keepalive_options", "ssl_ocsp_context",
 }  # fmt: skip
-"""Options whose value stays text in redis-py."""
+"""What redis-py's connections take and no URL can spell."""
 _VALUES = {
     "protocol": ("3", "2", 3, 2),
     "ssl_cert_reqs": ("required", "optional", "none"),
@@ -109,10 +113,8 @@ def _check_options(url: str) -> None:
     taken: set[str] = set().union(
         *(inspect.signature(each.__init__).parameters for each in kind.__mro__[:-1])
     )
-    # Others are objects, which no URL can spell.
-    spelt = _TEXTS | connection.URL_QUERY_ARGUMENT_PARSERS.keys() - {"retry_on_error"}
-    known = {name for name in taken if name in spelt or name.startswith("ssl_")}
-    unknown = [name for name in options if name not in known | {"max_connections"}]
+    known = taken - _OBJECTS | {"max_connections"}
+    unknown = [name for name in options if name not in known]
     values = ((options.get(name, good[0]), good) for name, good in _VALUES.items())
     if unknown or any(value not in good for value, good in values):
         named = f" {unknown[0]!r}" if unknown and unknown[0].isidentifier() else ""
