@@ -40,11 +40,12 @@ _HINT = (
 )
 _OBJECTS = {
     "self", "args", "kwargs", "command_packer", "credential_provider", "driver_info",
-    "encoder_class", "event_dispatcher", "himport_registry", "maint_notifications_config",
-    "maint_notifications_pool_handler", "maintenance_notification_hash", "maintenance_state",
+    "encoder_class", "event_dispatcher", "himport_registry",
+    "maint_notifications_config", "maint_notifications_pool_handler",
+    "maintenance_notification_hash", "maintenance_state",
     "oss_cluster_maint_notifications_handler", "orig_host_address", "orig_socket_connect_timeout",
-    "orig_socket_timeout", "parser", "parser_class", "socket_type", "redis_connect_func", "retry", "retry_on_error",
-    "socket_keepalive_options", "ssl_ocsp_context",
+    "orig_socket_timeout", "parser", "parser_class", "redis_connect_func", "retry",
+    "retry_on_error", "socket_keepalive_options", "socket_type", "ssl_ocsp_context",
 }  # fmt: skip
 """What redis-py's connections take and no URL can spell."""
 _VALUES = {
